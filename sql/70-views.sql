@@ -1,0 +1,116 @@
+-- Views: what monitors read.  Each shows the projects that its reader may see.
+
+CREATE VIEW migrate.history AS
+    SELECT id, run_id, attempt_id, project, name, action, outcome, started_at, finished_at, duration, role_name,
+           session_role, application_name, client_addr, pid, reason, checksum, statements, rows, wal_bytes,
+           transaction_id, start_lsn, end_lsn, server_version_num, extension_version, error_code, error_message,
+           CASE WHEN pg_catalog.pg_has_role('pg_read_all_data', 'USAGE') THEN error_detail END AS error_detail,
+           error_hint, error_context, error_statement, error_statement_no, error_line
+    FROM migrate.log_history
+    WHERE (SELECT migrate.may_see(NULL)) OR migrate.may_see(project);
+COMMENT ON VIEW migrate.history IS 'every attempt; error_detail, which holds values of rows, only for pg_read_all_data';
+
+CREATE VIEW migrate.statement_log AS
+    SELECT s.id, s.history_id, s.statement_no, s.line, s.command_tag, s.started_at, s.duration, s.rows, s.wal_bytes,
+           s.locks, s.rewritten, s.waited, s.waited_for, s.transaction_id
+    FROM migrate.log_statements s
+    WHERE (SELECT migrate.may_see(NULL))
+       OR EXISTS (SELECT FROM migrate.log_history h
+                  WHERE h.id OPERATOR(pg_catalog.=) s.history_id AND migrate.may_see(h.project));
+COMMENT ON VIEW migrate.statement_log IS 'every statement that went through, of every attempt';
+
+CREATE VIEW migrate.decisions AS
+    SELECT id, decided_at, decision, project, name, ddl_id, object_type, identity, checksum, run_id, role_name,
+           session_role, application_name, client_addr, reason, detail, transaction_id
+    FROM migrate.log_decisions
+    WHERE (SELECT migrate.may_see(NULL)) OR migrate.may_see(project);
+COMMENT ON VIEW migrate.decisions IS 'everything that a person decided';
+
+-- A run without an end is running as long as its backend is the deployer.
+CREATE VIEW migrate.runs AS
+    SELECT s.run_id, s.action, s.project, s.target,
+           COALESCE(e.outcome, CASE WHEN l.pid IS NULL THEN 'interrupted' ELSE 'running' END) AS outcome,
+           s.started_at, e.finished_at, e.duration, s.waited, COALESCE(e.migrations, 0) AS migrations, e.failed_name,
+           e.error_code, e.error_message, s.database_bytes AS database_bytes_before,
+           e.database_bytes AS database_bytes_after, s.role_name, s.session_role, s.application_name, s.client_addr,
+           s.pid, s.reason, s.options
+    FROM migrate.log_runs s
+    LEFT JOIN migrate.log_run_ends e ON e.run_id OPERATOR(pg_catalog.=) s.run_id
+    LEFT JOIN migrate.deployer() l ON l.pid OPERATOR(pg_catalog.=) s.pid AND l.run_id OPERATOR(pg_catalog.=) s.run_id
+    WHERE (SELECT migrate.may_see(NULL)) OR migrate.may_see(s.project);
+COMMENT ON VIEW migrate.runs IS 'every call of apply and revert that had something to do';
+
+-- Committed steps show; what the step under way has done does not, until it commits.
+CREATE VIEW migrate.progress AS
+    SELECT r.run_id, pg_catalog.split_part(n.current, ':', 1) AS project,
+           pg_catalog.substr(n.current, pg_catalog.strpos(n.current, ':') OPERATOR(pg_catalog.+) 1) AS name,
+           NULL::integer AS statement_no, NULL::integer AS statements, 'migration'::text AS phase,
+           pg_catalog.round(100.0 OPERATOR(pg_catalog.*) n.done OPERATOR(pg_catalog./) r.planned, 1) AS percent,
+           NULL::numeric AS rate, NULL::interval AS eta, a.wait_event AS waits_for,
+           NULLIF(pg_catalog.pg_blocking_pids(r.pid), '{}') AS blocked_by, r.started_at
+    FROM migrate.deployer() l
+    JOIN migrate.log_runs r ON r.run_id OPERATOR(pg_catalog.=) l.run_id
+    JOIN LATERAL (SELECT pg_catalog.count(*) AS done,
+                         r.steps[pg_catalog.count(*)::integer OPERATOR(pg_catalog.+) 1] AS current
+                  FROM migrate.log_history h WHERE h.run_id OPERATOR(pg_catalog.=) r.run_id) n ON true
+    LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid OPERATOR(pg_catalog.=) r.pid
+    WHERE (SELECT migrate.may_see(NULL)) OR migrate.may_see(r.project);
+COMMENT ON VIEW migrate.progress IS 'the run under way and how far it is';
+
+CREATE VIEW migrate.texts AS
+    SELECT t.checksum, t.part, t.body, t.registered_at, t.registered_by
+    FROM migrate.text_bodies t
+    WHERE (SELECT migrate.may_see(NULL))
+       OR EXISTS (SELECT FROM migrate.registered r
+                  WHERE t.checksum OPERATOR(pg_catalog.=) ANY (ARRAY[r.up, r.down, r.verify])
+                    AND migrate.may_see(r.project));
+COMMENT ON VIEW migrate.texts IS 'every text ever registered, by its checksum';
+
+CREATE VIEW migrate.migrations AS
+    SELECT r.project, r.name, r.version, r.kind, m.state, m.is_applied, m.is_pending, r.description, r.tags,
+           r.requires, r.conflicts, r.replaces, r.options, u.body AS up, d.body AS down, v.body AS verify,
+           r.up AS checksum, r.up_path AS source_path, r.registered_at, r.registered_by, s.applied_at, s.applied_by,
+           s.duration, s.history_id
+    FROM migrate.registered r
+    JOIN migrate.migration_states() m ON m.project OPERATOR(pg_catalog.=) r.project
+                                     AND m.name OPERATOR(pg_catalog.=) r.name
+    LEFT JOIN migrate.state s ON s.project OPERATOR(pg_catalog.=) r.project AND s.name OPERATOR(pg_catalog.=) r.name
+    LEFT JOIN migrate.text_bodies u ON u.checksum OPERATOR(pg_catalog.=) r.up AND u.part OPERATOR(pg_catalog.=) 'up'
+    LEFT JOIN migrate.text_bodies d ON d.checksum OPERATOR(pg_catalog.=) r.down
+                                   AND d.part OPERATOR(pg_catalog.=) 'down'
+    LEFT JOIN migrate.text_bodies v ON v.checksum OPERATOR(pg_catalog.=) r.verify
+                                   AND v.part OPERATOR(pg_catalog.=) 'verify';
+COMMENT ON VIEW migrate.migrations IS 'all registered migrations with their texts and states';
+
+CREATE VIEW migrate.capabilities AS
+    SELECT CASE WHEN a.grantee OPERATOR(pg_catalog.=) 0 THEN 'public' ELSE g.rolname END AS role_name,
+           pg_catalog.substr(p.proname::text, 12) AS capability, NULL::text AS project, o.rolname AS granted_by
+    FROM pg_catalog.pg_proc p
+    CROSS JOIN LATERAL pg_catalog.aclexplode(p.proacl) a
+    LEFT JOIN pg_catalog.pg_roles g ON g.oid OPERATOR(pg_catalog.=) a.grantee
+    LEFT JOIN pg_catalog.pg_roles o ON o.oid OPERATOR(pg_catalog.=) a.grantor
+    WHERE p.pronamespace OPERATOR(pg_catalog.=) 'migrate'::pg_catalog.regnamespace
+      AND pg_catalog.starts_with(p.proname::text, 'capability_')
+      AND a.grantee OPERATOR(pg_catalog.<>) p.proowner
+      AND (SELECT migrate.may_see(NULL))
+    UNION ALL
+    SELECT g.rolname, c.capability, c.project, c.granted_by
+    FROM migrate.project_capabilities c
+    JOIN pg_catalog.pg_roles g ON g.oid OPERATOR(pg_catalog.=) c.role::pg_catalog.oid
+    WHERE (SELECT migrate.may_see(NULL)) OR migrate.may_see(c.project);
+COMMENT ON VIEW migrate.capabilities IS 'who may do what; project NULL is all projects';
+
+CREATE VIEW migrate.settings AS
+    SELECT s.name AS setting, NULL::text AS project, s.setting AS value, s.source, NULL::timestamptz AS changed_at,
+           NULL::name AS changed_by
+    FROM pg_catalog.pg_settings s WHERE pg_catalog.starts_with(s.name, 'pg_migrations.')
+    UNION ALL
+    SELECT d.setting, NULL, d.value, 'default', NULL, NULL
+    FROM (VALUES ('out_of_order', 'apply'), ('heads', 'many')) AS d (setting, value)
+    WHERE NOT EXISTS (SELECT FROM migrate.policies p
+                      WHERE p.setting OPERATOR(pg_catalog.=) d.setting AND p.project OPERATOR(pg_catalog.=) '')
+    UNION ALL
+    SELECT p.setting, NULLIF(p.project, ''), p.value, 'configure', p.changed_at, p.changed_by
+    FROM migrate.policies p
+    WHERE p.project OPERATOR(pg_catalog.=) '' OR (SELECT migrate.may_see(NULL)) OR migrate.may_see(p.project);
+COMMENT ON VIEW migrate.settings IS 'settings of the server and policies, with where each value comes from';

@@ -1,0 +1,80 @@
+/*
+ * compat.h
+ *		Every difference between the supported server versions (15 to 18), with
+ *		the newest signatures; PG_VERSION_NUM appears nowhere else.
+ */
+#ifndef MIG_COMPAT_H
+#define MIG_COMPAT_H
+
+#include "access/xact.h"
+#include "catalog/pg_database.h"
+#include "catalog/pg_proc.h"
+#include "executor/executor.h"
+#include "fmgr.h"
+#include "parser/parse_node.h"
+#include "utils/acl.h"
+#include "utils/guc.h"
+
+#if PG_VERSION_NUM < 150000
+#error "pg_migrations needs PostgreSQL 15 or later"
+#endif
+
+/*
+ * A function that SQL can call.  The library hides what it does not say is to
+ * be seen; before 16 PG_FUNCTION_INFO_V1 does not say so of the function.
+ */
+#define MIG_FUNCTION(name) \
+extern PGDLLEXPORT Datum name(PG_FUNCTION_ARGS); \
+PG_FUNCTION_INFO_V1(name)
+
+/* May roleid do what mode says with an object of catalog classid? (16) */
+static inline AclResult
+mig_object_aclcheck(Oid classid, Oid objectid, Oid roleid, AclMode mode)
+{
+#if PG_VERSION_NUM >= 160000
+	return object_aclcheck(classid, objectid, roleid, mode);
+#else
+	Assert(classid == ProcedureRelationId || classid == DatabaseRelationId);
+	if (classid == ProcedureRelationId)
+		return pg_proc_aclcheck(objectid, roleid, mode);
+	return pg_database_aclcheck(objectid, roleid, mode);
+#endif
+}
+
+/* Can this role become that one with SET ROLE? (16: a grant may exclude it) */
+static inline bool
+mig_member_can_set_role(Oid member, Oid role)
+{
+#if PG_VERSION_NUM >= 160000
+	return member_can_set_role(member, role);
+#else
+	return is_member_of_role(member, role);
+#endif
+}
+
+/*
+ * Ask for INSERT on the given columns of the range table entry behind nsitem
+ * and check it. (16 moved permissions out of the range table.)
+ */
+static inline void
+mig_check_insert_permission(ParseState *pstate, ParseNamespaceItem *nsitem, Bitmapset *columns)
+{
+#if PG_VERSION_NUM >= 160000
+	nsitem->p_perminfo->requiredPerms = ACL_INSERT;
+	nsitem->p_perminfo->insertedCols = columns;
+	ExecCheckPermissions(pstate->p_rtable, list_make1(nsitem->p_perminfo), true);
+#else
+	nsitem->p_rte->requiredPerms = ACL_INSERT;
+	nsitem->p_rte->insertedCols = columns;
+	ExecCheckRTPerms(pstate->p_rtable, true);
+#endif
+}
+
+/* Is a message of a pipeline under way whose effects a commit would keep? */
+static inline bool
+mig_in_pipeline(void)
+{
+	return (MyXactFlags & XACT_FLAGS_PIPELINING) != 0;
+}
+
+#endif							/* MIG_COMPAT_H */

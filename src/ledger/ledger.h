@@ -1,0 +1,306 @@
+/*
+ * ledger.h
+ *		Our tables: the only way to them, for every room.
+ *
+ * Readers and writers call these functions as whoever they are; the functions
+ * work as the owner of the tables, with a pinned search_path, and put
+ * everything back before they return.  Results are palloc'd in the caller's
+ * memory context.
+ */
+#ifndef MIG_LEDGER_H
+#define MIG_LEDGER_H
+
+#include "datatype/timestamp.h"
+#include "nodes/pg_list.h"
+#include "script/layouts/layouts.h"
+#include "script/script.h"
+#include "utils/elog.h"
+#include "utils/jsonb.h"
+
+/* ---- what is registered (registry.c, texts.c) ---- */
+
+typedef enum MigrationKind
+{
+	KIND_VERSIONED,
+	KIND_REPEATABLE,
+	KIND_BASELINE
+} MigrationKind;
+
+/* A list of names as it stands in a text[]. */
+typedef struct NameArray
+{
+	int			n;
+	char	  **names;
+} NameArray;
+
+/* What the ledger knows of a migration: its definition, its state, its hold. */
+typedef struct Migration
+{
+	char	   *project;
+	char	   *name;
+	char	   *version;		/* or NULL */
+	MigrationKind kind;
+	bool		linear;			/* requires was NULL */
+	NameArray	requires;
+	NameArray	conflicts;
+	NameArray	replaces;
+	bytea	   *up;				/* checksums */
+	bytea	   *down;
+	bytea	   *verify;
+	char	   *down_problem;	/* why the text cannot be run, or NULL */
+	char	   *verify_problem;
+	int64		ordinal;
+	TimestampTz registered_at;
+	char	   *registered_by;
+
+	char	   *state;			/* what the history says, or NULL */
+	int64		history_id;
+	bytea	   *applied;		/* checksum of up when it was applied */
+	bool		has_followed;	/* followed is what it required when applied */
+	NameArray	followed;
+	char	   *detail;
+	TimestampTz changed_at;
+	char	   *changed_by;
+	TimestampTz applied_at;		/* 0: not applied */
+	Interval   *duration;
+
+	char	   *hold_reason;	/* NULL: not held */
+	char	   *held_by;
+	TimestampTz held_at;
+} Migration;
+
+/* The version up to which a project counts as applied. */
+typedef struct Baseline
+{
+	char	   *project;
+	char	   *version;
+	int64		history_id;
+} Baseline;
+
+extern Migration *ledger_read_migrations(int *n);
+extern List *ledger_read_baselines(void);
+
+/* A registered definition in full, as register compares and writes it. */
+typedef struct Definition
+{
+	const char *project;
+	const char *name;
+	const char *version;
+	const char *kind;
+	const char *description;
+	ArrayType  *tags;
+	ArrayType  *requires;		/* NULL: linear */
+	ArrayType  *conflicts;
+	ArrayType  *replaces;
+	Jsonb	   *options;
+	SourceText	up;
+	SourceText	down;
+	SourceText	verify;
+	bytea	   *up_checksum;
+	bytea	   *down_checksum;	/* NULL: none */
+	bytea	   *verify_checksum;
+	const char *down_problem;
+	const char *verify_problem;
+	bytea	   *hash;			/* over all of it */
+} Definition;
+
+extern void ledger_lock_project(const char *project);
+extern void ledger_insert_definition(const Definition *definition);
+extern void ledger_update_definition(const Definition *definition);
+extern void ledger_replace_up(const char *project, const char *name, bytea *checksum);
+extern void ledger_delete_definition(const char *project, const char *name);
+extern bool ledger_knows_definition(const Definition *definition);
+extern void ledger_note_definition(const Definition *definition);
+extern void ledger_store_text(const char *body, ScriptPart part, bytea *checksum, bool parses);
+
+/* What register must know of a migration that is there already. */
+typedef struct Registered
+{
+	char	   *name;
+	char	   *version;
+	char	   *kind;
+	bool		linear;
+	bytea	   *up;
+	bytea	   *hash;
+	char	   *state;
+	bytea	   *applied;
+} Registered;
+
+extern Registered *ledger_read_registered(const char *project, const char *name, int *n);
+
+/* One of a migration's texts, where it came from and how to run it. */
+typedef struct StoredText
+{
+	char	   *body;
+	bytea	   *checksum;
+	char	   *path;
+	int			line;
+	Jsonb	   *options;
+} StoredText;
+
+extern StoredText *ledger_read_text(const char *project, const char *name, ScriptPart part);
+extern char *ledger_text_by_checksum(bytea *checksum, ScriptPart part);
+
+/* Names that match, each as project and name (resolve.c in plan/ knows the rules). */
+typedef struct FullName
+{
+	char	   *project;
+	char	   *name;
+} FullName;
+
+extern List *ledger_find_exact(const char *project, const char *name);
+extern List *ledger_find_version(const char *project, const char *version);
+extern List *ledger_find_prefix(const char *project, const char *prefix);
+extern List *ledger_all_names(const char *project);
+extern bool ledger_has_project(const char *project);
+
+/* ---- what was done (history.c, runs.c) ---- */
+
+/* An attempt, as history keeps it. */
+typedef struct Attempt
+{
+	int64		id;				/* 0: not written yet */
+	int64		run_id;			/* 0: none */
+	const char *project;
+	const char *name;
+	const char *action;
+	const char *outcome;
+	TimestampTz started_at;
+	TimestampTz finished_at;
+	const char *reason;
+	bytea	   *checksum;
+	int			statements;		/* that went through */
+	int64		rows;
+	int64		wal_bytes;
+	uint64		start_lsn;
+	uint64		end_lsn;
+	const ErrorData *error;		/* NULL: none */
+	const char *error_statement;
+	int			error_statement_no;
+	int			error_line;
+} Attempt;
+
+/* One executed statement, as statement_log keeps it. */
+typedef struct StatementRecord
+{
+	int			number;
+	int			line;
+	const char *tag;
+	TimestampTz started_at;
+	int64		duration;		/* microseconds */
+	int64		rows;
+	int64		wal_bytes;
+	ArrayType  *locks;			/* or NULL */
+	ArrayType  *rewritten;		/* or NULL */
+} StatementRecord;
+
+extern int64 ledger_write_attempt(Attempt *attempt);
+extern void ledger_write_statements(int64 history_id, const StatementRecord *records, int n);
+extern void ledger_set_state(const char *project, const char *name, const char *state,
+							 const Attempt *attempt, ArrayType *requires, const char *detail);
+extern void ledger_set_baseline(const char *project, const char *version, int64 history_id);
+
+typedef struct RunStart
+{
+	const char *action;
+	const char *project;
+	const char *target;
+	TimestampTz started_at;
+	int64		waited;			/* microseconds */
+	int			planned;
+	ArrayType  *steps;			/* full names, in order */
+	int64		database_bytes; /* -1: not measured */
+	const char *reason;
+	Jsonb	   *options;
+	bool		in_block;
+} RunStart;
+
+typedef struct RunEnd
+{
+	int64		run_id;
+	const char *outcome;
+	TimestampTz started_at;
+	int			migrations;
+	const char *failed_name;
+	const ErrorData *error;
+	int64		database_bytes;
+} RunEnd;
+
+/* Key and class of the deployers' advisory lock, as pg_locks shows them. */
+#define LEDGER_DEPLOYER_KEY 0x4D494752
+#define LEDGER_DEPLOYER_LOCK 0x4D44
+
+/* Whoever holds the deployers' lock. */
+typedef struct Holder
+{
+	int			pid;
+	int64		run_id;			/* 0: no run */
+	char	   *description;	/* 'run 56 of deploy_ci (pid 4711, "ci", since 23:13:58)' */
+} Holder;
+
+extern Holder *ledger_deployer(uint32 key, uint16 lock_class);
+extern bool ledger_waits_for(int pid, int blocker);
+
+/* Locks this backend holds on relations of users, as in pg_locks. */
+extern ArrayType *ledger_own_locks(void);
+
+/* Size of the database; -1 where measuring it would take long. */
+extern int64 ledger_database_bytes(void);
+
+extern int64 ledger_start_run(const RunStart *start);
+extern void ledger_end_run(const RunEnd *end);
+
+/* ---- what was decided (decisions.c) ---- */
+
+typedef struct Decision
+{
+	const char *decision;
+	const char *project;
+	const char *name;
+	bytea	   *checksum;
+	int64		run_id;
+	const char *reason;
+	const char *detail;			/* JSON, or NULL */
+} Decision;
+
+extern void ledger_write_decision(const Decision *decision);
+extern bool ledger_hold(const char *project, const char *name, const char *reason);
+extern bool ledger_release(const char *project, const char *name);
+extern bool ledger_is_held(const char *project, const char *name);
+extern char *ledger_policy(const char *setting, const char *project);
+extern void ledger_set_policy(const char *setting, const char *project, const char *value);
+
+/* ---- who may do what (capabilities.c) ---- */
+
+extern void ledger_require(const char *capability, const char *project);
+extern bool ledger_allows(const char *capability, const char *project);
+extern bool ledger_allows_any(const char *capability);
+extern void ledger_grant_project(Oid role, const char *capability, const char *project, bool grant);
+extern void ledger_grant_marker(const char *role_name, const char *capability, bool grant);
+extern void ledger_grant_views(Oid role, const char *role_name);
+extern const char *const *ledger_capabilities(int *n);
+
+/* ---- tamper evidence (seals.c) ---- */
+
+extern int64 ledger_seal(void);
+extern char *ledger_head_text(void);
+
+/* ---- what is wrong around our tables (surroundings.c) ---- */
+
+typedef struct SurroundingFault
+{
+	char	   *severity;
+	char	   *code;
+	char	   *object;
+	char	   *message;
+	char	   *hint;
+} SurroundingFault;
+
+extern List *ledger_surroundings(void);
+
+/* ---- is it there at all ---- */
+
+extern bool ledger_exists(void);
+extern Oid	ledger_owner(void);
+
+#endif							/* MIG_LEDGER_H */

@@ -1,0 +1,345 @@
+/*
+ * query.c
+ *		Work on our tables as their owner: switch, pin, run, put back.
+ */
+#include "postgres.h"
+
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
+#include "common/compat.h"
+#include "commands/sequence.h"
+#include "commands/trigger.h"
+#include "ledger/ledger.h"
+#include "ledger/query.h"
+#include "miscadmin.h"
+#include "replication/logicalworker.h"
+#include "utils/acl.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/pg_lsn.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+#include "utils/timestamp.h"
+
+/* Are we running one of our own statements?  Only then may our tables change. */
+static bool writing = false;
+
+static Oid
+ledger_relation(const char *name)
+{
+	Oid			schema = get_namespace_oid("migrate", true);
+
+	return OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
+}
+
+bool
+ledger_exists(void)
+{
+	return OidIsValid(ledger_relation("log_history"));
+}
+
+/* Whoever owns our tables owns what is written there. */
+Oid
+ledger_owner(void)
+{
+	Oid			relation = ledger_relation("log_history");
+	HeapTuple	tuple;
+	Oid			owner;
+
+	if (!OidIsValid(relation))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("extension \"pg_migrations\" is not installed in this database"),
+				 errhint("CREATE EXTENSION pg_migrations;")));
+	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for relation %u", relation);
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	return owner;
+}
+
+/*
+ * After an error nothing need be put back here: the abort of the transaction
+ * or subtransaction restores user, settings and snapshots.
+ */
+void
+ledger_enter(LedgerScope *scope)
+{
+	Oid			owner = ledger_owner();
+
+	scope->caller = CurrentMemoryContext;
+	scope->role_name = GetUserNameFromId(GetUserId(), false);
+	GetUserIdAndSecContext(&scope->user, &scope->security_context);
+	SetUserIdAndSecContext(owner, scope->security_context | SECURITY_LOCAL_USERID_CHANGE);
+	scope->guc_level = NewGUCNestLevel();
+	(void) set_config_option("search_path", "pg_catalog, pg_temp",
+							 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	scope->snapshot = !ActiveSnapshotSet();
+	if (scope->snapshot)
+		PushActiveSnapshot(GetTransactionSnapshot());
+	SPI_connect();
+	MemoryContextSwitchTo(scope->caller);
+}
+
+void
+ledger_leave(LedgerScope *scope)
+{
+	SPI_finish();
+	if (scope->snapshot)
+		PopActiveSnapshot();
+	AtEOXact_GUC(false, scope->guc_level);
+	SetUserIdAndSecContext(scope->user, scope->security_context);
+	MemoryContextSwitchTo(scope->caller);
+}
+
+static void
+add_arg(LedgerArgs *args, Oid type, Datum value, bool isnull)
+{
+	Assert(args->n < LEDGER_MAX_ARGS);
+	args->types[args->n] = type;
+	args->values[args->n] = value;
+	args->nulls[args->n] = isnull ? 'n' : ' ';
+	args->n++;
+}
+
+void
+arg_text(LedgerArgs *args, const char *value)
+{
+	add_arg(args, TEXTOID, value ? CStringGetTextDatum(value) : (Datum) 0, value == NULL);
+}
+
+void
+arg_name(LedgerArgs *args, const char *value)
+{
+	add_arg(args, NAMEOID, DirectFunctionCall1(namein, CStringGetDatum(value)), false);
+}
+
+void
+arg_int4(LedgerArgs *args, int32 value)
+{
+	add_arg(args, INT4OID, Int32GetDatum(value), false);
+}
+
+void
+arg_int8(LedgerArgs *args, int64 value)
+{
+	add_arg(args, INT8OID, Int64GetDatum(value), false);
+}
+
+void
+arg_id(LedgerArgs *args, int64 value)
+{
+	add_arg(args, INT8OID, Int64GetDatum(value), value == 0);
+}
+
+void
+arg_bool(LedgerArgs *args, bool value)
+{
+	add_arg(args, BOOLOID, BoolGetDatum(value), false);
+}
+
+void
+arg_oid(LedgerArgs *args, Oid value)
+{
+	add_arg(args, OIDOID, ObjectIdGetDatum(value), false);
+}
+
+void
+arg_bytea(LedgerArgs *args, const bytea *value)
+{
+	add_arg(args, BYTEAOID, PointerGetDatum(value), value == NULL);
+}
+
+void
+arg_jsonb(LedgerArgs *args, const Jsonb *value)
+{
+	add_arg(args, JSONBOID, PointerGetDatum(value), value == NULL);
+}
+
+void
+arg_time(LedgerArgs *args, TimestampTz value)
+{
+	add_arg(args, TIMESTAMPTZOID, TimestampTzGetDatum(value), value == 0);
+}
+
+void
+arg_interval(LedgerArgs *args, int64 microseconds)
+{
+	Interval   *interval = palloc0(sizeof(Interval));
+
+	interval->time = microseconds;
+	add_arg(args, INTERVALOID, IntervalPGetDatum(interval), false);
+}
+
+void
+arg_lsn(LedgerArgs *args, uint64 value)
+{
+	add_arg(args, PG_LSNOID, LSNGetDatum(value), value == 0);
+}
+
+void
+arg_array(LedgerArgs *args, Oid type, ArrayType *value)
+{
+	add_arg(args, type, PointerGetDatum(value), value == NULL);
+}
+
+uint64
+ledger_run(LedgerQuery *query, LedgerArgs *args)
+{
+	MemoryContext context = CurrentMemoryContext;
+	volatile int code = 0;
+
+	if (query->plan == NULL)
+	{
+		SPIPlanPtr	plan = SPI_prepare(query->sql, args ? args->n : 0, args ? args->types : NULL);
+
+		if (plan == NULL)
+			elog(ERROR, "could not prepare \"%s\": %s", query->sql,
+				 SPI_result_code_string(SPI_result));
+		SPI_keepplan(plan);
+		query->plan = plan;
+	}
+	writing = true;
+	PG_TRY();
+	{
+		code = SPI_execute_plan(query->plan, args ? args->values : NULL,
+								args ? args->nulls : NULL, false, 0);
+	}
+	PG_FINALLY();
+	{
+		writing = false;
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);	/* SPI leaves its own */
+	if (code < 0)
+		elog(ERROR, "could not execute \"%s\": %s", query->sql, SPI_result_code_string(code));
+	return SPI_processed;
+}
+
+void
+row_begin(LedgerRow *row, uint64 number)
+{
+	row->tuple = SPI_tuptable->vals[number];
+	row->desc = SPI_tuptable->tupdesc;
+	row->column = 0;
+}
+
+Datum
+row_next(LedgerRow *row, bool *isnull)
+{
+	return SPI_getbinval(row->tuple, row->desc, ++row->column, isnull);
+}
+
+char *
+row_text(LedgerRow *row)
+{
+	bool		isnull;
+	Datum		value = row_next(row, &isnull);
+
+	return isnull ? NULL : TextDatumGetCString(value);
+}
+
+char *
+row_name(LedgerRow *row)
+{
+	bool		isnull;
+	Datum		value = row_next(row, &isnull);
+
+	return isnull ? NULL : pstrdup(NameStr(*DatumGetName(value)));
+}
+
+int64
+row_int8(LedgerRow *row)
+{
+	bool		isnull;
+	Datum		value = row_next(row, &isnull);
+
+	return isnull ? 0 : DatumGetInt64(value);
+}
+
+int32
+row_int4(LedgerRow *row)
+{
+	bool		isnull;
+	Datum		value = row_next(row, &isnull);
+
+	return isnull ? 0 : DatumGetInt32(value);
+}
+
+bool
+row_bool(LedgerRow *row)
+{
+	bool		isnull;
+	Datum		value = row_next(row, &isnull);
+
+	return isnull ? false : DatumGetBool(value);
+}
+
+TimestampTz
+row_time(LedgerRow *row)
+{
+	bool		isnull;
+	Datum		value = row_next(row, &isnull);
+
+	return isnull ? 0 : DatumGetTimestampTz(value);
+}
+
+bytea *
+row_bytea(LedgerRow *row)
+{
+	bool		isnull;
+	Datum		value = row_next(row, &isnull);
+
+	return isnull ? NULL : DatumGetByteaPCopy(value);
+}
+
+Jsonb *
+row_jsonb(LedgerRow *row)
+{
+	bool		isnull;
+	Datum		value = row_next(row, &isnull);
+
+	return isnull ? NULL : DatumGetJsonbPCopy(value);
+}
+
+int64
+ledger_next_id(const char *sequence)
+{
+	return nextval_internal(ledger_relation(sequence), false);
+}
+
+MIG_FUNCTION(mig_guard_write);
+
+/*
+ * Trigger on each of our tables, fired ALWAYS: nobody but this file changes
+ * them, whatever privileges he has.  A superuser may insert, as a restore
+ * does.  Rows that logical replication brings belong to another server's
+ * history and are skipped.
+ */
+Datum
+mig_guard_write(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+	bool		insert;
+
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function \"guard_write\" was not called by a trigger")));
+	insert = TRIGGER_FIRED_BY_INSERT(trigger->tg_event);
+	if (writing || (insert && superuser() && !IsLogicalWorker()))
+		return PointerGetDatum(TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ?
+							   trigger->tg_newtuple : trigger->tg_trigtuple);
+	if (IsLogicalWorker())
+		return PointerGetDatum(NULL);
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("table \"migrate.%s\" is written by pg_migrations only",
+					RelationGetRelationName(trigger->tg_relation)),
+			 errhint("The functions of schema migrate change what may be changed: see \\df migrate.*")));
+}

@@ -1,0 +1,379 @@
+/*
+ * registry.c
+ *		What is registered: definitions of migrations, and their names.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "common/hashfn.h"
+#include "ledger/ledger.h"
+#include "ledger/query.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "storage/lock.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+/* Fourth field of our advisory locks; the server itself uses 1 and 2. */
+#define REGISTRATION_LOCK 0x4D52
+
+/*
+ * Registrations of one project wait for each other, until the end of the
+ * transaction; two names that fall on one number wait in vain, no more.
+ */
+void
+ledger_lock_project(const char *project)
+{
+	LOCKTAG		tag;
+	uint32		key = string_hash(project, NAMEDATALEN * 4);
+
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, 0, key, REGISTRATION_LOCK);
+	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+}
+
+/* A text[] as names; *n is 0 for NULL. */
+static NameArray
+row_names(LedgerRow *row, bool *isnull)
+{
+	NameArray	result = {0, NULL};
+	Datum		value = row_next(row, isnull);
+	Datum	   *elements;
+
+	if (*isnull)
+		return result;
+	deconstruct_array(DatumGetArrayTypeP(value), TEXTOID, -1, false, TYPALIGN_INT,
+					  &elements, NULL, &result.n);
+	if (result.n > 0)
+		result.names = palloc(result.n * sizeof(char *));
+	for (int i = 0; i < result.n; i++)
+		result.names[i] = TextDatumGetCString(elements[i]);
+	return result;
+}
+
+static MigrationKind
+kind_of(const char *kind)
+{
+	switch (kind[0])
+	{
+		case 'r':
+			return KIND_REPEATABLE;
+		case 'b':
+			return KIND_BASELINE;
+		default:
+			return KIND_VERSIONED;
+	}
+}
+
+static void
+decode_definition(LedgerRow *row, Migration *migration)
+{
+	bool		isnull;
+
+	migration->project = row_text(row);
+	migration->name = row_text(row);
+	migration->version = row_text(row);
+	migration->kind = kind_of(row_text(row));
+	migration->requires = row_names(row, &migration->linear);
+	migration->conflicts = row_names(row, &isnull);
+	migration->replaces = row_names(row, &isnull);
+	migration->up = row_bytea(row);
+	migration->down = row_bytea(row);
+	migration->verify = row_bytea(row);
+	migration->down_problem = row_text(row);
+	migration->verify_problem = row_text(row);
+	migration->ordinal = row_int8(row);
+	migration->registered_at = row_time(row);
+	migration->registered_by = row_name(row);
+}
+
+static Interval *
+copy_interval(const Interval *interval)
+{
+	Interval   *copy = palloc(sizeof(Interval));
+
+	*copy = *interval;
+	return copy;
+}
+
+static void
+decode_state(LedgerRow *row, Migration *migration)
+{
+	bool		isnull;
+	Datum		duration;
+
+	migration->state = row_text(row);
+	migration->history_id = row_int8(row);
+	migration->applied = row_bytea(row);
+	migration->followed = row_names(row, &isnull);
+	migration->has_followed = !isnull;
+	migration->detail = row_text(row);
+	migration->changed_at = row_time(row);
+	migration->changed_by = row_name(row);
+	migration->applied_at = row_time(row);
+	duration = row_next(row, &isnull);
+	if (!isnull)
+		migration->duration = copy_interval(DatumGetIntervalP(duration));
+	migration->hold_reason = row_text(row);
+	migration->held_by = row_name(row);
+	migration->held_at = row_time(row);
+}
+
+/* All there are, in no order. */
+Migration *
+ledger_read_migrations(int *n)
+{
+	static LedgerQuery query = {
+		"SELECT r.project, r.name, r.version, r.kind, r.requires, r.conflicts, r.replaces,"
+		" r.up, r.down, r.verify, r.down_problem, r.verify_problem, r.ordinal, r.registered_at, r.registered_by,"
+		" s.state, s.history_id, s.checksum, s.requires, s.detail, s.changed_at, s.changed_by, s.applied_at, s.duration,"
+		" h.reason, h.held_by, h.held_at"
+		" FROM migrate.registered r"
+		" LEFT JOIN migrate.state s ON s.project OPERATOR(pg_catalog.=) r.project AND s.name OPERATOR(pg_catalog.=) r.name"
+		" LEFT JOIN migrate.holds h ON h.project OPERATOR(pg_catalog.=) r.project AND h.name OPERATOR(pg_catalog.=) r.name"
+	};
+	LedgerScope scope;
+	Migration  *result;
+
+	ledger_enter(&scope);
+	*n = ledger_run(&query, NULL);
+	result = MemoryContextAllocExtended(scope.caller, Max(*n, 1) * sizeof(Migration),
+										MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	for (int i = 0; i < *n; i++)
+	{
+		LedgerRow	row;
+
+		row_begin(&row, i);
+		decode_definition(&row, &result[i]);
+		decode_state(&row, &result[i]);
+	}
+	ledger_leave(&scope);
+	return result;
+}
+
+List *
+ledger_read_baselines(void)
+{
+	static LedgerQuery query = {
+		"SELECT project, version, history_id FROM migrate.baselines"
+	};
+	LedgerScope scope;
+	List	   *result = NIL;
+	uint64		n;
+
+	ledger_enter(&scope);
+	n = ledger_run(&query, NULL);
+	for (uint64 i = 0; i < n; i++)
+	{
+		Baseline   *baseline = palloc(sizeof(Baseline));
+		LedgerRow	row;
+
+		row_begin(&row, i);
+		baseline->project = row_text(&row);
+		baseline->version = row_text(&row);
+		baseline->history_id = row_int8(&row);
+		result = lappend(result, baseline);
+	}
+	ledger_leave(&scope);
+	return result;
+}
+
+/* Definitions of one project; with a name only that one. */
+Registered *
+ledger_read_registered(const char *project, const char *name, int *n)
+{
+	static LedgerQuery one = {
+		"SELECT r.name, r.version, r.kind, r.requires IS NULL, r.up, r.definition, s.state, s.checksum"
+		" FROM migrate.registered r"
+		" LEFT JOIN migrate.state s ON s.project OPERATOR(pg_catalog.=) r.project AND s.name OPERATOR(pg_catalog.=) r.name"
+		" WHERE r.project OPERATOR(pg_catalog.=) $1 AND r.name OPERATOR(pg_catalog.=) $2"
+	};
+	static LedgerQuery all = {
+		"SELECT r.name, r.version, r.kind, r.requires IS NULL, r.up, r.definition, s.state, s.checksum"
+		" FROM migrate.registered r"
+		" LEFT JOIN migrate.state s ON s.project OPERATOR(pg_catalog.=) r.project AND s.name OPERATOR(pg_catalog.=) r.name"
+		" WHERE r.project OPERATOR(pg_catalog.=) $1"
+	};
+	LedgerArgs	args = {0};
+	LedgerScope scope;
+	Registered *result;
+
+	ledger_enter(&scope);
+	arg_text(&args, project);
+	if (name)
+		arg_text(&args, name);
+	*n = ledger_run(name ? &one : &all, &args);
+	result = palloc0(Max(*n, 1) * sizeof(Registered));
+	for (int i = 0; i < *n; i++)
+	{
+		LedgerRow	row;
+
+		row_begin(&row, i);
+		result[i].name = row_text(&row);
+		result[i].version = row_text(&row);
+		result[i].kind = row_text(&row);
+		result[i].linear = row_bool(&row);
+		result[i].up = row_bytea(&row);
+		result[i].hash = row_bytea(&row);
+		result[i].state = row_text(&row);
+		result[i].applied = row_bytea(&row);
+	}
+	ledger_leave(&scope);
+	return result;
+}
+
+/* The columns of a definition, as insert and update write them. */
+static void
+add_definition(LedgerArgs *args, const Definition *d, const char *role_name)
+{
+	arg_text(args, d->project);
+	arg_text(args, d->name);
+	arg_text(args, d->version);
+	arg_text(args, d->kind);
+	arg_text(args, d->description);
+	arg_array(args, TEXTARRAYOID, d->tags);
+	arg_array(args, TEXTARRAYOID, d->requires);
+	arg_array(args, TEXTARRAYOID, d->conflicts);
+	arg_array(args, TEXTARRAYOID, d->replaces);
+	arg_jsonb(args, d->options);
+	arg_bytea(args, d->up_checksum);
+	arg_bytea(args, d->down_checksum);
+	arg_bytea(args, d->verify_checksum);
+	arg_text(args, d->down_problem);
+	arg_text(args, d->verify_problem);
+	arg_text(args, d->up.path);
+	arg_int4(args, d->up.line);
+	arg_text(args, d->down.path);
+	arg_int4(args, d->down.line);
+	arg_text(args, d->verify.path);
+	arg_int4(args, d->verify.line);
+	arg_bytea(args, d->hash);
+	arg_name(args, role_name);
+}
+
+void
+ledger_insert_definition(const Definition *definition)
+{
+	static LedgerQuery query = {
+		"INSERT INTO migrate.registered (project, name, version, kind, description, tags, requires, conflicts, replaces,"
+		" options, up, down, verify, down_problem, verify_problem, up_path, up_line, down_path, down_line,"
+		" verify_path, verify_line, definition, registered_by, registered_at)"
+		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,"
+		" $20, $21, $22, $23, pg_catalog.clock_timestamp())"
+	};
+	LedgerArgs	args = {0};
+	LedgerScope scope;
+
+	ledger_enter(&scope);
+	add_definition(&args, definition, scope.role_name);
+	ledger_run(&query, &args);
+	ledger_leave(&scope);
+}
+
+void
+ledger_update_definition(const Definition *definition)
+{
+	static LedgerQuery query = {
+		"UPDATE migrate.registered SET version = $3, kind = $4, description = $5, tags = $6, requires = $7,"
+		" conflicts = $8, replaces = $9, options = $10, up = $11, down = $12, verify = $13, down_problem = $14,"
+		" verify_problem = $15, up_path = $16, up_line = $17, down_path = $18, down_line = $19, verify_path = $20,"
+		" verify_line = $21, definition = $22, registered_by = $23, registered_at = pg_catalog.clock_timestamp()"
+		" WHERE project OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2"
+	};
+	LedgerArgs	args = {0};
+	LedgerScope scope;
+
+	ledger_enter(&scope);
+	add_definition(&args, definition, scope.role_name);
+	ledger_run(&query, &args);
+	ledger_leave(&scope);
+}
+
+/*
+ * Another up counts as the one that was applied.  Its definition gets a hash
+ * that no other has, so that whatever is sent next is compared anew.
+ */
+void
+ledger_replace_up(const char *project, const char *name, bytea *checksum)
+{
+	static LedgerQuery registered = {
+		"UPDATE migrate.registered SET up = $3, definition = $3, up_path = NULL, up_line = 1"
+		" WHERE project OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2"
+	};
+	static LedgerQuery state = {
+		"UPDATE migrate.state SET checksum = $3"
+		" WHERE project OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2"
+	};
+	LedgerArgs	args = {0};
+	LedgerScope scope;
+
+	ledger_enter(&scope);
+	arg_text(&args, project);
+	arg_text(&args, name);
+	arg_bytea(&args, checksum);
+	ledger_run(&registered, &args);
+	ledger_run(&state, &args);
+	ledger_leave(&scope);
+}
+
+void
+ledger_delete_definition(const char *project, const char *name)
+{
+	static LedgerQuery registered = {
+		"DELETE FROM migrate.registered WHERE project OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2"
+	};
+	static LedgerQuery state = {
+		"DELETE FROM migrate.state WHERE project OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2"
+	};
+	static LedgerQuery holds = {
+		"DELETE FROM migrate.holds WHERE project OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2"
+	};
+	LedgerArgs	args = {0};
+	LedgerScope scope;
+
+	ledger_enter(&scope);
+	arg_text(&args, project);
+	arg_text(&args, name);
+	ledger_run(&registered, &args);
+	ledger_run(&state, &args);
+	ledger_run(&holds, &args);
+	ledger_leave(&scope);
+}
+
+/* Has the migration had this definition before? */
+bool
+ledger_knows_definition(const Definition *definition)
+{
+	static LedgerQuery query = {
+		"SELECT 1 FROM migrate.definitions WHERE project OPERATOR(pg_catalog.=) $1"
+		" AND name OPERATOR(pg_catalog.=) $2 AND definition OPERATOR(pg_catalog.=) $3"
+	};
+	LedgerArgs	args = {0};
+	LedgerScope scope;
+	bool		known;
+
+	ledger_enter(&scope);
+	arg_text(&args, definition->project);
+	arg_text(&args, definition->name);
+	arg_bytea(&args, definition->hash);
+	known = ledger_run(&query, &args) > 0;
+	ledger_leave(&scope);
+	return known;
+}
+
+void
+ledger_note_definition(const Definition *definition)
+{
+	static LedgerQuery query = {
+		"INSERT INTO migrate.definitions (project, name, definition) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING"
+	};
+	LedgerArgs	args = {0};
+	LedgerScope scope;
+
+	ledger_enter(&scope);
+	arg_text(&args, definition->project);
+	arg_text(&args, definition->name);
+	arg_bytea(&args, definition->hash);
+	ledger_run(&query, &args);
+	ledger_leave(&scope);
+}

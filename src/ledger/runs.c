@@ -1,0 +1,177 @@
+/*
+ * runs.c
+ *		Start and end of each run.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "ledger/ledger.h"
+#include "ledger/query.h"
+#include "utils/timestamp.h"
+
+/* Write the start of a run; returns its id. */
+int64
+ledger_start_run(const RunStart *start)
+{
+	static LedgerQuery query = {
+		"INSERT INTO migrate.log_runs (run_id, action, project, target, started_at, waited, planned, database_bytes,"
+		" role_name, reason, options, in_block, steps, session_role, application_name, client_addr, pid, transaction_id)"
+		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,"
+		" SESSION_USER, pg_catalog.current_setting('application_name'), pg_catalog.inet_client_addr(),"
+		" pg_catalog.pg_backend_pid(), pg_catalog.pg_current_xact_id())"
+	};
+	LedgerArgs	args = {0};
+	LedgerScope scope;
+	int64		run_id;
+
+	ledger_enter(&scope);
+	run_id = ledger_next_id("log_runs_run_id_seq");
+	arg_int8(&args, run_id);
+	arg_text(&args, start->action);
+	arg_text(&args, start->project);
+	arg_text(&args, start->target);
+	arg_time(&args, start->started_at);
+	arg_interval(&args, start->waited);
+	arg_int4(&args, start->planned);
+	arg_id(&args, Max(start->database_bytes, 0));
+	arg_name(&args, scope.role_name);
+	arg_text(&args, start->reason);
+	arg_jsonb(&args, start->options);
+	arg_bool(&args, start->in_block);
+	arg_array(&args, TEXTARRAYOID, start->steps);
+	ledger_run(&query, &args);
+	ledger_leave(&scope);
+	return run_id;
+}
+
+void
+ledger_end_run(const RunEnd *end)
+{
+	static LedgerQuery query = {
+		"INSERT INTO migrate.log_run_ends (run_id, outcome, finished_at, duration, migrations, failed_name, error_code,"
+		" error_message, database_bytes, transaction_id)"
+		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, pg_catalog.pg_current_xact_id())"
+	};
+	TimestampTz now = GetCurrentTimestamp();
+	LedgerArgs	args = {0};
+	LedgerScope scope;
+
+	ledger_enter(&scope);
+	arg_int8(&args, end->run_id);
+	arg_text(&args, end->outcome);
+	arg_time(&args, now);
+	arg_interval(&args, now - end->started_at);
+	arg_int4(&args, end->migrations);
+	arg_text(&args, end->failed_name);
+	arg_text(&args, end->error ? unpack_sql_state(end->error->sqlerrcode) : NULL);
+	arg_text(&args, end->error ? end->error->message : NULL);
+	arg_id(&args, Max(end->database_bytes, 0));
+	ledger_run(&query, &args);
+	ledger_leave(&scope);
+}
+
+/* NULL: nobody holds it any more. */
+Holder *
+ledger_deployer(uint32 key, uint16 lock_class)
+{
+	static LedgerQuery query = {
+		"SELECT l.pid, r.run_id, pg_catalog.concat(COALESCE('run ' || r.run_id, 'a call'), ' of ', COALESCE(r.role_name, a.usename),"
+		" ' (pid ', l.pid, CASE WHEN a.application_name OPERATOR(pg_catalog.<>) '' THEN ', \"' || a.application_name || '\"' END,"
+		" ', since ', pg_catalog.to_char(COALESCE(r.started_at, a.xact_start), 'HH24:MI:SS'), ')')"
+		" FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid OPERATOR(pg_catalog.=) l.pid"
+		" LEFT JOIN LATERAL (SELECT s.run_id, s.role_name, s.started_at FROM migrate.log_runs s"
+		" WHERE s.pid OPERATOR(pg_catalog.=) l.pid AND s.started_at OPERATOR(pg_catalog.>=) a.backend_start"
+		" AND NOT EXISTS (SELECT FROM migrate.log_run_ends e WHERE e.run_id OPERATOR(pg_catalog.=) s.run_id)"
+		" ORDER BY s.run_id DESC LIMIT 1) r ON true"
+		" WHERE l.locktype OPERATOR(pg_catalog.=) 'advisory' AND l.granted"
+		" AND l.database OPERATOR(pg_catalog.=) (SELECT d.oid FROM pg_catalog.pg_database d"
+		" WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database())"
+		" AND l.objid OPERATOR(pg_catalog.=) $1 AND l.objsubid OPERATOR(pg_catalog.=) $2"
+	};
+	LedgerArgs	args = {0};
+	LedgerScope scope;
+	Holder	   *holder = NULL;
+
+	ledger_enter(&scope);
+	arg_oid(&args, key);
+	arg_int4(&args, lock_class);
+	if (ledger_run(&query, &args) > 0)
+	{
+		LedgerRow	row;
+
+		holder = palloc(sizeof(Holder));
+		row_begin(&row, 0);
+		holder->pid = row_int4(&row);
+		holder->run_id = row_int8(&row);
+		holder->description = row_text(&row);
+	}
+	ledger_leave(&scope);
+	return holder;
+}
+
+/* Does one backend wait for the other? */
+bool
+ledger_waits_for(int pid, int blocker)
+{
+	static LedgerQuery query = {
+		"SELECT $2 OPERATOR(pg_catalog.=) ANY (pg_catalog.pg_blocking_pids($1))"
+	};
+	LedgerArgs	args = {0};
+	LedgerScope scope;
+	LedgerRow	row;
+	bool		waits;
+
+	ledger_enter(&scope);
+	arg_int4(&args, pid);
+	arg_int4(&args, blocker);
+	ledger_run(&query, &args);
+	row_begin(&row, 0);
+	waits = row_bool(&row);
+	ledger_leave(&scope);
+	return waits;
+}
+
+ArrayType *
+ledger_own_locks(void)
+{
+	static LedgerQuery query = {
+		"SELECT pg_catalog.array_agg(l.mode || ' ' || n.nspname || '.' || c.relname ORDER BY n.nspname, c.relname, l.mode)"
+		" FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) l.relation"
+		" JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace"
+		" WHERE l.pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid() AND l.locktype OPERATOR(pg_catalog.=) 'relation'"
+		" AND n.nspname OPERATOR(pg_catalog.<>) ALL ('{pg_catalog,pg_toast,migrate}')"
+	};
+	LedgerScope scope;
+	LedgerRow	row;
+	Datum		locks;
+	bool		isnull;
+	ArrayType  *result;
+
+	ledger_enter(&scope);
+	ledger_run(&query, NULL);
+	row_begin(&row, 0);
+	locks = row_next(&row, &isnull);
+	result = isnull ? NULL : DatumGetArrayTypePCopy(locks);
+	ledger_leave(&scope);
+	return result;
+}
+
+int64
+ledger_database_bytes(void)
+{
+	static LedgerQuery query = {
+		"SELECT CASE WHEN (SELECT c.reltuples FROM pg_catalog.pg_class c"
+		" WHERE c.oid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass) OPERATOR(pg_catalog.<=) 20000"
+		" THEN pg_catalog.pg_database_size(pg_catalog.current_database()) ELSE -1 END"
+	};
+	LedgerScope scope;
+	LedgerRow	row;
+	int64		bytes;
+
+	ledger_enter(&scope);
+	ledger_run(&query, NULL);
+	row_begin(&row, 0);
+	bytes = row_int8(&row);
+	ledger_leave(&scope);
+	return bytes;
+}

@@ -1,0 +1,548 @@
+/*
+ * seals.c
+ *		Tamper evidence: a hash chain over the logs, made afterwards.
+ *
+ * A row depends on no other row, so nobody waits when it is written.  A seal
+ * covers the rows of finished transactions that no earlier seal covers; which
+ * ones is kept in its ids, since rows commit in another order than they get
+ * their numbers.  Its hash is over the hash before it, its source and ids, and
+ * each row field by field.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "catalog/pg_type.h"
+#include "common/cryptohash.h"
+#include "common/compat.h"
+#include "common/rows.h"
+#include "common/sha2.h"
+#include "fmgr.h"
+#include "ledger/ledger.h"
+#include "ledger/query.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "port/pg_bswap.h"
+#include "storage/lock.h"
+#include "utils/builtins.h"
+#include "utils/inet.h"
+#include "utils/lsyscache.h"
+#include "utils/pg_lsn.h"
+#include "utils/rangetypes.h"
+#include "utils/timestamp.h"
+
+#define SEAL_FORMAT 1			/* of the bytes that are hashed */
+#define SEAL_LOCK 0x4D53
+
+/* The logs that are sealed. */
+typedef struct Source
+{
+	const char *name;			/* as seals.source has it */
+	const char *table;
+	const char *key;
+} Source;
+
+static const Source sources[] = {
+	{"history", "log_history", "id"},
+	{"statement_log", "log_statements", "id"},
+	{"decisions", "log_decisions", "id"},
+	{"run_starts", "log_runs", "run_id"},
+	{"run_ends", "log_run_ends", "run_id"}
+};
+
+/* One seal, as it is stored. */
+typedef struct Seal
+{
+	int64		number;
+	char	   *source;
+	int64		rows;
+	bytea	   *hash;
+	char	   *ids;			/* text of the multirange */
+} Seal;
+
+/* ---- what is hashed ---- */
+
+static void
+add_bytes(pg_cryptohash_ctx *hash, const void *data, uint32 length)
+{
+	uint32		network = pg_hton32(length);
+
+	if (pg_cryptohash_update(hash, (uint8 *) &network, sizeof(network)) < 0 ||
+		pg_cryptohash_update(hash, data, length) < 0)
+		elog(ERROR, "could not update SHA-256");
+}
+
+static void
+add_int8(pg_cryptohash_ctx *hash, int64 value)
+{
+	uint64		network = pg_hton64((uint64) value);
+
+	add_bytes(hash, &network, sizeof(network));
+}
+
+static void
+add_text(pg_cryptohash_ctx *hash, const char *text)
+{
+	const char *utf8 = GetDatabaseEncoding() == PG_SQL_ASCII ? text :
+		pg_server_to_any(text, strlen(text), PG_UTF8);
+
+	add_bytes(hash, utf8, strlen(utf8));
+}
+
+static void
+add_interval(pg_cryptohash_ctx *hash, const Interval *interval)
+{
+	add_int8(hash, interval->time);
+	add_int8(hash, interval->day);
+	add_int8(hash, interval->month);
+}
+
+/* A value of one of the types our logs have, never by its text where that depends on the session. */
+static void
+add_value(pg_cryptohash_ctx *hash, Oid type, Datum value)
+{
+	Oid			output;
+	bool		varlena;
+
+	switch (type)
+	{
+		case INT8OID:
+		case TIMESTAMPTZOID:
+		case XID8OID:
+		case PG_LSNOID:
+			add_int8(hash, DatumGetInt64(value));
+			break;
+		case INT4OID:
+			add_int8(hash, DatumGetInt32(value));
+			break;
+		case BOOLOID:
+			add_int8(hash, DatumGetBool(value));
+			break;
+		case INTERVALOID:
+			add_interval(hash, DatumGetIntervalP(value));
+			break;
+		case BYTEAOID:
+			{
+				bytea	   *bytes = DatumGetByteaPP(value);
+
+				add_bytes(hash, VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
+				break;
+			}
+		default:
+			/* text, name, text[], jsonb, inet: their output is the same everywhere */
+			getTypeOutputInfo(type, &output, &varlena);
+			add_text(hash, OidOutputFunctionCall(output, value));
+	}
+}
+
+/* Fields that are NULL count for nothing, so that columns to come change no hash. */
+static void
+add_row(pg_cryptohash_ctx *hash, HeapTuple tuple, TupleDesc desc)
+{
+	for (int i = 1; i <= desc->natts; i++)
+	{
+		bool		isnull;
+		Datum		value = SPI_getbinval(tuple, desc, i, &isnull);
+
+		if (isnull)
+			continue;
+		add_text(hash, NameStr(TupleDescAttr(desc, i - 1)->attname));
+		add_value(hash, TupleDescAttr(desc, i - 1)->atttypid, value);
+	}
+}
+
+/* ---- seals ---- */
+
+static uint64
+run_text(const char *sql, const char *arg)
+{
+	Oid			types[1] = {TEXTOID};
+	Datum		values[1];
+	MemoryContext context = CurrentMemoryContext;
+	int			code;
+
+	values[0] = arg ? CStringGetTextDatum(arg) : (Datum) 0;
+	code = SPI_execute_with_args(sql, arg ? 1 : 0, types, values, NULL, false, 0);
+	MemoryContextSwitchTo(context);
+	if (code < 0)
+		elog(ERROR, "could not execute \"%s\": %s", sql, SPI_result_code_string(code));
+	return SPI_processed;
+}
+
+/*
+ * The hash of a seal over the rows with these ids; *rows is how many there
+ * are.  Runs inside a ledger scope.
+ */
+static bytea *
+compute_hash(const Source *source, const char *ids, const bytea *previous, int64 *rows)
+{
+	pg_cryptohash_ctx *hash = pg_cryptohash_create(PG_SHA256);
+	bytea	   *result = palloc(VARHDRSZ + PG_SHA256_DIGEST_LENGTH);
+	uint64		n;
+
+	if (hash == NULL || pg_cryptohash_init(hash) < 0)
+		elog(ERROR, "could not initialize SHA-256");
+	n = run_text(psprintf("SELECT * FROM migrate.%s WHERE %s OPERATOR(pg_catalog.<@) $1::pg_catalog.int8multirange"
+						  " AND %s OPERATOR(pg_catalog.>=) pg_catalog.lower($1::pg_catalog.int8multirange)"
+						  " AND %s OPERATOR(pg_catalog.<) pg_catalog.upper($1::pg_catalog.int8multirange) ORDER BY %s",
+						  source->table, source->key, source->key, source->key, source->key), ids);
+	add_int8(hash, SEAL_FORMAT);
+	if (previous)
+		add_bytes(hash, VARDATA_ANY(previous), VARSIZE_ANY_EXHDR(previous));
+	add_text(hash, source->name);
+	add_text(hash, ids);
+	for (uint64 i = 0; i < n; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		add_row(hash, SPI_tuptable->vals[i], SPI_tuptable->tupdesc);
+	}
+	if (pg_cryptohash_final(hash, (uint8 *) VARDATA(result), PG_SHA256_DIGEST_LENGTH) < 0)
+		elog(ERROR, "could not finish SHA-256");
+	pg_cryptohash_free(hash);
+	SET_VARSIZE(result, VARHDRSZ + PG_SHA256_DIGEST_LENGTH);
+	*rows = n;
+	return result;
+}
+
+/* The last seal, or NULL; inside a ledger scope. */
+static Seal *
+last_seal(void)
+{
+	static LedgerQuery query = {
+		"SELECT seal, source, rows, hash, ids::pg_catalog.text FROM migrate.seals ORDER BY seal DESC LIMIT 1"
+	};
+	Seal	   *seal;
+	LedgerRow	row;
+
+	if (ledger_run(&query, NULL) == 0)
+		return NULL;
+	seal = palloc(sizeof(Seal));
+	row_begin(&row, 0);
+	seal->number = row_int8(&row);
+	seal->source = row_text(&row);
+	seal->rows = row_int8(&row);
+	seal->hash = row_bytea(&row);
+	seal->ids = row_text(&row);
+	return seal;
+}
+
+/*
+ * Ids of the rows of a source that no seal covers yet.  What another
+ * transaction is still writing cannot be seen, and so is left for later.
+ */
+static char *
+unsealed_ids(const Source *source)
+{
+	LedgerRow	row;
+	char	   *ids;
+
+	/* Rows behind the last sealed one, and those before it that came late. */
+	run_text(psprintf("WITH s AS MATERIALIZED (SELECT COALESCE(pg_catalog.range_agg(ids), '{}'::pg_catalog.int8multirange) AS ids"
+					  " FROM (SELECT ids FROM migrate.seals WHERE source OPERATOR(pg_catalog.=) $1 ORDER BY seal DESC) x)"
+					  " SELECT pg_catalog.range_agg(pg_catalog.int8range(t.%s, t.%s, '[]'))::pg_catalog.text"
+					  " FROM migrate.%s t, s WHERE NOT (t.%s OPERATOR(pg_catalog.<@) s.ids)"
+					  " AND t.transaction_id OPERATOR(pg_catalog.<>) COALESCE(pg_catalog.pg_current_xact_id_if_assigned(), '0'::pg_catalog.xid8)",
+					  source->key, source->key, source->table, source->key), source->name);
+	row_begin(&row, 0);
+	ids = row_text(&row);
+	return ids;
+}
+
+static Seal *
+seal_source(const Source *source, const Seal *previous)
+{
+	static LedgerQuery query = {
+		"INSERT INTO migrate.seals (source, first_id, last_id, rows, hash, ids, sealed_at, oldest_running)"
+		" VALUES ($1, pg_catalog.lower($4::pg_catalog.int8multirange), pg_catalog.upper($4::pg_catalog.int8multirange) OPERATOR(pg_catalog.-) 1,"
+		" $2, $3, $4::pg_catalog.int8multirange, pg_catalog.clock_timestamp(),"
+		" pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot()))"
+	};
+	char	   *ids = unsealed_ids(source);
+	LedgerArgs	args = {0};
+	bytea	   *hash;
+	int64		rows;
+
+	if (ids == NULL)
+		return NULL;
+	hash = compute_hash(source, ids, previous ? previous->hash : NULL, &rows);
+	arg_text(&args, source->name);
+	arg_int8(&args, rows);
+	arg_bytea(&args, hash);
+	arg_text(&args, ids);
+	ledger_run(&query, &args);
+	return last_seal();
+}
+
+/*
+ * Seal what can be sealed; returns the last seal, 0 for none.  If another
+ * session is at it, it is left to that one.
+ */
+int64
+ledger_seal(void)
+{
+	LOCKTAG		tag;
+	LedgerScope scope;
+	Seal	   *last;
+	int64		number;
+
+	ledger_enter(&scope);
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, 0, 0, SEAL_LOCK);
+	last = last_seal();
+	if (LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL)
+	{
+		last = last_seal();
+		for (int i = 0; i < lengthof(sources); i++)
+		{
+			Seal	   *seal = seal_source(&sources[i], last);
+
+			if (seal)
+				last = seal;
+		}
+	}
+	number = last ? last->number : 0;
+	ledger_leave(&scope);
+	return number;
+}
+
+/* "seal 12 3f2a..." for the server log, or NULL. */
+char *
+ledger_head_text(void)
+{
+	LedgerScope scope;
+	Seal	   *last;
+	char	   *text = NULL;
+
+	ledger_enter(&scope);
+	last = last_seal();
+	if (last)
+	{
+		char	   *hex = palloc0(2 * PG_SHA256_DIGEST_LENGTH + 1);
+
+		hex_encode(VARDATA_ANY(last->hash), VARSIZE_ANY_EXHDR(last->hash), hex);
+		text = psprintf("seal " INT64_FORMAT " hash %s", last->number, hex);
+	}
+	ledger_leave(&scope);
+	return text;
+}
+
+/* ---- verification ---- */
+
+/* Put one problem. */
+static void
+problem(ReturnSetInfo *result, const char *source, int64 id, const char *text)
+{
+	MigRow		row;
+
+	mig_row_begin(&row);
+	mig_row_text(&row, source);
+	mig_row_int8(&row, id);
+	mig_row_text(&row, text);
+	mig_row_put(&row, result);
+}
+
+static const Source *
+find_source(const char *name)
+{
+	for (int i = 0; i < lengthof(sources); i++)
+		if (strcmp(sources[i].name, name) == 0)
+			return &sources[i];
+	return NULL;
+}
+
+static bool
+same_hash(const bytea *a, const bytea *b)
+{
+	return VARSIZE_ANY_EXHDR(a) == VARSIZE_ANY_EXHDR(b) &&
+		memcmp(VARDATA_ANY(a), VARDATA_ANY(b), VARSIZE_ANY_EXHDR(a)) == 0;
+}
+
+static List *
+all_seals(void)
+{
+	static LedgerQuery query = {
+		"SELECT seal, source, rows, hash, ids::pg_catalog.text FROM migrate.seals ORDER BY seal"
+	};
+	List	   *seals = NIL;
+	uint64		n = ledger_run(&query, NULL);
+
+	for (uint64 i = 0; i < n; i++)
+	{
+		Seal	   *seal = palloc(sizeof(Seal));
+		LedgerRow	row;
+
+		row_begin(&row, i);
+		seal->number = row_int8(&row);
+		seal->source = row_text(&row);
+		seal->rows = row_int8(&row);
+		seal->hash = row_bytea(&row);
+		seal->ids = row_text(&row);
+		seals = lappend(seals, seal);
+	}
+	return seals;
+}
+
+/* Name the sealed rows that are gone. */
+static void
+report_missing(ReturnSetInfo *result, const Source *source, const Seal *seal)
+{
+	uint64		n;
+	int64	   *ids;
+
+	n = run_text(psprintf("SELECT g FROM pg_catalog.unnest($1::pg_catalog.int8multirange) r,"
+						  " LATERAL pg_catalog.generate_series(pg_catalog.lower(r), pg_catalog.upper(r) OPERATOR(pg_catalog.-) 1) g"
+						  " WHERE NOT EXISTS (SELECT FROM migrate.%s t WHERE t.%s OPERATOR(pg_catalog.=) g)",
+						  source->table, source->key), seal->ids);
+	ids = palloc(Max(n, 1) * sizeof(int64));
+	for (uint64 i = 0; i < n; i++)
+	{
+		LedgerRow	row;
+
+		row_begin(&row, i);
+		ids[i] = row_int8(&row);
+	}
+	for (uint64 i = 0; i < n; i++)
+		problem(result, source->name, ids[i], psprintf("removed: covered by seal " INT64_FORMAT " and no longer there", seal->number));
+}
+
+/* Follow the chain; *head is set to the hash of the seal with this number. */
+static void
+verify_chain(ReturnSetInfo *result, List *seals, int64 wanted, bytea **head)
+{
+	bytea	   *previous = NULL;
+	ListCell   *cell;
+
+	foreach(cell, seals)
+	{
+		Seal	   *seal = lfirst(cell);
+		const Source *source = find_source(seal->source);
+		bytea	   *hash;
+		int64		rows;
+
+		if (source == NULL)
+		{
+			problem(result, seal->source, seal->number, "seal of a log that does not exist");
+			continue;
+		}
+		hash = compute_hash(source, seal->ids, previous, &rows);
+		if (rows != seal->rows)
+			report_missing(result, source, seal);
+		else if (!same_hash(hash, seal->hash))
+			problem(result, source->name, seal->number,
+					psprintf("changed: rows %s are not as seal " INT64_FORMAT " has them, or an earlier seal was removed", seal->ids, seal->number));
+		previous = seal->hash;
+		if (seal->number == wanted)
+			*head = seal->hash;
+	}
+}
+
+/*
+ * A row before the last sealed one that no seal covers came late, or was put
+ * in: one that came late belongs to a transaction that was under way at the
+ * first seal beyond it, as both say themselves.
+ */
+static void
+report_inserted(ReturnSetInfo *result, const Source *source)
+{
+	uint64		n;
+	int64	   *ids;
+
+	n = run_text(psprintf("WITH s AS MATERIALIZED (SELECT COALESCE(pg_catalog.range_agg(ids), '{}'::pg_catalog.int8multirange) AS ids"
+						  " FROM migrate.seals WHERE source OPERATOR(pg_catalog.=) $1)"
+						  " SELECT t.%s FROM migrate.%s t, s WHERE NOT (t.%s OPERATOR(pg_catalog.<@) s.ids)"
+						  " AND (EXISTS (SELECT FROM (SELECT oldest_running FROM migrate.seals x"
+						  " WHERE x.source OPERATOR(pg_catalog.=) $1 AND x.last_id OPERATOR(pg_catalog.>) t.%s"
+						  " ORDER BY x.seal LIMIT 1) f WHERE t.transaction_id OPERATOR(pg_catalog.<) f.oldest_running)"
+						  " OR t.%s OPERATOR(pg_catalog.<=) 0)",
+						  source->key, source->table, source->key, source->key, source->key), source->name);
+	ids = palloc(Max(n, 1) * sizeof(int64));
+	for (uint64 i = 0; i < n; i++)
+	{
+		LedgerRow	row;
+
+		row_begin(&row, i);
+		ids[i] = row_int8(&row);
+	}
+	for (uint64 i = 0; i < n; i++)
+		problem(result, source->name, ids[i], "inserted: its transaction had ended before the rows behind it were sealed");
+}
+
+static void
+verify_all(ReturnSetInfo *result, int64 wanted, const bytea *hash)
+{
+	LedgerScope scope;
+	bytea	   *head = NULL;
+
+	ledger_enter(&scope);
+	verify_chain(result, all_seals(), wanted, &head);
+	for (int i = 0; i < lengthof(sources); i++)
+		report_inserted(result, &sources[i]);
+	if (wanted > 0 && head == NULL)
+		problem(result, "seals", wanted, "removed: there is no such seal any more");
+	else if (wanted > 0 && hash && !same_hash(head, hash))
+		problem(result, "seals", wanted, "changed: the seal has another hash than the one that was kept");
+	ledger_leave(&scope);
+}
+
+MIG_FUNCTION(mig_verify_history);
+
+/* migrate.verify_history(seal, hash) */
+Datum
+mig_verify_history(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result;
+
+	ledger_require("monitor", NULL);
+	result = mig_rows_begin(fcinfo);
+	if (!RecoveryInProgress() && !XactReadOnly)
+		(void) ledger_seal();
+	verify_all(result, PG_ARGISNULL(0) ? 0 : PG_GETARG_INT64(0),
+			   PG_ARGISNULL(1) ? NULL : PG_GETARG_BYTEA_PP(1));
+	return (Datum) 0;
+}
+
+MIG_FUNCTION(mig_seal);
+
+/* migrate.seal() */
+Datum
+mig_seal(PG_FUNCTION_ARGS)
+{
+	int64		number;
+
+	ledger_require("monitor", NULL);
+	PreventCommandIfReadOnly("migrate.seal");
+	number = ledger_seal();
+	if (number == 0)
+		PG_RETURN_NULL();
+	PG_RETURN_INT64(number);
+}
+
+MIG_FUNCTION(mig_history_head);
+
+/* migrate.history_head() */
+Datum
+mig_history_head(PG_FUNCTION_ARGS)
+{
+	static LedgerQuery query = {
+		"SELECT seal, hash, sealed_at FROM migrate.seals ORDER BY seal DESC LIMIT 1"
+	};
+	ReturnSetInfo *result;
+	LedgerScope scope;
+
+	ledger_require("monitor", NULL);
+	result = mig_rows_begin(fcinfo);
+	ledger_enter(&scope);
+	if (ledger_run(&query, NULL) > 0)
+	{
+		LedgerRow	row;
+		MigRow		out;
+
+		row_begin(&row, 0);
+		mig_row_begin(&out);
+		mig_row_int8(&out, row_int8(&row));
+		mig_row_datum(&out, PointerGetDatum(row_bytea(&row)));
+		mig_row_time(&out, row_time(&row));
+		mig_row_put(&out, result);
+	}
+	ledger_leave(&scope);
+	return (Datum) 0;
+}

@@ -1,0 +1,190 @@
+/*
+ * texts.c
+ *		Texts by their checksum, and finding migrations by what people call
+ *		them.
+ */
+#include "postgres.h"
+
+#include "ledger/ledger.h"
+#include "ledger/query.h"
+#include "mb/pg_wchar.h"
+#include "script/checksum.h"
+#include "utils/builtins.h"
+
+/* Keep a text; one that is there already stays as it is. */
+void
+ledger_store_text(const char *body, ScriptPart part, bytea *checksum, bool parses)
+{
+	static LedgerQuery query = {
+		"INSERT INTO migrate.text_bodies (checksum, part, normal, body, registered_by, registered_at)"
+		" VALUES ($1, $2, $3, $4, $5, pg_catalog.clock_timestamp()) ON CONFLICT DO NOTHING"
+	};
+	LedgerArgs	args = {0};
+	LedgerScope scope;
+	uint8		normal[MIG_CHECKSUM_LENGTH];
+
+	if (parses)
+		mig_checksum_normal(body, normal);
+	ledger_enter(&scope);
+	arg_bytea(&args, checksum);
+	arg_text(&args, mig_part_name(part));
+	arg_bytea(&args, parses ? mig_checksum_bytea(normal) : NULL);
+	arg_text(&args, body);
+	arg_name(&args, scope.role_name);
+	ledger_run(&query, &args);
+	ledger_leave(&scope);
+}
+
+/* NULL if the migration has no such text. */
+StoredText *
+ledger_read_text(const char *project, const char *name, ScriptPart part)
+{
+	static LedgerQuery queries[] = {
+		{"SELECT t.body, t.checksum, r.up_path, r.up_line, r.options FROM migrate.registered r"
+			" JOIN migrate.text_bodies t ON t.checksum OPERATOR(pg_catalog.=) r.up AND t.part OPERATOR(pg_catalog.=) 'up'"
+		" WHERE r.project OPERATOR(pg_catalog.=) $1 AND r.name OPERATOR(pg_catalog.=) $2"},
+		{"SELECT t.body, t.checksum, r.down_path, r.down_line, r.options FROM migrate.registered r"
+			" JOIN migrate.text_bodies t ON t.checksum OPERATOR(pg_catalog.=) r.down AND t.part OPERATOR(pg_catalog.=) 'down'"
+		" WHERE r.project OPERATOR(pg_catalog.=) $1 AND r.name OPERATOR(pg_catalog.=) $2"},
+		{"SELECT t.body, t.checksum, r.verify_path, r.verify_line, r.options FROM migrate.registered r"
+			" JOIN migrate.text_bodies t ON t.checksum OPERATOR(pg_catalog.=) r.verify AND t.part OPERATOR(pg_catalog.=) 'verify'"
+		" WHERE r.project OPERATOR(pg_catalog.=) $1 AND r.name OPERATOR(pg_catalog.=) $2"}
+	};
+	StoredText *result = NULL;
+	LedgerArgs	args = {0};
+	LedgerScope scope;
+
+	ledger_enter(&scope);
+	arg_text(&args, project);
+	arg_text(&args, name);
+	if (ledger_run(&queries[part], &args) > 0)
+	{
+		LedgerRow	row;
+
+		result = palloc(sizeof(StoredText));
+		row_begin(&row, 0);
+		result->body = row_text(&row);
+		result->checksum = row_bytea(&row);
+		result->path = row_text(&row);
+		result->line = row_int4(&row);
+		result->options = row_jsonb(&row);
+	}
+	ledger_leave(&scope);
+	return result;
+}
+
+char *
+ledger_text_by_checksum(bytea *checksum, ScriptPart part)
+{
+	static LedgerQuery query = {
+		"SELECT body FROM migrate.text_bodies WHERE checksum OPERATOR(pg_catalog.=) $1 AND part OPERATOR(pg_catalog.=) $2"
+	};
+	LedgerArgs	args = {0};
+	LedgerScope scope;
+	char	   *body = NULL;
+
+	ledger_enter(&scope);
+	arg_bytea(&args, checksum);
+	arg_text(&args, mig_part_name(part));
+	if (ledger_run(&query, &args) > 0)
+	{
+		LedgerRow	row;
+
+		row_begin(&row, 0);
+		body = row_text(&row);
+	}
+	ledger_leave(&scope);
+	return body;
+}
+
+/* Project NULL means all of them in each of these. */
+static List *
+find(LedgerQuery *query, const char *project, const char *what)
+{
+	List	   *result = NIL;
+	LedgerArgs	args = {0};
+	LedgerScope scope;
+	uint64		n;
+
+	ledger_enter(&scope);
+	arg_text(&args, project);
+	if (what)
+		arg_text(&args, what);
+	n = ledger_run(query, &args);
+	for (uint64 i = 0; i < n; i++)
+	{
+		FullName   *full = palloc(sizeof(FullName));
+		LedgerRow	row;
+
+		row_begin(&row, i);
+		full->project = row_text(&row);
+		full->name = row_text(&row);
+		result = lappend(result, full);
+	}
+	ledger_leave(&scope);
+	return result;
+}
+
+List *
+ledger_find_exact(const char *project, const char *name)
+{
+	static LedgerQuery query = {
+		"SELECT project, name FROM migrate.registered WHERE name OPERATOR(pg_catalog.=) $2"
+		" AND ($1 IS NULL OR project OPERATOR(pg_catalog.=) $1) ORDER BY project"
+	};
+
+	return find(&query, project, name);
+}
+
+List *
+ledger_find_version(const char *project, const char *version)
+{
+	static LedgerQuery query = {
+		"SELECT project, name FROM migrate.registered WHERE version OPERATOR(pg_catalog.=) $2"
+		" AND ($1 IS NULL OR project OPERATOR(pg_catalog.=) $1) ORDER BY project, name"
+	};
+
+	return find(&query, project, version);
+}
+
+List *
+ledger_find_prefix(const char *project, const char *prefix)
+{
+	static LedgerQuery query = {
+		"SELECT project, name FROM migrate.registered WHERE name OPERATOR(pg_catalog.>=) $2"
+		" AND pg_catalog.starts_with(name, $2)"
+		" AND ($1 IS NULL OR project OPERATOR(pg_catalog.=) $1) ORDER BY project, name"
+	};
+
+	return find(&query, project, prefix);
+}
+
+List *
+ledger_all_names(const char *project)
+{
+	static LedgerQuery query = {
+		"SELECT project, name FROM migrate.registered"
+		" WHERE $1 IS NULL OR project OPERATOR(pg_catalog.=) $1 ORDER BY project, name"
+	};
+
+	return find(&query, project, NULL);
+}
+
+/* Has anything been registered, or recorded, under this project? */
+bool
+ledger_has_project(const char *project)
+{
+	static LedgerQuery query = {
+		"SELECT 1 FROM migrate.registered WHERE project OPERATOR(pg_catalog.=) $1"
+		" UNION ALL SELECT 1 FROM migrate.baselines WHERE project OPERATOR(pg_catalog.=) $1 LIMIT 1"
+	};
+	LedgerArgs	args = {0};
+	LedgerScope scope;
+	bool		found;
+
+	ledger_enter(&scope);
+	arg_text(&args, project);
+	found = ledger_run(&query, &args) > 0;
+	ledger_leave(&scope);
+	return found;
+}

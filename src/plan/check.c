@@ -1,0 +1,222 @@
+/*
+ * check.c
+ *		Everything that is wrong, or will be, all at once, each with the call
+ *		that mends it.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "common/compat.h"
+#include "common/errors.h"
+#include "common/rows.h"
+#include "fmgr.h"
+#include "lib/stringinfo.h"
+#include "plan/plan.h"
+#include "plan/see.h"
+#include "script/checksum.h"
+#include "utils/builtins.h"
+
+/* One thing that is wrong. */
+typedef struct Finding
+{
+	const char *severity;		/* "error" or "warning" */
+	const char *code;
+	const char *project;
+	const char *name;
+	const char *object;
+	const char *message;
+	const char *hint;
+} Finding;
+
+/* All of them, as they are found. */
+typedef struct Check
+{
+	ReturnSetInfo *result;
+	const Model *model;
+	const char *project;
+	int			errors;
+	int			warnings;
+	StringInfoData text;		/* for the DETAIL of MG016 */
+} Check;
+
+static void
+report(Check *check, const Finding *finding)
+{
+	bool		error = strcmp(finding->severity, "error") == 0;
+	MigRow		row;
+
+	mig_row_begin(&row);
+	mig_row_text(&row, finding->severity);
+	mig_row_text(&row, finding->code);
+	mig_row_text(&row, finding->project);
+	mig_row_text(&row, finding->name);
+	mig_row_text(&row, finding->object);
+	mig_row_text(&row, finding->message);
+	mig_row_text(&row, finding->hint);
+	mig_row_put(&row, check->result);
+	if (error)
+		check->errors++;
+	else
+		check->warnings++;
+	appendStringInfo(&check->text, "%s%s: %s", check->text.len ? "\n" : "", finding->severity, finding->message);
+}
+
+/* A finding about one migration. */
+static void
+report_node(Check *check, const PlanNode *node, const char *severity, const char *code,
+			const char *message, const char *hint)
+{
+	Finding		finding = {severity, code, node->migration->project, node->migration->name, NULL, message, hint};
+
+	report(check, &finding);
+}
+
+static bool
+same_bytes(const bytea *a, const bytea *b)
+{
+	return a && b && VARSIZE(a) == VARSIZE(b) && memcmp(a, b, VARSIZE(a)) == 0;
+}
+
+static void
+check_text(Check *check, const PlanNode *node)
+{
+	const Migration *migration = node->migration;
+	const char *name = mig_full_name(migration);
+
+	if (node->is_applied && migration->kind != KIND_REPEATABLE && migration->applied &&
+		!same_bytes(migration->applied, migration->up))
+		report_node(check, node, "error", "text_changed",
+					psprintf("the registered up of \"%s\" is not the one that was applied", name),
+					psprintf("SELECT migrate.accept_text('%s', migrate.sql('%s'), '<why>');", name, name));
+	if (migration->down_problem)
+		report_node(check, node, "error", "broken_down",
+					psprintf("the down of \"%s\" cannot be run: %s", name, migration->down_problem),
+					"Register it again with a down that can.");
+	if (migration->verify_problem)
+		report_node(check, node, "error", "broken_verify",
+					psprintf("the verify of \"%s\" cannot be run: %s", name, migration->verify_problem),
+					"Register it again with a verify that can.");
+}
+
+static void
+check_state(Check *check, const PlanNode *node)
+{
+	const Migration *migration = node->migration;
+	const char *name = mig_full_name(migration);
+
+	if (node->problem)
+		report_node(check, node, "error", node->problem->code, node->problem->message, node->problem->hint);
+	else if (node->state == STATE_FAILED)
+		report_node(check, node, "error", "failed",
+					psprintf("the last attempt at \"%s\" failed: %s", name, node->detail ? node->detail : ""),
+					psprintf("SELECT * FROM migrate.history WHERE id = " INT64_FORMAT ";", migration->history_id));
+	else if (node->state == STATE_OUT_OF_ORDER)
+		report_node(check, node, "warning", "out_of_order",
+					psprintf("\"%s\" is pending though later ones are applied", name),
+					"CALL migrate.apply();");
+	else if (node->state == STATE_BLOCKED)
+		report_node(check, node, "warning", "blocked",
+					psprintf("\"%s\" is %s", name, node->left_out), NULL);
+	else if (node->state == STATE_HELD)
+		report_node(check, node, "warning", "held", psprintf("\"%s\" is %s", name, node->detail),
+					psprintf("SELECT migrate.release('%s', '<why>');", name));
+}
+
+/* Several heads are an error where the policy says so, else worth knowing only. */
+static void
+check_heads(Check *check, const char *project)
+{
+	List	   *heads = mig_model_heads(check->model, project);
+	char	   *policy = ledger_policy("heads", project);
+	StringInfoData names;
+	ListCell   *cell;
+	Finding		finding = {0};
+
+	if (list_length(heads) < 2 || policy == NULL || strcmp(policy, "one") != 0)
+		return;
+	initStringInfo(&names);
+	foreach(cell, heads)
+		appendStringInfo(&names, "%s\"%s\"", names.len ? ", " : "",
+						 check->model->nodes[lfirst_int(cell)].migration->name);
+	finding.severity = "error";
+	finding.code = "heads";
+	finding.project = project;
+	finding.message = psprintf("project \"%s\" has %d heads: %s", project, list_length(heads), names.data);
+	finding.hint = "Register a migration with an empty up that requires them all.";
+	report(check, &finding);
+}
+
+/* What stands around the migrations: runs without an end, strangers in our schema, triggers. */
+static void
+check_surroundings(Check *check)
+{
+	ListCell   *cell;
+
+	foreach(cell, ledger_surroundings())
+	{
+		SurroundingFault *fault = lfirst(cell);
+		Finding		finding = {fault->severity, fault->code, NULL, NULL, fault->object, fault->message, fault->hint};
+
+		report(check, &finding);
+	}
+}
+
+static void
+check_all(Check *check)
+{
+	const char *previous = NULL;
+
+	for (int i = 0; i < check->model->n; i++)
+	{
+		const PlanNode *node = &check->model->nodes[i];
+
+		if (!mig_node_in(node, check->project))
+			continue;
+		if (node->migration->kind != KIND_REPEATABLE &&
+			(previous == NULL || strcmp(previous, node->migration->project) != 0))
+			check_heads(check, previous = node->migration->project);
+		check_state(check, node);
+		check_text(check, node);
+	}
+	check_surroundings(check);
+}
+
+/* Raise what was found, if it is as bad as the caller cares for. */
+static void
+fail(const Check *check, const char *fail_on)
+{
+	bool		warnings_count;
+
+	if (fail_on == NULL)
+		return;
+	warnings_count = strcmp(fail_on, "warning") == 0;
+	if (!warnings_count && strcmp(fail_on, "error") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("fail_on must be \"error\" or \"warning\"")));
+	if (check->errors + (warnings_count ? check->warnings : 0) == 0)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_MIG_CHECK_FAILED),
+			 errmsg("check found %d errors and %d warnings", check->errors, check->warnings),
+			 errdetail_internal("%s", check->text.data),
+			 errhint("SELECT * FROM migrate.check();")));
+}
+
+MIG_FUNCTION(mig_check);
+
+/* migrate.check(project, fail_on) */
+Datum
+mig_check(PG_FUNCTION_ARGS)
+{
+	Check		check = {0};
+
+	check.project = mig_optional_text(fcinfo, 0);
+	mig_require_monitor(check.project);
+	check.result = mig_rows_begin(fcinfo);
+	check.model = mig_model_read(NIL, NULL, NULL);
+	initStringInfo(&check.text);
+	check_all(&check);
+	fail(&check, mig_optional_text(fcinfo, 1));
+	return (Datum) 0;
+}

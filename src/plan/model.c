@@ -1,0 +1,284 @@
+/*
+ * model.c
+ *		Build the graph of all migrations from the ledger: sort, index, connect.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "common/errors.h"
+#include "common/hashfn.h"
+#include "miscadmin.h"
+#include "plan/model.h"
+#include "plan/model_private.h"
+#include "script/version.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/hsearch.h"
+#include "utils/memutils.h"
+
+/* Entry of the index by full name. */
+typedef struct NameEntry
+{
+	const char *full_name;		/* hash key */
+	int			node;
+} NameEntry;
+
+static uint32
+hash_name(const void *key, Size keysize)
+{
+	const char *name = *(const char *const *) key;
+
+	return hash_bytes((const unsigned char *) name, strlen(name));
+}
+
+static int
+match_names(const void *a, const void *b, Size keysize)
+{
+	return strcmp(*(const char *const *) a, *(const char *const *) b);
+}
+
+char *
+mig_full_name(const Migration *migration)
+{
+	return psprintf("%s:%s", migration->project, migration->name);
+}
+
+const char *
+mig_kind_name(MigrationKind kind)
+{
+	static const char *const names[] = {"versioned", "repeatable", "baseline"};
+
+	return names[kind];
+}
+
+/*
+ * Order among equals: repeatables last, projects together, versions as people
+ * read them, what has none in order of registration.
+ */
+static int
+compare_migrations(const void *a, const void *b)
+{
+	const Migration *left = a;
+	const Migration *right = b;
+	bool		left_last = left->kind == KIND_REPEATABLE;
+	bool		right_last = right->kind == KIND_REPEATABLE;
+	int			result;
+
+	if (left_last != right_last)
+		return left_last ? 1 : -1;
+	if ((result = strcmp(left->project, right->project)) != 0)
+		return result;
+	if (left_last)
+		return strcmp(left->name, right->name);
+	if ((left->version == NULL) != (right->version == NULL))
+		return left->version == NULL ? 1 : -1;
+	if (left->version && (result = mig_version_compare(left->version, right->version)) != 0)
+		return result;
+	if (left->ordinal != right->ordinal)
+		return left->ordinal < right->ordinal ? -1 : 1;
+	return strcmp(left->name, right->name);
+}
+
+static HTAB *
+index_by_name(Model *model)
+{
+	HASHCTL		control = {0};
+	HTAB	   *table;
+
+	control.keysize = sizeof(char *);
+	control.entrysize = sizeof(NameEntry);
+	control.hash = hash_name;
+	control.match = match_names;
+	control.hcxt = CurrentMemoryContext;
+	table = hash_create("migrations by name", Max(model->n, 16), &control,
+						HASH_ELEM | HASH_FUNCTION | HASH_COMPARE | HASH_CONTEXT);
+	for (int i = 0; i < model->n; i++)
+	{
+		char	   *name = mig_full_name(model->nodes[i].migration);
+		NameEntry  *entry = hash_search(table, &name, HASH_ENTER, NULL);
+
+		entry->full_name = name;
+		entry->node = i;
+	}
+	return table;
+}
+
+static int
+find_full_name(const Model *model, const char *name)
+{
+	NameEntry  *entry = hash_search(model->by_name, &name, HASH_FIND, NULL);
+
+	return entry ? entry->node : -1;
+}
+
+int
+mig_model_find(const Model *model, const char *project, const char *name)
+{
+	return find_full_name(model, psprintf("%s:%s", project, name));
+}
+
+/* The first colon separates project and name. */
+int
+mig_model_find_reference(const Model *model, const char *own_project, const char *reference)
+{
+	return strchr(reference, ':') ? find_full_name(model, reference) :
+		mig_model_find(model, own_project, reference);
+}
+
+/* An edge to what a name stands for, or to what runs instead of it. */
+static void
+connect(Model *model, int node, int before)
+{
+	if (model->nodes[before].stands_for >= 0)
+		before = model->nodes[before].stands_for;
+	if (before != node)
+		mig_graph_add_edge(model->graph, node, before);
+	else if (model->nodes[before].migration->replaces.n == 0)
+		mig_graph_add_edge(model->graph, node, node);
+}
+
+/* Requirements given by name; one that is not registered is the node's problem. */
+static void
+connect_names(Model *model, int node, const NameArray *names, bool must_exist)
+{
+	Migration  *migration = model->nodes[node].migration;
+
+	for (int i = 0; i < names->n; i++)
+	{
+		int			before = mig_model_find_reference(model, migration->project, names->names[i]);
+
+		if (before >= 0)
+			connect(model, node, before);
+		else if (must_exist && model->nodes[node].problem == NULL)
+			model->nodes[node].problem =
+				mig_problem(ERRCODE_MIG_NOT_REGISTERED, "missing",
+							psprintf("migration \"%s\" requires \"%s\", which is not registered",
+									 mig_full_name(migration), names->names[i]),
+							NULL, psprintf("Register \"%s\", or register \"%s\" again with other requirements.",
+										   names->names[i], migration->name));
+	}
+}
+
+/* Does this migration have a place in the line of its project's versions? */
+static bool
+in_line(const PlanNode *node)
+{
+	return node->migration->kind != KIND_REPEATABLE && node->stands_for < 0 &&
+		!(node->state == STATE_SUPERSEDED && !node->is_applied);
+}
+
+/*
+ * Connect each migration with what it requires: what it followed when it was
+ * applied, what its definition names, or its predecessor in its project.
+ */
+static void
+connect_all(Model *model)
+{
+	int			previous = -1;
+
+	for (int i = 0; i < model->n; i++)
+	{
+		PlanNode	   *node = &model->nodes[i];
+		Migration  *migration = node->migration;
+
+		if (previous >= 0 &&
+			strcmp(model->nodes[previous].migration->project, migration->project) != 0)
+			previous = -1;
+		if (node->is_applied && migration->has_followed)
+			connect_names(model, i, &migration->followed, false);
+		else if (!migration->linear)
+			connect_names(model, i, &migration->requires, !node->is_applied);
+		else if (previous >= 0 && in_line(node))
+			connect(model, i, previous);
+		if (in_line(node))
+			previous = i;
+	}
+}
+
+Model *
+mig_model_read(List *override, const char *limit_project, const char *limit)
+{
+	Model	   *model = palloc0(sizeof(Model));
+	Migration  *migrations = ledger_read_migrations(&model->n);
+
+	model->override = override;
+	model->baselines = ledger_read_baselines();
+	qsort(migrations, model->n, sizeof(Migration), compare_migrations);
+	model->nodes = MemoryContextAllocExtended(CurrentMemoryContext, Max(model->n, 1) * sizeof(PlanNode),
+											  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	for (int i = 0; i < model->n; i++)
+	{
+		model->nodes[i].migration = &migrations[i];
+		model->nodes[i].stands_for = -1;
+	}
+	model->by_name = index_by_name(model);
+	model->graph = mig_graph_create(model->n);
+	mig_states_applied(model);
+	mig_states_replaced(model);
+	mig_states_baselined(model, limit_project, limit);
+	connect_all(model);
+	mig_states_pending(model);
+	return model;
+}
+
+Problem *
+mig_problem(int sqlstate, const char *code, char *message, char *detail, char *hint)
+{
+	Problem    *problem = palloc0(sizeof(Problem));
+
+	problem->sqlstate = sqlstate;
+	problem->code = code;
+	problem->message = message;
+	problem->detail = detail;
+	problem->hint = hint;
+	return problem;
+}
+
+void
+mig_raise_problem(const Problem *problem)
+{
+	ereport(ERROR,
+			(errcode(problem->sqlstate),
+			 errmsg_internal("%s", problem->message),
+			 problem->detail ? errdetail_internal("%s", problem->detail) : 0,
+			 problem->hint ? errhint("%s", problem->hint) : 0,
+			 problem->rule ? err_generic_string(PG_DIAG_CONSTRAINT_NAME, problem->rule) : 0));
+	pg_unreachable();
+}
+
+ArrayType *
+mig_model_followed(const Model *model, int node)
+{
+	const Graph *graph = model->graph;
+	int			n = graph->nedges[node];
+	Datum	   *names = palloc(Max(n, 1) * sizeof(Datum));
+
+	for (int i = 0; i < n; i++)
+		names[i] = CStringGetTextDatum(mig_full_name(model->nodes[graph->edges[node][i]].migration));
+	return construct_array(names, n, TEXTOID, -1, false, TYPALIGN_INT);
+}
+
+List *
+mig_model_heads(const Model *model, const char *project)
+{
+	bool	   *required = palloc0(Max(model->n, 1) * sizeof(bool));
+	List	   *heads = NIL;
+
+	for (int i = 0; i < model->n; i++)
+		for (int e = 0; e < model->graph->nedges[i]; e++)
+		{
+			int			before = model->graph->edges[i][e];
+
+			if (strcmp(model->nodes[i].migration->project,
+					   model->nodes[before].migration->project) == 0)
+				required[before] = true;
+		}
+	for (int i = 0; i < model->n; i++)
+	{
+		const PlanNode *node = &model->nodes[i];
+
+		if (!required[i] && in_line(node) && strcmp(node->migration->project, project) == 0)
+			heads = lappend_int(heads, i);
+	}
+	return heads;
+}

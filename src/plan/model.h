@@ -1,0 +1,84 @@
+/*
+ * model.h
+ *		All migrations as one graph, each with the state it is in.
+ */
+#ifndef MIG_MODEL_H
+#define MIG_MODEL_H
+
+#include "ledger/ledger.h"
+#include "plan/graph.h"
+
+/* Why something cannot be done, as an error would say it. */
+typedef struct Problem
+{
+	int			sqlstate;
+	const char *code;			/* word for migrate.check */
+	char	   *message;
+	char	   *detail;			/* or NULL */
+	char	   *hint;			/* or NULL */
+	const char *rule;			/* of a policy, or NULL */
+} Problem;
+
+/* A migration in the graph. */
+typedef struct PlanNode
+{
+	Migration  *migration;
+	const char *state;			/* as in migrate.status */
+	char	   *detail;			/* or NULL */
+	bool		is_applied;		/* what requires it may run */
+	bool		is_pending;		/* the next apply runs it */
+	bool		mark_only;		/* all it replaces is applied */
+	bool		late;			/* pending, while a later one is applied */
+	int			stands_for;		/* node that runs instead of it, or -1 */
+	Problem    *problem;		/* of its own, or NULL */
+	char	   *left_out;		/* why apply leaves it out, or NULL */
+} PlanNode;
+
+typedef struct Model
+{
+	int			n;
+	PlanNode	   *nodes;			/* in order of execution among equals */
+	Graph	   *graph;			/* edges to what each one requires */
+	struct HTAB *by_name;
+	List	   *baselines;
+	List	   *override;		/* policy rules that do not count, of char * */
+} Model;
+
+/*
+ * Read the ledger.  override: rules that do not count; limit: the version that
+ * a run stops at, in limit_project, as far as choosing a baseline goes (NULL:
+ * none).
+ */
+extern Model *mig_model_read(List *override, const char *limit_project, const char *limit);
+
+/* PlanNode of this full name, or -1. */
+extern int	mig_model_find(const Model *model, const char *project, const char *name);
+
+/* Does a full name as it stands in requires name this project's own, or another's? */
+extern int	mig_model_find_reference(const Model *model, const char *own_project, const char *reference);
+
+extern char *mig_full_name(const Migration *migration);
+extern const char *mig_kind_name(MigrationKind kind);
+
+/* Does a state as the ledger has it count as applied? */
+extern bool mig_counts_as_applied(const char *state);
+
+/* Raise a problem as the error that it is. */
+extern void mig_raise_problem(const Problem *problem) pg_attribute_noreturn();
+
+/* What a migration requires, as names; what a run records as followed. */
+extern ArrayType *mig_model_followed(const Model *model, int node);
+
+/* Heads of a project, as nodes: what nothing in the project requires. */
+extern List *mig_model_heads(const Model *model, const char *project);
+
+/* States, for rooms that treat one of them specially. */
+extern const char *const STATE_FAILED;
+extern const char *const STATE_HELD;
+extern const char *const STATE_BLOCKED;
+extern const char *const STATE_OUTDATED;
+extern const char *const STATE_SUPERSEDED;
+extern const char *const STATE_OUT_OF_ORDER;
+extern const char *const STATE_RUNNING;
+
+#endif							/* MIG_MODEL_H */

@@ -1,0 +1,19 @@
+/*
+ * model_private.h
+ *		Between model.c, which builds the graph, and states.c, which finds the
+ *		state of each of its nodes.
+ */
+#ifndef MIG_MODEL_PRIVATE_H
+#define MIG_MODEL_PRIVATE_H
+
+#include "plan/model.h"
+
+extern Problem *mig_problem(int sqlstate, const char *code, char *message, char *detail, char *hint);
+
+/* In this order; the graph has its edges only before the last. */
+extern void mig_states_applied(Model *model);
+extern void mig_states_replaced(Model *model);
+extern void mig_states_baselined(Model *model, const char *limit_project, const char *limit);
+extern void mig_states_pending(Model *model);
+
+#endif							/* MIG_MODEL_PRIVATE_H */

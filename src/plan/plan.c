@@ -1,0 +1,494 @@
+/*
+ * plan.c
+ *		From the states of all migrations and what is asked for to the steps of
+ *		a run.
+ *
+ * plan, apply and revert all get their steps here, so they cannot disagree.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "common/errors.h"
+#include "miscadmin.h"
+#include "plan/model_private.h"
+#include "plan/plan.h"
+#include "script/version.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+
+/* Choose a node and whatever it requires that is not applied. */
+static void
+choose_with_requirements(const Model *model, int start, bool *chosen)
+{
+	int		   *stack = palloc(Max(model->n, 1) * sizeof(int));
+	int			depth = 0;
+
+	if (chosen[start])
+		return;
+	chosen[start] = true;
+	stack[depth++] = start;
+	while (depth > 0)
+	{
+		int			node = stack[--depth];
+
+		for (int e = 0; e < model->graph->nedges[node]; e++)
+		{
+			int			before = model->graph->edges[node][e];
+
+			if (chosen[before] || model->nodes[before].is_applied)
+				continue;
+			chosen[before] = true;
+			stack[depth++] = before;
+		}
+	}
+	pfree(stack);
+}
+
+static bool
+wants_to_run(const PlanNode *node)
+{
+	return (!node->is_applied || node->state == STATE_OUTDATED) && node->state != STATE_SUPERSEDED;
+}
+
+static bool
+in_project(const PlanNode *node, const char *project)
+{
+	return project == NULL || strcmp(node->migration->project, project) == 0;
+}
+
+/* All of a project, or of all projects, with what they require. */
+static void
+choose_all(RunPlan *plan, const PlanRequest *request, bool *chosen)
+{
+	for (int i = 0; i < plan->model->n; i++)
+		if (in_project(&plan->model->nodes[i], request->project) && wants_to_run(&plan->model->nodes[i]))
+			choose_with_requirements(plan->model, i, chosen);
+}
+
+/* The target, what it requires, and the latecomers of the line before it. */
+static void
+choose_target(RunPlan *plan, const FullName *target, bool *chosen)
+{
+	Model	   *model = plan->model;
+	int			t = mig_model_find(model, target->project, target->name);
+	PlanNode	   *node = &model->nodes[t];
+
+	if (node->stands_for >= 0)
+		t = node->stands_for;
+	if (!wants_to_run(&model->nodes[t]))
+	{
+		plan->notice = psprintf("migration \"%s:%s\" is %s already", target->project, target->name,
+								model->nodes[t].state);
+		return;
+	}
+	choose_with_requirements(model, t, chosen);
+	if (node->migration->kind == KIND_REPEATABLE || !node->migration->linear)
+		return;
+	for (int i = 0; i < t; i++)
+		if (model->nodes[i].late && in_project(&model->nodes[i], target->project))
+			choose_with_requirements(model, i, chosen);
+}
+
+static void
+choose_names(RunPlan *plan, const PlanRequest *request, bool *chosen)
+{
+	ListCell   *cell;
+
+	foreach(cell, request->names)
+	{
+		FullName   *full = mig_resolve(lfirst(cell), request->project);
+		int			node = mig_model_find(plan->model, full->project, full->name);
+
+		if (wants_to_run(&plan->model->nodes[node]))
+			choose_with_requirements(plan->model, node, chosen);
+	}
+}
+
+/* The first conflict between two that would both run. */
+static Problem *
+conflict_within(const Model *model, const bool *chosen)
+{
+	for (int i = 0; i < model->n; i++)
+	{
+		const Migration *migration = model->nodes[i].migration;
+
+		if (!chosen[i] || model->nodes[i].left_out)
+			continue;
+		for (int c = 0; c < migration->conflicts.n; c++)
+		{
+			int			other = mig_model_find_reference(model, migration->project, migration->conflicts.names[c]);
+
+			if (other >= 0 && other != i && chosen[other] && model->nodes[other].left_out == NULL)
+				return mig_problem(ERRCODE_MIG_CONFLICT, "conflict",
+								   psprintf("migrations \"%s\" and \"%s\" conflict and both are to be applied",
+											mig_full_name(migration), mig_full_name(model->nodes[other].migration)),
+								   NULL,
+								   psprintf("Hold one of them: SELECT migrate.hold('%s', 'conflict');",
+											mig_full_name(migration)));
+		}
+	}
+	return NULL;
+}
+
+/* More than one head in a project that wants one. */
+static Problem *
+several_heads(const Model *model, const bool *chosen)
+{
+	const char *previous = NULL;
+
+	for (int i = 0; i < model->n; i++)
+	{
+		const char *project = model->nodes[i].migration->project;
+		StringInfoData names;
+		List	   *heads;
+		ListCell   *cell;
+		char	   *policy;
+
+		if (!chosen[i] || (previous && strcmp(previous, project) == 0))
+			continue;
+		previous = project;
+		policy = ledger_policy("heads", project);
+		if (policy == NULL || strcmp(policy, "one") != 0 ||
+			list_length(heads = mig_model_heads(model, project)) < 2)
+			continue;
+		initStringInfo(&names);
+		foreach(cell, heads)
+			appendStringInfo(&names, "%s\"%s\"", names.len ? ", " : "",
+							 model->nodes[lfirst_int(cell)].migration->name);
+		return mig_problem(ERRCODE_MIG_CONFLICT, "heads",
+						   psprintf("project \"%s\" has %d heads, its policy allows one", project, list_length(heads)),
+						   psprintf("They are %s.", names.data),
+						   pstrdup("Register a migration with an empty up that requires them all."));
+	}
+	return NULL;
+}
+
+static Problem *
+refused_late(const Model *model, int node)
+{
+	Problem    *problem = mig_problem(ERRCODE_MIG_REFUSED, "out_of_order",
+									  psprintf("migration \"%s\" comes after later ones were applied",
+											   mig_full_name(model->nodes[node].migration)),
+									  pstrdup("The policy out_of_order is refuse."),
+									  psprintf("Give it a later version, or let it through once: CALL migrate.apply(reason => '...', options => '{\"override\": [\"out_of_order\"]}');"));
+
+	problem->rule = "out_of_order";
+	return problem;
+}
+
+/* The first thing, in order, that keeps the whole run from starting. */
+static Problem *
+first_problem(const Model *model, const bool *chosen)
+{
+	Problem    *problem;
+
+	for (int i = 0; i < model->n; i++)
+	{
+		const PlanNode *node = &model->nodes[i];
+
+		if (!chosen[i])
+			continue;
+		if (node->problem)
+			return node->problem;
+		if (node->left_out && strcmp(node->left_out, "refused: out_of_order") == 0)
+			return refused_late(model, i);
+	}
+	problem = conflict_within(model, chosen);
+	return problem ? problem : several_heads(model, chosen);
+}
+
+static const char *
+step_reason(const Model *model, int i)
+{
+	const PlanNode *node = &model->nodes[i];
+
+	if (node->mark_only)
+		return "all it replaces is applied";
+	if (node->migration->kind == KIND_BASELINE)
+		return "starts the project";
+	if (node->late)
+		return "out of order";
+	if (node->state == STATE_OUTDATED)
+		return "text changed";
+	if (node->state == STATE_FAILED)
+		return "failed before";
+	return NULL;
+}
+
+static void
+add_step(RunPlan *plan, int node, StepAction action, const char *reason)
+{
+	PlanStep   *step = palloc(sizeof(PlanStep));
+
+	step->node = node;
+	step->action = action;
+	step->reason = reason;
+	plan->steps = lappend(plan->steps, step);
+}
+
+static void
+plan_apply(RunPlan *plan, const PlanRequest *request, const FullName *target)
+{
+	Model	   *model = plan->model;
+	bool	   *chosen = palloc0(Max(model->n, 1) * sizeof(bool));
+	int		   *order = palloc(Max(model->n, 1) * sizeof(int));
+	int			n;
+
+	if (request->names)
+		choose_names(plan, request, chosen);
+	else if (target)
+		choose_target(plan, target, chosen);
+	else
+		choose_all(plan, request, chosen);
+	plan->problem = first_problem(model, chosen);
+	for (int i = 0; i < model->n; i++)
+		if (chosen[i] && (model->nodes[i].left_out || plan->problem))
+		{
+			plan->left_out = lappend_int(plan->left_out, i);
+			chosen[i] = false;
+		}
+	n = mig_graph_order(model->graph, chosen, order);
+	for (int k = 0; k < n; k++)
+		add_step(plan, order[k],
+				 model->nodes[order[k]].mark_only ? STEP_MARK : STEP_APPLY, step_reason(model, order[k]));
+}
+
+/* ---- revert ---- */
+
+/* Can it be reverted at all: did it run here, or does it at least count so? */
+static bool
+can_go_back(const PlanNode *node)
+{
+	return node->is_applied && node->state != STATE_SUPERSEDED;
+}
+
+/* Choose what is applied and requires what is chosen, over and over. */
+static void
+choose_dependants(const Model *model, bool *chosen)
+{
+	int		   *order = palloc(Max(model->n, 1) * sizeof(int));
+	int			n = mig_graph_order(model->graph, NULL, order);
+
+	for (int k = 0; k < n; k++)
+	{
+		int			i = order[k];
+
+		if (chosen[i] || !can_go_back(&model->nodes[i]))
+			continue;
+		for (int e = 0; e < model->graph->nedges[i] && !chosen[i]; e++)
+			chosen[i] = chosen[model->graph->edges[i][e]];
+	}
+}
+
+/* The one project with history; several are an error that lists them. */
+static const char *
+project_with_history(const Model *model)
+{
+	const char *project = NULL;
+	StringInfoData names;
+	int			n = 0;
+
+	initStringInfo(&names);
+	for (int i = 0; i < model->n; i++)
+	{
+		const PlanNode *node = &model->nodes[i];
+
+		if (!can_go_back(node) || strstr(names.data, psprintf("\"%s\"", node->migration->project)))
+			continue;
+		project = node->migration->project;
+		appendStringInfo(&names, "%s\"%s\"", n++ ? ", " : "", project);
+	}
+	if (n > 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_MIG_AMBIGUOUS),
+				 errmsg("several projects have history: say which to revert in"),
+				 errdetail("They are %s.", names.data),
+				 errhint("CALL migrate.revert(project => '...');")));
+	return project;
+}
+
+/* The last ones applied of a project, as many as asked for. */
+static void
+choose_last(const Model *model, const char *project, int steps, bool *chosen)
+{
+	while (steps-- > 0)
+	{
+		int			last = -1;
+
+		for (int i = 0; i < model->n; i++)
+		{
+			const PlanNode *node = &model->nodes[i];
+
+			if (chosen[i] || !can_go_back(node) || !in_project(node, project) ||
+				node->migration->kind == KIND_REPEATABLE)
+				continue;
+			if (last < 0 || node->migration->history_id >= model->nodes[last].migration->history_id)
+				last = i;
+		}
+		if (last < 0)
+			return;
+		chosen[last] = true;
+		choose_dependants(model, chosen);
+	}
+}
+
+/* All that comes behind the target in its project, which itself stays. */
+static void
+choose_behind(RunPlan *plan, const FullName *target, bool *chosen)
+{
+	Model	   *model = plan->model;
+	int			t = mig_model_find(model, target->project, target->name);
+	int		   *order = palloc(Max(model->n, 1) * sizeof(int));
+	bool		behind = false;
+	int			n;
+
+	if (!model->nodes[t].is_applied)
+	{
+		plan->problem = mig_problem(ERRCODE_MIG_NO_SUCH_MIGRATION, "not_applied",
+									psprintf("migration \"%s:%s\" is not applied, so there is no going back to it",
+											 target->project, target->name), NULL,
+									psprintf("SELECT * FROM migrate.show('%s');", target->project));
+		return;
+	}
+	n = mig_graph_order(model->graph, NULL, order);
+	for (int k = 0; k < n; k++)
+	{
+		PlanNode	   *node = &model->nodes[order[k]];
+
+		if (behind && can_go_back(node) && in_project(node, target->project) &&
+			node->migration->kind != KIND_REPEATABLE)
+			chosen[order[k]] = true;
+		if (order[k] == t)
+			behind = true;
+	}
+	choose_dependants(model, chosen);
+	chosen[t] = false;
+}
+
+/* Why a migration cannot be taken back, or NULL. */
+static Problem *
+irreversible(const Model *model, int i)
+{
+	const PlanNode *node = &model->nodes[i];
+	char	   *name = mig_full_name(node->migration);
+
+	if (strcmp(node->state, "baseline") == 0 && node->migration->state == NULL)
+		return mig_problem(ERRCODE_MIG_NO_DOWN, "no_down",
+						   psprintf("migration \"%s\" is part of the baseline and cannot be reverted", name), NULL,
+						   pstrdup("Go back to a migration behind the baseline."));
+	if (node->migration->down_problem)
+		return mig_problem(ERRCODE_MIG_NO_DOWN, "broken_down",
+						   psprintf("the down of migration \"%s\" cannot be run", name),
+						   psprintf("%s.", node->migration->down_problem),
+						   psprintf("Register it again with a down that can."));
+	if (node->migration->down == NULL)
+		return mig_problem(ERRCODE_MIG_NO_DOWN, "no_down",
+						   psprintf("migration \"%s\" has no down", name), NULL,
+						   psprintf("Register it again with one, or record that it is undone: SELECT migrate.mark_pending('%s', '<why>');", name));
+	return NULL;
+}
+
+static void
+plan_revert(RunPlan *plan, const PlanRequest *request, const FullName *target)
+{
+	Model	   *model = plan->model;
+	bool	   *chosen = palloc0(Max(model->n, 1) * sizeof(bool));
+	int		   *order = palloc(Max(model->n, 1) * sizeof(int));
+	int			n;
+
+	if (target)
+		choose_behind(plan, target, chosen);
+	else if (request->target)
+	{
+		for (int i = 0; i < model->n; i++)
+			chosen[i] = can_go_back(&model->nodes[i]) && in_project(&model->nodes[i], request->project) &&
+				!(strcmp(model->nodes[i].state, "baseline") == 0 && model->nodes[i].migration->state == NULL);
+		choose_dependants(model, chosen);
+	}
+	else
+		choose_last(model, request->project ? request->project : project_with_history(model),
+					request->steps ? request->steps : 1, chosen);
+	n = mig_graph_order(model->graph, chosen, order);
+	for (int k = n - 1; k >= 0 && plan->problem == NULL; k--)
+		plan->problem = irreversible(model, order[k]);
+	for (int k = n - 1; k >= 0; k--)
+	{
+		if (plan->problem)
+			plan->left_out = lappend_int(plan->left_out, order[k]);
+		else
+			add_step(plan, order[k], STEP_REVERT, NULL);
+	}
+}
+
+/* 'zero' needs a project; NULL and 'latest' name no migration. */
+static FullName *
+resolve_target(const PlanRequest *request)
+{
+	if (request->target == NULL)
+		return NULL;
+	if (request->revert && strcmp(request->target, "zero") == 0)
+	{
+		if (request->project == NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("reverting everything needs a project"),
+					 errhint("CALL migrate.revert('zero', project => 'default');")));
+		return NULL;
+	}
+	if (!request->revert && strcmp(request->target, "latest") == 0)
+		return NULL;
+	return mig_resolve(request->target, request->project);
+}
+
+RunPlan *
+mig_plan_make(const PlanRequest *request)
+{
+	RunPlan	   *plan = palloc0(sizeof(RunPlan));
+	FullName   *target = resolve_target(request);
+	char	   *limit = NULL;
+
+	if (target && !request->revert)
+	{
+		int			n;
+		Registered *registered = ledger_read_registered(target->project, target->name, &n);
+
+		limit = n == 1 ? registered->version : NULL;
+	}
+	plan->model = mig_model_read(request->override, limit ? target->project : NULL, limit);
+	if (request->revert)
+		plan_revert(plan, request, target);
+	else
+		plan_apply(plan, request, target);
+	return plan;
+}
+
+List *
+mig_plan_replaced(const RunPlan *plan, const PlanStep *step)
+{
+	const Migration *migration = plan->model->nodes[step->node].migration;
+	List	   *result = NIL;
+
+	for (int i = 0; i < migration->replaces.n; i++)
+	{
+		int			replaced = mig_model_find_reference(plan->model, migration->project, migration->replaces.names[i]);
+
+		if (replaced >= 0 && replaced != step->node)
+			result = lappend_int(result, replaced);
+	}
+	return result;
+}
+
+ArrayType *
+mig_plan_names(const RunPlan *plan)
+{
+	int			n = list_length(plan->steps);
+	Datum	   *names = palloc(Max(n, 1) * sizeof(Datum));
+
+	for (int i = 0; i < n; i++)
+	{
+		PlanStep   *step = list_nth(plan->steps, i);
+
+		names[i] = CStringGetTextDatum(mig_full_name(plan->model->nodes[step->node].migration));
+	}
+	return construct_array(names, n, TEXTOID, -1, false, TYPALIGN_INT);
+}

@@ -1,0 +1,62 @@
+/*
+ * plan.h
+ *		What a run will do, decided in one place for plan, apply and revert.
+ */
+#ifndef MIG_PLAN_H
+#define MIG_PLAN_H
+
+#include "plan/model.h"
+
+typedef enum StepAction
+{
+	STEP_APPLY,
+	STEP_MARK,					/* record only: all it replaces is applied */
+	STEP_REVERT
+} StepAction;
+
+typedef struct PlanStep
+{
+	int			node;
+	StepAction	action;
+	const char *reason;			/* or NULL */
+} PlanStep;
+
+/* What a run is asked for. */
+typedef struct PlanRequest
+{
+	bool		revert;
+	const char *target;			/* as the user wrote it, or NULL */
+	const char *project;		/* or NULL */
+	int			steps;			/* revert: how many; 0: not given */
+	List	   *names;			/* of char *: only these and what they require */
+	List	   *override;		/* policy rules that do not count */
+} PlanRequest;
+
+typedef struct RunPlan
+{
+	Model	   *model;
+	List	   *steps;			/* of PlanStep *, in order */
+	List	   *left_out;		/* of node numbers */
+	Problem    *problem;		/* why nothing of it can be run, or NULL */
+	char	   *notice;			/* the target is there already, or NULL */
+} RunPlan;
+
+/* Raises only for names that are not found or not unique. */
+extern RunPlan *mig_plan_make(const PlanRequest *request);
+
+/* Which migrations a step turns into superseded ones. */
+extern List *mig_plan_replaced(const RunPlan *plan, const PlanStep *step);
+
+/* Full names of all steps, in order, as a text[]. */
+extern ArrayType *mig_plan_names(const RunPlan *plan);
+
+/* ---- names (resolve.c) ---- */
+
+/*
+ * Find a migration by what people call it: project:name, the exact name, the
+ * exact version, or a unique beginning of a name.  MG002 with the nearest
+ * names, MG015 with all of them.
+ */
+extern FullName *mig_resolve(const char *name, const char *project);
+
+#endif							/* MIG_PLAN_H */

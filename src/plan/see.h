@@ -1,0 +1,17 @@
+/*
+ * see.h
+ *		What the functions that only look have in common.
+ */
+#ifndef MIG_SEE_H
+#define MIG_SEE_H
+
+#include "fmgr.h"
+#include "plan/model.h"
+#include "common/options.h"
+
+extern char *mig_optional_text(FunctionCallInfo fcinfo, int n);
+extern char *mig_required_text(FunctionCallInfo fcinfo, int n, const char *argument);
+extern bool mig_node_in(const PlanNode *node, const char *project);
+extern void mig_require_monitor(const char *project);
+
+#endif							/* MIG_SEE_H */

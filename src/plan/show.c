@@ -1,0 +1,256 @@
+/*
+ * show.c
+ *		The state of each project for people: short, and with the call that
+ *		cures each problem.
+ */
+#include "postgres.h"
+
+#include "common/compat.h"
+#include "common/rows.h"
+#include "fmgr.h"
+#include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
+#include "plan/plan.h"
+#include "plan/see.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#define MAX_COLUMNS 100			/* of a line that is not a call to be pasted */
+#define SHOWN_APPLIED 5			/* the last ones; earlier ones are folded */
+#define SHOWN_PENDING 20
+
+/* What one project's lines are made from. */
+typedef struct Show
+{
+	ReturnSetInfo *result;
+	const Model *model;
+	const char *project;
+	int			total;
+	int			applied;
+	int			failed;
+	int			held;
+	int			blocked;
+	int			pending;
+	const char *head;			/* name of the last applied, or NULL */
+} Show;
+
+static void
+put_line(Show *show, const char *line)
+{
+	MigRow		row;
+	int			length = pg_mbcharcliplen(line, strlen(line), MAX_COLUMNS);
+
+	mig_row_begin(&row);
+	mig_row_text(&row, line[length] ? pnstrdup(line, length) : line);
+	mig_row_put(&row, show->result);
+}
+
+/* A call is never clipped: it is there to be pasted. */
+static void
+put_call(Show *show, const char *call)
+{
+	MigRow		row;
+
+	mig_row_begin(&row);
+	mig_row_text(&row, psprintf("        -> %s", call));
+	mig_row_put(&row, show->result);
+}
+
+static char *
+when(TimestampTz at)
+{
+	struct pg_tm tm;
+	fsec_t		fsec;
+	int			tz;
+
+	if (timestamp2tm(at, &tz, &tm, &fsec, NULL, NULL) != 0)
+		return pstrdup("");
+	return psprintf("%04d-%02d-%02d %02d:%02d", tm.tm_year, tm.tm_mon, tm.tm_mday, tm.tm_hour, tm.tm_min);
+}
+
+static const char *
+sign(const PlanNode *node)
+{
+	if (strcmp(node->state, "marked") == 0)
+		return "M";
+	if (strcmp(node->state, "baseline") == 0)
+		return "B";
+	if (node->state == STATE_SUPERSEDED)
+		return "S";
+	if (node->state == STATE_OUTDATED)
+		return "~";
+	if (node->is_applied)
+		return "X";
+	if (node->state == STATE_FAILED || node->state == STATE_BLOCKED)
+		return "!";
+	return node->state == STATE_HELD ? "H" : " ";
+}
+
+/* What stands behind the name. */
+static char *
+describe(const PlanNode *node)
+{
+	const Migration *migration = node->migration;
+
+	if (node->is_applied && migration->changed_at)
+		return psprintf("%s   %-12s %6.1f s   %s", when(migration->changed_at), migration->changed_by,
+						migration->duration ? migration->duration->time / 1000000.0 : 0.0,
+						strcmp(node->state, "applied") == 0 && node->detail == NULL ? "" :
+						node->detail ? node->detail : node->state);
+	if (node->state == STATE_FAILED)
+		return psprintf("failed %s: %s; nothing of it stands", when(migration->changed_at),
+						node->detail ? node->detail : "");
+	return psprintf("%s", node->detail ? node->detail : node->state);
+}
+
+/* The call that cures what keeps a migration from being applied. */
+static char *
+cure(const PlanNode *node)
+{
+	const Migration *migration = node->migration;
+
+	if (node->state == STATE_FAILED)
+		return psprintf("SELECT * FROM migrate.history WHERE id = " INT64_FORMAT
+						";   correct it, register it, CALL migrate.apply();", migration->history_id);
+	if (node->state == STATE_HELD)
+		return psprintf("SELECT migrate.release(%s, '<why>');", quote_literal_cstr(mig_full_name(migration)));
+	if (node->state == STATE_OUTDATED)
+		return pstrdup("CALL migrate.apply();");
+	if (node->problem)
+		return psprintf("SELECT * FROM migrate.check(%s);", quote_literal_cstr(migration->project));
+	return NULL;
+}
+
+static void
+count(Show *show)
+{
+	for (int i = 0; i < show->model->n; i++)
+	{
+		const PlanNode *node = &show->model->nodes[i];
+
+		if (!mig_node_in(node, show->project) || (node->state == STATE_SUPERSEDED && !node->is_applied))
+			continue;
+		show->total++;
+		show->applied += node->is_applied;
+		show->failed += node->state == STATE_FAILED;
+		show->held += node->state == STATE_HELD;
+		show->blocked += node->state == STATE_BLOCKED;
+		show->pending += node->is_pending;
+		if (node->is_applied && node->migration->kind != KIND_REPEATABLE)
+			show->head = node->migration->name;
+	}
+}
+
+static void
+put_sums(Show *show)
+{
+	StringInfoData line;
+
+	initStringInfo(&line);
+	appendStringInfo(&line, "%s: %d of %d applied", show->project, show->applied, show->total);
+	if (show->head)
+		appendStringInfo(&line, ", head %s", show->head);
+	if (show->pending)
+		appendStringInfo(&line, "; %d pending", show->pending);
+	if (show->failed)
+		appendStringInfo(&line, "; %d failed", show->failed);
+	if (show->held)
+		appendStringInfo(&line, "; %d held", show->held);
+	if (show->blocked)
+		appendStringInfo(&line, "; %d blocked", show->blocked);
+	put_line(show, line.data);
+}
+
+/* The widest name among those shown, up to half a line. */
+static int
+name_width(const Show *show, int skipped)
+{
+	int			width = 8;
+
+	for (int i = 0; i < show->model->n; i++)
+	{
+		const PlanNode *node = &show->model->nodes[i];
+
+		if (mig_node_in(node, show->project) && !(node->is_applied && node->state != STATE_OUTDATED && skipped-- > 0))
+			width = Max(width, pg_mbstrlen(node->migration->name));
+	}
+	return Min(width, MAX_COLUMNS / 2);
+}
+
+static void
+put_node(Show *show, const PlanNode *node, int width)
+{
+	char	   *call = cure(node);
+
+	put_line(show, psprintf("[%s]  %-*s  %s", sign(node), width, node->migration->name, describe(node)));
+	if (call)
+		put_call(show, call);
+}
+
+static void
+show_project(Show *show)
+{
+	int			skipped;
+	int			left;
+	int			width;
+	int			waiting = 0;
+
+	count(show);
+	put_sums(show);
+	left = skipped = Max(show->applied - SHOWN_APPLIED, 0);
+	width = name_width(show, skipped);
+	if (skipped > 0)
+		put_line(show, psprintf("     (%d applied before these)", skipped));
+	for (int i = 0; i < show->model->n; i++)
+	{
+		const PlanNode *node = &show->model->nodes[i];
+
+		if (!mig_node_in(node, show->project) || (node->state == STATE_SUPERSEDED && !node->is_applied) ||
+			(node->is_applied && node->state != STATE_OUTDATED && left-- > 0))
+			continue;
+		if (node->is_pending && node->state != STATE_FAILED && ++waiting > SHOWN_PENDING)
+			continue;
+		put_node(show, node, width);
+	}
+	if (waiting > SHOWN_PENDING)
+		put_line(show, psprintf("     (%d more pending)", waiting - SHOWN_PENDING));
+	if (show->pending)
+		put_call(show, psprintf("CALL migrate.apply(project => %s);", quote_literal_cstr(show->project)));
+}
+
+MIG_FUNCTION(mig_show);
+
+/* migrate.show(project) */
+Datum
+mig_show(PG_FUNCTION_ARGS)
+{
+	char	   *project = mig_optional_text(fcinfo, 0);
+	Model	   *model = mig_model_read(NIL, NULL, NULL);
+	const char *previous = NULL;
+	ReturnSetInfo *result;
+	List	   *projects = NIL;
+	ListCell   *cell;
+
+	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
+	result = (ReturnSetInfo *) fcinfo->resultinfo;
+	for (int i = 0; i < model->n; i++)
+	{
+		const PlanNode *node = &model->nodes[i];
+
+		if (mig_node_in(node, project) && node->migration->kind != KIND_REPEATABLE &&
+			(previous == NULL || strcmp(previous, node->migration->project) != 0))
+			projects = lappend(projects, node->migration->project);
+		if (node->migration->kind != KIND_REPEATABLE)
+			previous = node->migration->project;
+	}
+	foreach(cell, projects)
+	{
+		Show		show = {0};
+
+		show.result = result;
+		show.model = model;
+		show.project = lfirst(cell);
+		show_project(&show);
+	}
+	return (Datum) 0;
+}

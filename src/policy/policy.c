@@ -1,0 +1,161 @@
+/*
+ * policy.c
+ *		Policies and capabilities: set, granted, taken back, recorded.
+ */
+#include "postgres.h"
+
+#include "common/compat.h"
+#include "common/errors.h"
+#include "fmgr.h"
+#include "ledger/ledger.h"
+#include "miscadmin.h"
+#include "plan/see.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/json.h"
+
+/* A policy and the values it may have; the first is what holds without it. */
+typedef struct Policy
+{
+	const char *name;
+	const char *values[4];
+} Policy;
+
+static const Policy policies[] = {
+	{"out_of_order", {"apply", "refuse", "skip"}},
+	{"heads", {"many", "one"}}
+};
+
+static const Policy *
+find_policy(const char *name)
+{
+	for (int i = 0; i < lengthof(policies); i++)
+		if (strcmp(policies[i].name, name) == 0)
+			return &policies[i];
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("policy \"%s\" is not known", name),
+			 errhint("Policies are \"out_of_order\" and \"heads\".")));
+}
+
+static void
+check_value(const Policy *policy, const char *value)
+{
+	StringInfoData known;
+
+	initStringInfo(&known);
+	for (int i = 0; policy->values[i]; i++)
+	{
+		if (strcmp(policy->values[i], value) == 0)
+			return;
+		appendStringInfo(&known, "%s\"%s\"", i ? ", " : "", policy->values[i]);
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("policy \"%s\" cannot be \"%s\"", policy->name, value),
+			 errhint("Values are %s.", known.data)));
+}
+
+static char *
+json_pair(const char *key, const char *value)
+{
+	StringInfoData json;
+
+	initStringInfo(&json);
+	appendStringInfo(&json, "{\"%s\": ", key);
+	if (value)
+		escape_json(&json, value);
+	else
+		appendStringInfoString(&json, "null");
+	appendStringInfoChar(&json, '}');
+	return json.data;
+}
+
+MIG_FUNCTION(mig_configure);
+
+/* migrate.configure(setting, value, reason, project) */
+Datum
+mig_configure(PG_FUNCTION_ARGS)
+{
+	char	   *setting = mig_required_text(fcinfo, 0, "setting");
+	char	   *value = mig_optional_text(fcinfo, 1);
+	char	   *project = mig_optional_text(fcinfo, 3);
+	Decision	decision = {0};
+	const Policy *policy;
+
+	PreventCommandIfReadOnly("migrate.configure");
+	decision.reason = mig_required_text(fcinfo, 2, "reason");
+	ledger_require("administrator", project);
+	policy = find_policy(setting);
+	if (value)
+		check_value(policy, value);
+	ledger_set_policy(setting, project, value);
+	decision.decision = "setting_changed";
+	decision.project = project;
+	decision.detail = json_pair(setting, value);
+	ledger_write_decision(&decision);
+	PG_RETURN_VOID();
+}
+
+static const char *
+check_capability(const char *capability)
+{
+	int			n;
+	const char *const *names = ledger_capabilities(&n);
+	StringInfoData known;
+
+	initStringInfo(&known);
+	for (int i = 0; i < n; i++)
+	{
+		if (strcmp(names[i], capability) == 0)
+			return names[i];
+		appendStringInfo(&known, "%s\"%s\"", i ? ", " : "", names[i]);
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("capability \"%s\" is not known", capability),
+			 errhint("Capabilities are %s.", known.data)));
+}
+
+static Datum
+change_capability(FunctionCallInfo fcinfo, bool grant)
+{
+	char	   *role_name = mig_required_text(fcinfo, 0, "role_name");
+	char	   *capability = mig_required_text(fcinfo, 1, "capability");
+	char	   *project = mig_optional_text(fcinfo, 2);
+	Decision	decision = {0};
+	Oid			role;
+
+	PreventCommandIfReadOnly(grant ? "migrate.grant_capability" : "migrate.revoke_capability");
+	ledger_require("administrator", project);
+	role = get_role_oid(role_name, false);
+	check_capability(capability);
+	if (project)
+		ledger_grant_project(role, capability, project, grant);
+	else
+		ledger_grant_marker(role_name, capability, grant);
+	ledger_grant_views(role, role_name);
+	decision.decision = grant ? "capability_granted" : "capability_revoked";
+	decision.project = project;
+	decision.detail = json_pair(role_name, capability);
+	ledger_write_decision(&decision);
+	PG_RETURN_VOID();
+}
+
+MIG_FUNCTION(mig_grant_capability);
+
+/* migrate.grant_capability(role_name, capability, project) */
+Datum
+mig_grant_capability(PG_FUNCTION_ARGS)
+{
+	return change_capability(fcinfo, true);
+}
+
+MIG_FUNCTION(mig_revoke_capability);
+
+/* migrate.revoke_capability(role_name, capability, project) */
+Datum
+mig_revoke_capability(PG_FUNCTION_ARGS)
+{
+	return change_capability(fcinfo, false);
+}

@@ -1,0 +1,279 @@
+/*
+ * definition.c
+ *		Check what is said of a migration, and complete it.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "common/errors.h"
+#include "common/lines.h"
+#include "mb/pg_wchar.h"
+#include "register/register.h"
+#include "common/options.h"
+#include "script/checksum.h"
+#include "script/version.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+
+#define MAX_NAME_BYTES 255
+#define MAX_PROJECT_BYTES 63
+
+/* As much of a name as a message can hold. */
+static char *
+clipped(const char *name)
+{
+	int			length = pg_mbcliplen(name, strlen(name), 60);
+
+	return name[length] == '\0' ? pstrdup(name) : psprintf("%.*s...", length, name);
+}
+
+static const char *
+name_fault(const char *name)
+{
+	size_t		length = strlen(name);
+
+	if (length == 0)
+		return "A name cannot be empty.";
+	if (length > MAX_NAME_BYTES)
+		return "A name has at most 255 bytes.";
+	for (const unsigned char *c = (const unsigned char *) name; *c; c++)
+		if (*c < ' ' || *c == 0x7f)
+			return "A name cannot contain control characters.";
+	if (name[0] == ' ' || name[length - 1] == ' ')
+		return "A name cannot begin or end with a space.";
+	if (name[0] == '@')
+		return "A name cannot begin with \"@\".";
+	if (strcmp(name, "zero") == 0 || strcmp(name, "latest") == 0)
+		return "\"zero\" and \"latest\" mean something else as a target.";
+	return NULL;
+}
+
+void
+mig_check_name(const char *name)
+{
+	const char *fault = name_fault(name);
+
+	if (fault)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid name for a migration: \"%s\"", clipped(name)),
+				 errdetail("%s", fault)));
+}
+
+void
+mig_check_project(const char *project)
+{
+	size_t		length = strlen(project);
+
+	if (length == 0 || length > MAX_PROJECT_BYTES ||
+		strspn(project, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-") != length)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid name for a project: \"%s\"", clipped(project)),
+				 errdetail("A project has 1 to 63 letters, digits, \"_\", \".\" or \"-\".")));
+}
+
+void
+mig_check_names(ArrayType *names, const char *argument)
+{
+	if (names && (ARR_NDIM(names) > 1 || array_contains_nulls(names)))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("\"%s\" must be a list of names without NULLs", argument)));
+}
+
+static void
+check_kind(const Definition *definition)
+{
+	const char *kind = definition->kind;
+
+	if (strcmp(kind, "batch") == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("migrations of kind \"batch\" are not supported in this version")));
+	if (strcmp(kind, "versioned") != 0 && strcmp(kind, "repeatable") != 0 && strcmp(kind, "baseline") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("kind \"%s\" is not known", clipped(kind)),
+				 errhint("Kinds are \"versioned\", \"repeatable\" and \"baseline\".")));
+	if (strcmp(kind, "baseline") == 0 && definition->version == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("baseline \"%s\" has no version", definition->name),
+				 errhint("Give it one: version => '...'.")));
+}
+
+/* A syntax error belongs to this migration and part. */
+typedef struct PartContext
+{
+	const char *name;
+	ScriptPart	part;
+} PartContext;
+
+static void
+part_context(void *arg)
+{
+	const PartContext *context = arg;
+
+	errcontext("%s of migration \"%s\"", mig_part_name(context->part), context->name);
+}
+
+static Script *
+read_part(const Definition *definition, const SourceText *text, ScriptPart part)
+{
+	PartContext context = {definition->name, part};
+	ErrorContextCallback callback = {error_context_stack, part_context, &context};
+	Script	   *script;
+
+	error_context_stack = &callback;
+	script = mig_script_read(text->body, part, text->path, text->line);
+	error_context_stack = callback.previous;
+	return script;
+}
+
+/*
+ * Why a down or verify cannot be run, or NULL.  Reading a text does nothing
+ * that an abort would have to undo but change settings, so an error in it can
+ * be caught without a subtransaction.
+ */
+static const char *
+problem_of(const Definition *definition, const SourceText *text, ScriptPart part)
+{
+	MemoryContext context = CurrentMemoryContext;
+	int			level = NewGUCNestLevel();
+	char	   *volatile problem = NULL;
+
+	PG_TRY();
+	{
+		(void) read_part(definition, text, part);
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		if (error->sqlerrcode != ERRCODE_SYNTAX_ERROR && error->sqlerrcode != ERRCODE_MIG_CANNOT_RUN &&
+			ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_DATA_EXCEPTION)
+			PG_RE_THROW();
+		FlushErrorState();
+		problem = error->context ?
+			psprintf("%s (%s)", error->message, pnstrdup(error->context, strcspn(error->context, "\n"))) :
+			error->message;
+	}
+	PG_END_TRY();
+	AtEOXact_GUC(false, level);
+	if (problem)
+		ereport(WARNING,
+				(errmsg("the %s of migration \"%s\" cannot be run: %s", mig_part_name(part),
+						definition->name, problem)));
+	return problem;
+}
+
+static bytea *
+checksum_of(const char *text)
+{
+	uint8		checksum[MIG_CHECKSUM_LENGTH];
+
+	mig_checksum(text, checksum);
+	return mig_checksum_bytea(checksum);
+}
+
+static void
+check_up(const Definition *definition)
+{
+	MigrationOptions options;
+	Script	   *script;
+
+	mig_migration_options_read(definition->options, &options);
+	script = read_part(definition, &definition->up, PART_UP);
+	if (script->top_level && strcmp(options.transaction, "on") == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_MIG_NEEDS_TOP_LEVEL),
+				 errmsg("migration \"%s\" must run inside a transaction and cannot", definition->name),
+				 errdetail("%s  %s: %s.", mig_place(definition->up.path, script->top_level->line),
+						   GetCommandTagName(script->top_level->tag), script->top_level->mode_reason),
+				 errhint("Leave option \"transaction\" at \"auto\".")));
+}
+
+void
+mig_definition_complete(Definition *definition)
+{
+	mig_check_name(definition->name);
+	mig_check_project(definition->project);
+	mig_check_names(definition->requires, "requires");
+	mig_check_names(definition->conflicts, "conflicts");
+	mig_check_names(definition->replaces, "replaces");
+	mig_check_names(definition->tags, "tags");
+	check_kind(definition);
+	check_up(definition);
+	definition->up_checksum = checksum_of(definition->up.body);
+	if (definition->down.body)
+	{
+		definition->down_problem = problem_of(definition, &definition->down, PART_DOWN);
+		definition->down_checksum = checksum_of(definition->down.body);
+	}
+	if (definition->verify.body)
+	{
+		definition->verify_problem = problem_of(definition, &definition->verify, PART_VERIFY);
+		definition->verify_checksum = checksum_of(definition->verify.body);
+	}
+	definition->hash = mig_definition_hash(definition);
+}
+
+/* Length and bytes of one field; -1 for what is not there. */
+static void
+add_field(StringInfo buffer, const void *data, int length)
+{
+	appendBinaryStringInfo(buffer, (char *) &length, sizeof(length));
+	if (length > 0)
+		appendBinaryStringInfo(buffer, data, length);
+}
+
+static void
+add_string(StringInfo buffer, const char *string)
+{
+	add_field(buffer, string, string ? (int) strlen(string) : -1);
+}
+
+static void
+add_varlena(StringInfo buffer, const void *value)
+{
+	add_field(buffer, value ? VARDATA_ANY(value) : NULL, value ? (int) VARSIZE_ANY_EXHDR(value) : -1);
+}
+
+static void
+add_names(StringInfo buffer, ArrayType *names)
+{
+	Datum	   *elements;
+	int			n = -1;
+
+	if (names)
+		deconstruct_array(names, TEXTOID, -1, false, TYPALIGN_INT, &elements, NULL, &n);
+	appendBinaryStringInfo(buffer, (char *) &n, sizeof(n));
+	for (int i = 0; i < n; i++)
+		add_string(buffer, TextDatumGetCString(elements[i]));
+}
+
+bytea *
+mig_definition_hash(const Definition *definition)
+{
+	StringInfoData buffer;
+	uint8		checksum[MIG_CHECKSUM_LENGTH];
+
+	initStringInfo(&buffer);
+	add_varlena(&buffer, definition->up_checksum);
+	add_varlena(&buffer, definition->down_checksum);
+	add_varlena(&buffer, definition->verify_checksum);
+	add_string(&buffer, definition->version);
+	add_string(&buffer, definition->kind);
+	add_string(&buffer, definition->description);
+	add_names(&buffer, definition->tags);
+	add_names(&buffer, definition->requires);
+	add_names(&buffer, definition->conflicts);
+	add_names(&buffer, definition->replaces);
+	add_string(&buffer, JsonbToCString(NULL, &definition->options->root, VARSIZE(definition->options)));
+	mig_checksum_bytes(buffer.data, buffer.len, checksum);
+	return mig_checksum_bytea(checksum);
+}

@@ -1,0 +1,299 @@
+/*
+ * register.c
+ *		Register one migration, or take one back.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "common/compat.h"
+#include "common/errors.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "plan/plan.h"
+#include "plan/see.h"
+#include "register/register.h"
+#include "run/deployer.h"
+#include "script/checksum.h"
+#include "script/version.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+
+static bool
+same_bytes(const bytea *a, const bytea *b)
+{
+	return a && b && VARSIZE(a) == VARSIZE(b) && memcmp(a, b, VARSIZE(a)) == 0;
+}
+
+/* Is the up of this migration frozen? */
+static bool
+is_frozen(const Registered *existing)
+{
+	return existing->state && strcmp(existing->kind, "repeatable") != 0 &&
+		strcmp(existing->state, "failed") != 0 && strcmp(existing->state, "reverted") != 0 &&
+		strcmp(existing->state, "pending") != 0;
+}
+
+static bool
+same_meaning(const char *a, const char *b)
+{
+	uint8		left[MIG_CHECKSUM_LENGTH];
+	uint8		right[MIG_CHECKSUM_LENGTH];
+
+	mig_checksum_normal(a, left);
+	mig_checksum_normal(b, right);
+	return memcmp(left, right, MIG_CHECKSUM_LENGTH) == 0;
+}
+
+/*
+ * An applied up never changes.  One that says the same in other blanks is
+ * taken for the one there is; any other is an error.
+ */
+static void
+keep_frozen_up(Definition *definition, const Registered *existing)
+{
+	char	   *body = ledger_text_by_checksum(existing->up, PART_UP);
+
+	if (body && same_meaning(body, definition->up.body))
+	{
+		ereport(NOTICE,
+				(errmsg("migration \"%s\" differs from the applied text in white space or comments only; the applied text is kept",
+						definition->name)));
+		definition->up_checksum = existing->up;
+		definition->up.body = body;
+		definition->hash = mig_definition_hash(definition);
+		return;
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_MIG_TEXT_CHANGED),
+			 errmsg("the up of migration \"%s\" was changed after it had been applied", definition->name),
+			 body ? errdetail("The first difference is in line %d.", mig_first_difference(body, definition->up.body)) : 0,
+			 errhint("Put the change into a new migration.  If both texts do the same: SELECT migrate.accept_text('%s', '<the new text>', '<why>', '%s');",
+					 definition->name, definition->project)));
+}
+
+static void
+refuse_same_version(const Definition *definition)
+{
+	ListCell   *cell;
+
+	if (definition->version == NULL || definition->requires != NULL)
+		return;
+	foreach(cell, ledger_find_version(definition->project, definition->version))
+	{
+		FullName   *full = lfirst(cell);
+		Registered *other;
+		int			n;
+
+		if (strcmp(full->name, definition->name) == 0)
+			continue;
+		other = ledger_read_registered(full->project, full->name, &n);
+		if (n == 0 || !other->linear || strcmp(other->kind, definition->kind) != 0)
+			continue;
+		ereport(ERROR,
+				(errcode(ERRCODE_MIG_CONFLICT),
+				 errmsg("migrations \"%s\" and \"%s\" have the same version, %s", full->name,
+						definition->name, definition->version),
+				 errhint("Give one of them another version, or say what each requires.")));
+	}
+}
+
+static void
+store_texts(const Definition *definition)
+{
+	ledger_store_text(definition->up.body, PART_UP, definition->up_checksum, true);
+	if (definition->down.body)
+		ledger_store_text(definition->down.body, PART_DOWN, definition->down_checksum,
+						  definition->down_problem == NULL);
+	if (definition->verify.body)
+		ledger_store_text(definition->verify.body, PART_VERIFY, definition->verify_checksum,
+						  definition->verify_problem == NULL);
+}
+
+static void
+write_registration(const Definition *definition, bool update)
+{
+	Decision	decision = {0};
+
+	store_texts(definition);
+	if (update)
+		ledger_update_definition(definition);
+	else
+		ledger_insert_definition(definition);
+	ledger_note_definition(definition);
+	decision.decision = update ? "updated" : "registered";
+	decision.project = definition->project;
+	decision.name = definition->name;
+	decision.checksum = definition->up_checksum;
+	ledger_write_decision(&decision);
+}
+
+static bool
+is_forced(const Definition *definition)
+{
+	JsonbValue	value;
+
+	return getKeyJsonValueFromContainer(&definition->options->root, "force", 5, &value) != NULL &&
+		value.type == jbvBool && value.val.boolean;
+}
+
+const char *
+mig_register(Definition *definition, const Registered *existing)
+{
+	if (existing == NULL)
+	{
+		refuse_same_version(definition);
+		write_registration(definition, false);
+		return "registered";
+	}
+	if (same_bytes(existing->hash, definition->hash))
+		return "unchanged";
+	if (!is_forced(definition) && ledger_knows_definition(definition))
+		return "stale";
+	if (is_frozen(existing) && !same_bytes(existing->up, definition->up_checksum))
+	{
+		keep_frozen_up(definition, existing);
+		if (same_bytes(existing->hash, definition->hash))
+			return "unchanged";
+	}
+	refuse_same_version(definition);
+	write_registration(definition, true);
+	return "updated";
+}
+
+static ArrayType *
+names_or_empty(FunctionCallInfo fcinfo, int n)
+{
+	return PG_ARGISNULL(n) ? construct_empty_array(TEXTOID) : PG_GETARG_ARRAYTYPE_P(n);
+}
+
+MIG_FUNCTION(mig_register_sql);
+
+/*
+ * migrate.register(name, up, down, verify, requires, conflicts, replaces,
+ * project, version, kind, description, tags, options)
+ */
+Datum
+mig_register_sql(PG_FUNCTION_ARGS)
+{
+	Definition	definition = {0};
+	Registered *existing;
+	int			n;
+
+	definition.name = mig_required_text(fcinfo, 0, "name");
+	definition.up.body = mig_required_text(fcinfo, 1, "up");
+	definition.down.body = mig_optional_text(fcinfo, 2);
+	definition.verify.body = mig_optional_text(fcinfo, 3);
+	definition.up.line = definition.down.line = definition.verify.line = 1;
+	definition.requires = PG_ARGISNULL(4) ? NULL : PG_GETARG_ARRAYTYPE_P(4);
+	definition.conflicts = names_or_empty(fcinfo, 5);
+	definition.replaces = names_or_empty(fcinfo, 6);
+	definition.project = mig_required_text(fcinfo, 7, "project");
+	definition.version = mig_optional_text(fcinfo, 8);
+	definition.kind = mig_required_text(fcinfo, 9, "kind");
+	definition.description = mig_optional_text(fcinfo, 10);
+	definition.tags = names_or_empty(fcinfo, 11);
+	definition.options = PG_ARGISNULL(12) ?
+		DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum("{}"))) : PG_GETARG_JSONB_P(12);
+	if (definition.version == NULL && strcmp(definition.kind, "repeatable") != 0)
+		definition.version = mig_version_from_name(definition.name);
+
+	mig_deployer_refuse_inside("migrate.register");
+	PreventCommandIfReadOnly("migrate.register");
+	ledger_require("author", definition.project);
+	mig_definition_complete(&definition);
+	ledger_lock_project(definition.project);
+	existing = ledger_read_registered(definition.project, definition.name, &n);
+	PG_RETURN_TEXT_P(cstring_to_text(mig_register(&definition, n ? existing : NULL)));
+}
+
+/* Raise unless the migration has never been applied. */
+static void
+refuse_applied(const Registered *registered, const char *name)
+{
+	if (registered->state && strcmp(registered->state, "failed") != 0 &&
+		strcmp(registered->state, "pending") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("migration \"%s\" has been applied and cannot be unregistered", name),
+				 errhint("Its history needs it.  To leave it out in future: SELECT migrate.hold('%s', '<why>');", name)));
+}
+
+MIG_FUNCTION(mig_unregister);
+
+/* migrate.unregister(name, project) */
+Datum
+mig_unregister(PG_FUNCTION_ARGS)
+{
+	char	   *name = mig_required_text(fcinfo, 0, "name");
+	FullName   *full;
+	Registered *registered;
+	Decision	decision = {0};
+	int			n;
+
+	mig_deployer_refuse_inside("migrate.unregister");
+	PreventCommandIfReadOnly("migrate.unregister");
+	full = mig_resolve(name, mig_optional_text(fcinfo, 1));
+	ledger_require("author", full->project);
+	(void) mig_deployer_enter(false, mig_lock_wait);
+	ledger_lock_project(full->project);
+	registered = ledger_read_registered(full->project, full->name, &n);
+	if (n == 0)
+		PG_RETURN_VOID();
+	refuse_applied(registered, full->name);
+	decision.decision = "unregistered";
+	decision.project = full->project;
+	decision.name = full->name;
+	decision.checksum = registered->up;
+	ledger_write_decision(&decision);
+	ledger_delete_definition(full->project, full->name);
+	PG_RETURN_VOID();
+}
+
+/* Registered definitions take the accepted text as if it had been there at first. */
+static void
+accept(const FullName *full, const char *up, const char *reason)
+{
+	SourceText	text = {unconstify(char *, up), NULL, 1};
+	uint8		checksum[MIG_CHECKSUM_LENGTH];
+	Decision	decision = {0};
+
+	(void) mig_script_read(up, PART_UP, NULL, 1);
+	mig_checksum(up, checksum);
+	decision.decision = "text_accepted";
+	decision.project = full->project;
+	decision.name = full->name;
+	decision.checksum = mig_checksum_bytea(checksum);
+	decision.reason = reason;
+	ledger_store_text(text.body, PART_UP, decision.checksum, true);
+	ledger_replace_up(full->project, full->name, decision.checksum);
+	ledger_write_decision(&decision);
+}
+
+MIG_FUNCTION(mig_accept_text);
+
+/* migrate.accept_text(name, up, reason, project) */
+Datum
+mig_accept_text(PG_FUNCTION_ARGS)
+{
+	char	   *name = mig_required_text(fcinfo, 0, "name");
+	char	   *up = mig_required_text(fcinfo, 1, "up");
+	char	   *reason = mig_required_text(fcinfo, 2, "reason");
+	FullName   *full;
+	Registered *registered;
+	int			n;
+
+	mig_deployer_refuse_inside("migrate.accept_text");
+	PreventCommandIfReadOnly("migrate.accept_text");
+	full = mig_resolve(name, mig_optional_text(fcinfo, 3));
+	ledger_require("administrator", full->project);
+	(void) mig_deployer_enter(false, mig_lock_wait);
+	ledger_lock_project(full->project);
+	registered = ledger_read_registered(full->project, full->name, &n);
+	if (n == 0 || !is_frozen(registered))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("migration \"%s\" is not applied, so its text may change", full->name),
+				 errhint("SELECT migrate.register('%s', '<the new text>', project => '%s');", full->name, full->project)));
+	accept(full, up, reason);
+	PG_RETURN_VOID();
+}

@@ -1,0 +1,189 @@
+/*
+ * deployer.c
+ *		The lock that makes deployers of one database take turns.
+ *
+ * It is an advisory lock of a class of our own, so it ends with whoever holds
+ * it, in whatever way he ends.  Nobody waits for it in the lock manager: a
+ * waiter with a snapshot would hang what the holder may be running (CREATE
+ * INDEX CONCURRENTLY waits for snapshots), so waiters poll.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "common/errors.h"
+#include "executor/spi.h"
+#include "ledger/ledger.h"
+#include "miscadmin.h"
+#include "run/deployer.h"
+#include "storage/latch.h"
+#include "storage/lock.h"
+#include "utils/backend_status.h"
+#include "utils/timestamp.h"
+#include "utils/wait_event.h"
+
+#define FIRST_PAUSE_MS 20
+#define LONGEST_PAUSE_MS 500
+
+bool		mig_inside_migration = false;
+
+static bool forbid_prepare = false;
+
+static void
+deployer_tag(LOCKTAG *tag)
+{
+	SET_LOCKTAG_ADVISORY(*tag, MyDatabaseId, 0, LEDGER_DEPLOYER_KEY, LEDGER_DEPLOYER_LOCK);
+}
+
+static bool
+try_lock(bool session)
+{
+	LOCKTAG		tag;
+
+	deployer_tag(&tag);
+	switch (LockAcquire(&tag, ExclusiveLock, session, true))
+	{
+		case LOCKACQUIRE_NOT_AVAIL:
+			return false;
+		default:
+			return true;
+	}
+}
+
+void
+mig_deployer_leave(void)
+{
+	LOCKTAG		tag;
+
+	deployer_tag(&tag);
+	(void) LockRelease(&tag, ExclusiveLock, true);
+}
+
+void
+mig_deployer_refuse_inside(const char *what)
+{
+	if (mig_inside_migration)
+		ereport(ERROR,
+				(errcode(ERRCODE_MIG_CANNOT_RUN),
+				 errmsg("%s cannot be called from inside a migration", what),
+				 errhint("Remove the call from the migration's text.")));
+}
+
+static char *
+wait_limit_text(int wait)
+{
+	if (wait < 0)
+		return pstrdup("without limit");
+	if (wait < 120000)
+		return psprintf("at most %d s", (wait + 999) / 1000);
+	return psprintf("at most %d min", wait / 60000);
+}
+
+static void
+raise_held(const Holder *holder, const char *why)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_MIG_LOCK_HELD),
+			 errmsg("another run is under way in this database"),
+			 holder ?
+			 errdetail("%s  It is %s.", why, holder->description) :
+			 errdetail("%s", why),
+			 errhint("Try again when it has ended: SELECT * FROM migrate.runs WHERE outcome = 'running';")));
+}
+
+/* Sleep, awake for interrupts. */
+static void
+pause_ms(int ms)
+{
+	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+					 ms, PG_WAIT_EXTENSION);
+	ResetLatch(MyLatch);
+	CHECK_FOR_INTERRUPTS();
+}
+
+/*
+ * Inside a transaction waiting is not always of use: the holder may be waiting
+ * for us, and with a snapshot for all of the transaction we would not see what
+ * it has done.
+ */
+static void
+refuse_useless_wait(const Holder *holder)
+{
+	if (IsolationUsesXactSnapshot())
+		raise_held(holder, "A transaction that is REPEATABLE READ or SERIALIZABLE does not wait for it.");
+	if (holder && ledger_waits_for(holder->pid, MyProcPid))
+		raise_held(holder, "It waits for a lock of this transaction.");
+}
+
+static void
+poll(bool commits, int wait, TimestampTz start)
+{
+	int			pause = FIRST_PAUSE_MS;
+	bool		told = false;
+
+	for (;;)
+	{
+		Holder	   *holder = ledger_deployer(LEDGER_DEPLOYER_KEY, LEDGER_DEPLOYER_LOCK);
+
+		if (wait == 0 ||
+			(wait > 0 && TimestampDifferenceExceeds(start, GetCurrentTimestamp(), wait)))
+			raise_held(holder, wait == 0 ? "Waiting for it was not asked for." : "The time to wait for it is over.");
+		if (!commits)
+			refuse_useless_wait(holder);
+		if (!told && holder)
+			ereport(NOTICE,
+					(errmsg("waiting for %s, %s", holder->description, wait_limit_text(wait))));
+		told |= holder != NULL;
+		if (commits)
+			SPI_commit();
+		pause_ms(pause);
+		pause = Min(pause * 2, LONGEST_PAUSE_MS);
+		if (try_lock(commits))
+			return;
+	}
+}
+
+int64
+mig_deployer_enter(bool commits, int wait)
+{
+	TimestampTz start = GetCurrentTimestamp();
+
+	if (try_lock(commits))
+		return 0;
+	poll(commits, wait, start);
+	return GetCurrentTimestamp() - start;
+}
+
+void
+mig_deployer_forbid_prepare(void)
+{
+	forbid_prepare = true;
+}
+
+/* A prepared run would keep the lock, and its outcome open, for as long as it likes. */
+static void
+at_transaction_end(XactEvent event, void *arg)
+{
+	switch (event)
+	{
+		case XACT_EVENT_PRE_PREPARE:
+			if (forbid_prepare)
+				ereport(ERROR,
+						(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						 errmsg("cannot PREPARE a transaction that has run migrations"),
+						 errhint("COMMIT it, or ROLLBACK.")));
+			break;
+		case XACT_EVENT_COMMIT:
+		case XACT_EVENT_ABORT:
+			forbid_prepare = false;
+			mig_inside_migration = false;
+			break;
+		default:
+			break;
+	}
+}
+
+void
+mig_deployer_init(void)
+{
+	RegisterXactCallback(at_transaction_end, NULL);
+}

@@ -1,0 +1,30 @@
+/*
+ * deployer.h
+ *		One deployer at a time in a database.
+ */
+#ifndef MIG_DEPLOYER_H
+#define MIG_DEPLOYER_H
+
+#include "datatype/timestamp.h"
+
+/*
+ * Become the deployer.  commits: the caller may end its transaction, so the
+ * lock is the session's, to be given back with mig_deployer_leave, and waiting
+ * holds no snapshot; otherwise it is the transaction's and goes with it.
+ * wait: how long, in ms (0: not at all, -1: for ever).  Returns how long it
+ * took, in microseconds.  MG006 when it cannot be had.
+ */
+extern int64 mig_deployer_enter(bool commits, int wait);
+extern void mig_deployer_leave(void);
+
+/* Refuse what a migration may not do to the run that it is part of. */
+extern void mig_deployer_refuse_inside(const char *what);
+
+/* Set while a migration's own statements run. */
+extern bool mig_inside_migration;
+
+/* Refuse PREPARE TRANSACTION for the present transaction. */
+extern void mig_deployer_forbid_prepare(void);
+extern void mig_deployer_init(void);
+
+#endif							/* MIG_DEPLOYER_H */

@@ -1,0 +1,287 @@
+/*
+ * execute.c
+ *		Run the statements of a script in the present transaction.
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
+#include "common/errors.h"
+#include "executor/instrument.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "nodes/parsenodes.h"
+#include "run/deployer.h"
+#include "run/run.h"
+#include "storage/proc.h"
+#include "tcop/dest.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+#include "utils/timeout.h"
+#include "utils/timestamp.h"
+
+bool		mig_track_locks = false;
+
+/* The line that says where an error happened. */
+static void
+statement_context(void *arg)
+{
+	Execution  *execution = arg;
+	const ScriptStatement *stmt = execution->current;
+
+	if (stmt == NULL)
+		errcontext("migration \"%s\"", execution->full_name);
+	else if (execution->path)
+		errcontext("migration \"%s\", statement %d of %d, line %d of %s", execution->full_name,
+				   stmt->number, execution->script->nstatements, stmt->line, execution->path);
+	else
+		errcontext("migration \"%s\", statement %d of %d, line %d", execution->full_name,
+				   stmt->number, execution->script->nstatements, stmt->line);
+}
+
+/*
+ * The server arms statement_timeout once for what the client sent; here it
+ * counts for each statement of a migration.
+ */
+static void
+arm_statement_timeout(void)
+{
+	if (StatementTimeout > 0)
+		enable_timeout_after(STATEMENT_TIMEOUT, StatementTimeout);
+}
+
+void
+mig_disarm_statement_timeout(void)
+{
+	if (get_timeout_active(STATEMENT_TIMEOUT))
+		disable_timeout(STATEMENT_TIMEOUT, false);
+}
+
+/* What SPI reports instead of raising. */
+static void
+raise_spi_code(int code)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_MIG_CANNOT_RUN),
+			 errmsg("statement cannot be part of a migration: %s", SPI_result_code_string(code))));
+}
+
+/* The table that a statement may rewrite, or invalid. */
+static Oid
+rewrite_candidate(const Node *node)
+{
+	RangeVar   *relation = NULL;
+
+	if (IsA(node, AlterTableStmt) && ((const AlterTableStmt *) node)->objtype == OBJECT_TABLE)
+		relation = ((const AlterTableStmt *) node)->relation;
+	else if (IsA(node, ClusterStmt))
+		relation = ((const ClusterStmt *) node)->relation;
+	else if (IsA(node, RefreshMatViewStmt))
+		relation = ((const RefreshMatViewStmt *) node)->relation;
+	return relation ? RangeVarGetRelid(relation, NoLock, true) : InvalidOid;
+}
+
+static Oid
+file_node(Oid relation)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
+	Oid			node = InvalidOid;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		node = ((Form_pg_class) GETSTRUCT(tuple))->relfilenode;
+		ReleaseSysCache(tuple);
+	}
+	return node;
+}
+
+static ArrayType *
+relation_array(Oid relation)
+{
+	char	   *name = get_rel_name(relation);
+	Datum		element;
+
+	if (name == NULL)
+		return NULL;
+	element = CStringGetTextDatum(quote_qualified_identifier(get_namespace_name(get_rel_namespace(relation)), name));
+	return construct_array(&element, 1, TEXTOID, -1, false, TYPALIGN_INT);
+}
+
+static uint64
+run_sql(const ScriptStatement *stmt)
+{
+	SPIExecuteOptions options = {0};
+	int			code;
+
+	options.dest = None_Receiver;
+	code = SPI_execute_extended(stmt->sql, &options);
+	if (code < 0)
+		raise_spi_code(code);
+	return SPI_processed;
+}
+
+/* Run one statement; how it went is added to the execution. */
+static void
+run_statement(Execution *execution, const ScriptStatement *stmt)
+{
+	TimestampTz start = GetCurrentTimestamp();
+	uint64		wal = pgWalUsage.wal_bytes;
+	Oid			relation = execution->records ? rewrite_candidate(stmt->raw->stmt) : InvalidOid;
+	Oid			before = OidIsValid(relation) ? file_node(relation) : InvalidOid;
+	uint64		rows;
+
+	CHECK_FOR_INTERRUPTS();
+	arm_statement_timeout();
+	rows = stmt->copy_data ? mig_copy_data(stmt) : run_sql(stmt);
+	mig_disarm_statement_timeout();
+	CommandCounterIncrement();
+
+	execution->rows += rows;
+	execution->wal_bytes += pgWalUsage.wal_bytes - wal;
+	if (execution->records)
+	{
+		StatementRecord *record = &execution->records[execution->done];
+
+		record->number = stmt->number;
+		record->line = stmt->line;
+		record->tag = GetCommandTagName(stmt->tag);
+		record->started_at = start;
+		record->duration = GetCurrentTimestamp() - start;
+		record->rows = rows;
+		record->wal_bytes = pgWalUsage.wal_bytes - wal;
+		if (OidIsValid(before) && file_node(relation) != before)
+			record->rewritten = relation_array(relation);
+		if (mig_track_locks)
+			record->locks = ledger_own_locks();
+	}
+	execution->done++;
+}
+
+/* Statements of a migration may not work on the run they are part of. */
+static void
+run_all(Execution *execution)
+{
+	ListCell   *cell;
+
+	mig_inside_migration = true;
+	foreach(cell, execution->script->statements)
+	{
+		execution->current = lfirst(cell);
+		run_statement(execution, execution->current);
+	}
+	mig_inside_migration = false;
+}
+
+void
+mig_execute(Execution *execution)
+{
+	ErrorContextCallback callback = {error_context_stack, statement_context, execution};
+
+	error_context_stack = &callback;
+	SPI_connect();
+	run_all(execution);
+	SPI_finish();
+	error_context_stack = callback.previous;
+}
+
+/* Raise unless what a verify statement returned passes. */
+static void
+judge_verify(const Execution *execution)
+{
+	const ScriptStatement *stmt = execution->current;
+	bool		isnull;
+	Datum		value;
+
+	if (SPI_tuptable == NULL || SPI_processed == 0 ||
+		SPI_gettypeid(SPI_tuptable->tupdesc, 1) != BOOLOID)
+		return;
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		value = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull);
+		if (isnull || !DatumGetBool(value))
+			ereport(ERROR,
+					(errcode(ERRCODE_MIG_VERIFY_FAILED),
+					 errmsg("verify of migration \"%s\" failed", execution->full_name),
+					 errdetail("Statement %d returned %s: %s", stmt->number, isnull ? "NULL" : "false", stmt->sql)));
+	}
+}
+
+static void
+run_verify_statements(Execution *execution)
+{
+	ListCell   *cell;
+
+	mig_inside_migration = true;
+	foreach(cell, execution->script->statements)
+	{
+		const ScriptStatement *stmt = lfirst(cell);
+		int			code;
+
+		execution->current = stmt;
+		CHECK_FOR_INTERRUPTS();
+		arm_statement_timeout();
+		if (stmt->copy_data)
+			mig_copy_data(stmt);
+		else if ((code = SPI_execute(stmt->sql, false, 0)) < 0)
+			raise_spi_code(code);
+		else
+			judge_verify(execution);
+		mig_disarm_statement_timeout();
+	}
+	mig_inside_migration = false;
+}
+
+/*
+ * Run a verify script in a subtransaction that is always rolled back.  Raises
+ * MG011 for a check that fails, with what an error of the script said.
+ */
+void
+mig_execute_verify(Execution *execution)
+{
+	/* What stands around us adds its context when the error is raised again. */
+	ErrorContextCallback callback = {NULL, statement_context, execution};
+	ErrorContextCallback *around = error_context_stack;
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	ErrorData  *volatile error = NULL;
+
+	error_context_stack = &callback;
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		SPI_connect();
+		run_verify_statements(execution);
+		SPI_finish();
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		mig_disarm_statement_timeout();
+		mig_inside_migration = false;
+	}
+	PG_END_TRY();
+	RollbackAndReleaseCurrentSubTransaction();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	error_context_stack = around;
+	if (error == NULL)
+		return;
+	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
+		ReThrowError(error);
+	ereport(ERROR,
+			(errcode(ERRCODE_MIG_VERIFY_FAILED),
+			 error->sqlerrcode == ERRCODE_MIG_VERIFY_FAILED ? errmsg_internal("%s", error->message) :
+			 errmsg("verify of migration \"%s\" failed: %s", execution->full_name, error->message),
+			 error->detail ? errdetail_internal("%s", error->detail) : 0,
+			 error->hint ? errhint("%s", error->hint) : 0,
+			 errcontext("%s", error->context ? error->context : "")));
+}

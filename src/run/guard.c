@@ -1,0 +1,66 @@
+/*
+ * guard.c
+ *		What a migration may set, it sets for itself only.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_authid.h"
+#include "common/compat.h"
+#include "miscadmin.h"
+#include "run/run.h"
+#include "utils/acl.h"
+#include "utils/guc.h"
+#include "utils/syscache.h"
+
+int			mig_lock_timeout = 1000;
+
+static void
+set(const char *name, const char *value)
+{
+	(void) set_config_option(name, value, superuser() ? PGC_SUSET : PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+}
+
+/*
+ * The role a migration starts with: one that the session may SET ROLE to, as
+ * SET ROLE itself would check.
+ */
+static void
+become(const char *role)
+{
+	Oid			oid = get_role_oid(role, false);
+
+	if (!mig_member_can_set_role(GetSessionUserId(), oid))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to run as role \"%s\"", role),
+				 errhint("GRANT \"%s\" TO \"%s\";", role, GetUserNameFromId(GetSessionUserId(), false))));
+	set("role", role);
+}
+
+/*
+ * Begin a migration's own settings.  Returns the level to leave with; an error
+ * leaves it as well, with the transaction.
+ */
+int
+mig_guard_enter(const MigrationOptions *options)
+{
+	int			level = NewGUCNestLevel();
+
+	mig_script_pin_settings();
+	set("lock_timeout", psprintf("%d", options->lock_timeout >= 0 ? options->lock_timeout : mig_lock_timeout));
+	if (options->statement_timeout >= 0)
+		set("statement_timeout", psprintf("%d", options->statement_timeout));
+	if (options->search_path)
+		set("search_path", options->search_path);
+	if (options->run_as)
+		become(options->run_as);
+	return level;
+}
+
+/* Not as a commit: what the migration set for the session ends here, too. */
+void
+mig_guard_leave(int level)
+{
+	AtEOXact_GUC(false, level);
+}

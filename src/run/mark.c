@@ -1,0 +1,258 @@
+/*
+ * mark.c
+ *		What people decide about migrations: recorded, never run.
+ */
+#include "postgres.h"
+
+#include "access/xlog.h"
+#include "catalog/pg_type.h"
+#include "common/compat.h"
+#include "common/errors.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "plan/see.h"
+#include "run/deployer.h"
+#include "run/run.h"
+#include "script/version.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+/* A decision about one migration, as the functions below take it. */
+typedef struct Mark
+{
+	const char *function;
+	const char *reason;
+	FullName   *full;
+	RunPlan		plan;
+	PlanNode   *node;
+} Mark;
+
+static char *
+reason_arg(FunctionCallInfo fcinfo, int n)
+{
+	char	   *reason = mig_required_text(fcinfo, n, "reason");
+
+	if (reason[strspn(reason, " \t\r\n")] == '\0')
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("reason cannot be empty"),
+				 errhint("Say why, for whoever reads the record later.")));
+	return reason;
+}
+
+static void
+mark_begin(Mark *mark, FunctionCallInfo fcinfo, const char *function, const char *capability, bool deploys)
+{
+	char	   *name = mig_required_text(fcinfo, 0, "name");
+
+	mark->function = function;
+	mig_deployer_refuse_inside(function);
+	PreventCommandIfReadOnly(function);
+	mark->reason = reason_arg(fcinfo, 1);
+	mark->full = mig_resolve(name, mig_optional_text(fcinfo, 2));
+	ledger_require(capability, mark->full->project);
+	if (!deploys)
+		return;
+	(void) mig_deployer_enter(false, mig_lock_wait);
+	mark->plan.model = mig_model_read(NIL, NULL, NULL);
+	mark->node = &mark->plan.model->nodes[mig_model_find(mark->plan.model, mark->full->project, mark->full->name)];
+}
+
+static void
+decide(const char *decision, const FullName *full, const bytea *checksum, const char *reason)
+{
+	Decision	row = {0};
+
+	row.decision = decision;
+	row.project = full->project;
+	row.name = full->name;
+	row.checksum = unconstify(bytea *, checksum);
+	row.reason = reason;
+	ledger_write_decision(&row);
+}
+
+/* A history row of something that did not run. */
+static void
+write_mark(Attempt *attempt, const FullName *full, const char *action, const char *outcome,
+		   bytea *checksum, const char *reason)
+{
+	memset(attempt, 0, sizeof(Attempt));
+	attempt->project = full->project;
+	attempt->name = full->name;
+	attempt->action = action;
+	attempt->outcome = outcome;
+	attempt->started_at = attempt->finished_at = GetCurrentTimestamp();
+	attempt->start_lsn = attempt->end_lsn = GetXLogInsertRecPtr();
+	attempt->reason = reason;
+	attempt->checksum = checksum;
+	ledger_write_attempt(attempt);
+}
+
+MIG_FUNCTION(mig_mark_applied);
+
+/* migrate.mark_applied(name, reason, project) */
+Datum
+mig_mark_applied(PG_FUNCTION_ARGS)
+{
+	Mark		mark = {0};
+	Attempt		attempt;
+	bytea	   *checksum;
+
+	mark_begin(&mark, fcinfo, "migrate.mark_applied", "administrator", true);
+	if (mark.node->is_applied && mark.node->state != STATE_OUTDATED)
+	{
+		ereport(NOTICE,
+				(errmsg("migration \"%s\" is %s already", mig_full_name(mark.node->migration), mark.node->state)));
+		PG_RETURN_VOID();
+	}
+	checksum = mark.node->migration->up;
+	write_mark(&attempt, mark.full, "mark", "marked", checksum, mark.reason);
+	ledger_set_state(mark.full->project, mark.full->name, "marked", &attempt,
+					 mig_model_followed(mark.plan.model, mark.node - mark.plan.model->nodes),
+					 psprintf("marked: \"%s\"", mark.reason));
+	decide("marked", mark.full, checksum, mark.reason);
+	PG_RETURN_VOID();
+}
+
+MIG_FUNCTION(mig_mark_pending);
+
+/* migrate.mark_pending(name, reason, project) */
+Datum
+mig_mark_pending(PG_FUNCTION_ARGS)
+{
+	Mark		mark = {0};
+	Attempt		attempt;
+
+	mark_begin(&mark, fcinfo, "migrate.mark_pending", "administrator", true);
+	if (!mark.node->is_applied)
+	{
+		ereport(NOTICE,
+				(errmsg("migration \"%s\" is %s already", mig_full_name(mark.node->migration), mark.node->state)));
+		PG_RETURN_VOID();
+	}
+	write_mark(&attempt, mark.full, "mark", "reverted", mark.node->migration->up, mark.reason);
+	ledger_set_state(mark.full->project, mark.full->name, "pending", &attempt, NULL,
+					 psprintf("marked pending: \"%s\"", mark.reason));
+	decide("marked", mark.full, mark.node->migration->up, mark.reason);
+	PG_RETURN_VOID();
+}
+
+/* ---- baseline ---- */
+
+/* The project and version that a name, or a mere version, stands for. */
+static FullName *
+baseline_target(const char *name, const char *project, const char **version)
+{
+	List	   *found = ledger_find_exact(project, name);
+	FullName   *full;
+	Registered *registered;
+	int			n;
+
+	if (found == NIL && strchr(name, ':') == NULL &&
+		ledger_find_version(project, name) == NIL && mig_version_from_name(name) != NULL)
+	{
+		full = palloc(sizeof(FullName));
+		full->project = pstrdup(project ? project : "default");
+		full->name = pstrdup(name);
+		*version = mig_version_from_name(name);
+		return full;
+	}
+	full = mig_resolve(name, project);
+	registered = ledger_read_registered(full->project, full->name, &n);
+	*version = n ? registered->version : NULL;
+	if (*version == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("migration \"%s:%s\" has no version to make a baseline of", full->project, full->name),
+				 errhint("Mark each migration: SELECT migrate.mark_applied(name, '<why>') FROM migrate.migrations WHERE ...;")));
+	return full;
+}
+
+/* Mark what is registered up to a version; returns how many. */
+static int
+mark_up_to(const char *project, const char *version, const char *reason)
+{
+	Model	   *model = mig_model_read(NIL, NULL, NULL);
+	int			marked = 0;
+
+	for (int i = 0; i < model->n; i++)
+	{
+		PlanNode   *node = &model->nodes[i];
+		FullName	full = {node->migration->project, node->migration->name};
+		Attempt		attempt;
+
+		if (node->is_applied || node->migration->kind == KIND_REPEATABLE || node->migration->version == NULL ||
+			strcmp(full.project, project) != 0 ||
+			mig_version_compare(node->migration->version, version) > 0)
+			continue;
+		write_mark(&attempt, &full, "baseline", "marked", node->migration->up, reason);
+		ledger_set_state(full.project, full.name, "baseline", &attempt,
+						 mig_model_followed(model, i), psprintf("baseline %s: \"%s\"", version, reason));
+		marked++;
+	}
+	return marked;
+}
+
+MIG_FUNCTION(mig_baseline);
+
+/* migrate.baseline(name, reason, project) */
+Datum
+mig_baseline(PG_FUNCTION_ARGS)
+{
+	char	   *name = mig_required_text(fcinfo, 0, "name");
+	char	   *project = mig_optional_text(fcinfo, 2);
+	char	   *reason;
+	const char *version;
+	FullName   *full;
+	Attempt		attempt;
+	int			marked;
+
+	mig_deployer_refuse_inside("migrate.baseline");
+	PreventCommandIfReadOnly("migrate.baseline");
+	reason = reason_arg(fcinfo, 1);
+	full = baseline_target(name, project, &version);
+	ledger_require("administrator", full->project);
+	(void) mig_deployer_enter(false, mig_lock_wait);
+	marked = mark_up_to(full->project, version, reason);
+	write_mark(&attempt, full, "baseline", "marked", NULL, reason);
+	ledger_set_baseline(full->project, version, attempt.id);
+	decide("baselined", full, NULL, reason);
+	PG_RETURN_INT32(marked);
+}
+
+/* ---- hold and release ---- */
+
+MIG_FUNCTION(mig_hold);
+
+/* migrate.hold(name, reason, project) */
+Datum
+mig_hold(PG_FUNCTION_ARGS)
+{
+	Mark		mark = {0};
+
+	mark_begin(&mark, fcinfo, "migrate.hold", "deployer", false);
+	if (ledger_hold(mark.full->project, mark.full->name, mark.reason))
+		decide("held", mark.full, NULL, mark.reason);
+	else
+		ereport(NOTICE,
+				(errmsg("migration \"%s:%s\" is held already", mark.full->project, mark.full->name)));
+	PG_RETURN_VOID();
+}
+
+MIG_FUNCTION(mig_release);
+
+/* migrate.release(name, reason, project) */
+Datum
+mig_release(PG_FUNCTION_ARGS)
+{
+	Mark		mark = {0};
+
+	mark_begin(&mark, fcinfo, "migrate.release", "deployer", false);
+	if (ledger_release(mark.full->project, mark.full->name))
+		decide("released", mark.full, NULL, mark.reason);
+	else
+		ereport(NOTICE,
+				(errmsg("migration \"%s:%s\" is not held", mark.full->project, mark.full->name)));
+	PG_RETURN_VOID();
+}

@@ -1,0 +1,604 @@
+/*
+ * run.c
+ *		A whole run: take the lock, plan, run step after step, report, record.
+ *
+ * Outside a transaction block each migration is committed with its history.
+ * Inside one, everything stays in the caller's transaction.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "common/compat.h"
+#include "common/errors.h"
+#include "executor/spi.h"
+#include "funcapi.h"
+#include "ledger/ledger.h"
+#include "miscadmin.h"
+#include "plan/see.h"
+#include "run/deployer.h"
+#include "run/run.h"
+#include "storage/proc.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+#include "utils/snapmgr.h"
+#include "utils/timeout.h"
+#include "utils/timestamp.h"
+
+/* What the run belongs to, and how far it is. */
+typedef struct Run
+{
+	PlanRequest request;
+	RunOptions	options;
+	const char *reason;
+	bool		atomic;			/* one transaction for all of it */
+	bool		commits;		/* we may end transactions */
+	MemoryContext context;		/* lives as long as the run */
+
+	RunPlan	   *plan;
+	int64		run_id;			/* 0: nothing to do */
+	TimestampTz started_at;
+	int64		waited;
+	int			done;
+	StepRun		step;
+	const char *current;		/* full name of the step under way, or NULL */
+} Run;
+
+static const char *
+verb(const Run *run)
+{
+	return run->request.revert ? "reverted" : "applied";
+}
+
+static int
+planned(const Run *run)
+{
+	return list_length(run->plan->steps);
+}
+
+/* Seconds for people, to a tenth. */
+static char *
+seconds(int64 microseconds)
+{
+	return psprintf("%.1f s", microseconds / 1000000.0);
+}
+
+/* The last line of an error: what stands of the run. */
+static void
+run_context(void *arg)
+{
+	const Run  *run = arg;
+	int			left = planned(run) - run->done - 1;
+
+	if (run->run_id == 0 || run->current == NULL)
+		return;
+	if (run->commits && !run->atomic)
+		errcontext("run " INT64_FORMAT ": %d %s and kept; nothing of %s stands; %d not started",
+				   run->run_id, run->done, verb(run), run->current, left);
+	else
+		errcontext("run " INT64_FORMAT ": one transaction, nothing of it stands; %d not started",
+				   run->run_id, left);
+}
+
+/* In a transaction of our own each step commits; the next begins with nothing held. */
+static void
+commit(Run *run)
+{
+	SPI_commit();
+	MemoryContextSwitchTo(run->context);
+}
+
+/* ---- before the first step ---- */
+
+static void
+warn_left_out(const Run *run)
+{
+	ListCell   *cell;
+
+	foreach(cell, run->plan->left_out)
+	{
+		const PlanNode *node = &run->plan->model->nodes[lfirst_int(cell)];
+
+		ereport(WARNING,
+				(errmsg("migration \"%s\" is left out: %s", mig_full_name(node->migration), node->left_out),
+				 node->state == STATE_HELD && node->detail ? errdetail("It is %s.", node->detail) : 0));
+	}
+}
+
+static void
+warn_late(const Run *run)
+{
+	ListCell   *cell;
+
+	foreach(cell, run->plan->steps)
+	{
+		const PlanNode *node = &run->plan->model->nodes[((PlanStep *) lfirst(cell))->node];
+
+		if (node->late)
+			ereport(WARNING,
+					(errmsg("migration \"%s\" runs out of order: later ones are applied already",
+							mig_full_name(node->migration))));
+	}
+}
+
+/* Whoever runs a migration may deploy its project. */
+static void
+check_capabilities(const Run *run)
+{
+	const char *previous = NULL;
+	ListCell   *cell;
+
+	foreach(cell, run->plan->steps)
+	{
+		const char *project = run->plan->model->nodes[((PlanStep *) lfirst(cell))->node].migration->project;
+
+		if (previous == NULL || strcmp(previous, project) != 0)
+			ledger_require("deployer", project);
+		previous = project;
+	}
+}
+
+/* What parsing can tell is told before anything runs. */
+static void
+check_scripts(const Run *run)
+{
+	MemoryContext context = AllocSetContextCreate(run->context, "migration scripts", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext before = MemoryContextSwitchTo(context);
+	ListCell   *cell;
+
+	foreach(cell, run->plan->steps)
+	{
+		const PlanStep *step = lfirst(cell);
+		const Migration *migration = run->plan->model->nodes[step->node].migration;
+		ScriptPart	part = step->action == STEP_REVERT ? PART_DOWN : PART_UP;
+		StoredText *text;
+
+		if (step->action == STEP_MARK)
+			continue;
+		text = ledger_read_text(migration->project, migration->name, part);
+		if (text && mig_may_need_top_level(text->body))
+			mig_step_refuse_top_level(mig_full_name(migration),
+									  mig_script_read(text->body, part, text->path, text->line), text->path);
+		MemoryContextReset(context);
+	}
+	MemoryContextSwitchTo(before);
+	MemoryContextDelete(context);
+}
+
+static void
+start(Run *run)
+{
+	RunStart	start = {0};
+
+	run->started_at = GetCurrentTimestamp();
+	start.action = run->request.revert ? "revert" : "apply";
+	start.project = run->request.project;
+	start.target = run->request.target;
+	start.started_at = run->started_at;
+	start.waited = run->waited;
+	start.planned = planned(run);
+	start.steps = mig_plan_names(run->plan);
+	start.database_bytes = ledger_database_bytes();
+	start.reason = run->reason;
+	start.options = run->options.all;
+	start.in_block = !run->commits;
+	run->run_id = ledger_start_run(&start);
+	ereport(LOG_SERVER_ONLY,
+			(errmsg("run " INT64_FORMAT " started: %d migrations to be %s", run->run_id, planned(run), verb(run))));
+	ereport(NOTICE,
+			(errmsg("run " INT64_FORMAT ": %d %s to %s%s", run->run_id, planned(run),
+					planned(run) == 1 ? "migration" : "migrations",
+					run->request.revert ? "revert" : "apply",
+					run->commits ? "" : "; kept only if you COMMIT")));
+	if (run->options.override)
+	{
+		Decision	decision = {0};
+
+		decision.decision = "overridden";
+		decision.project = run->request.project;
+		decision.run_id = run->run_id;
+		decision.reason = run->reason;
+		decision.detail = psprintf("{\"rules\": [\"%s\"]}", (char *) linitial(run->options.override));
+		ledger_write_decision(&decision);
+	}
+}
+
+/* ---- steps ---- */
+
+static void
+report_step(const Run *run, const char *outcome, int64 duration)
+{
+	ereport(NOTICE,
+			(errmsg("%d/%d  %s  %s  %s", run->done + (strcmp(outcome, "failed") == 0 ? 1 : 0), planned(run),
+					run->current, outcome, seconds(duration))));
+	ereport(LOG_SERVER_ONLY,
+			(errmsg("run " INT64_FORMAT ": migration \"%s\" %s, %d statements, %s", run->run_id,
+					run->current, outcome, run->step.attempt.statements, seconds(duration))));
+}
+
+/* Held by somebody since the plan was made? */
+static bool
+held_meanwhile(const Run *run, const Migration *migration)
+{
+	if (run->request.revert || !ledger_is_held(migration->project, migration->name))
+		return false;
+	ereport(WARNING,
+			(errmsg("migration \"%s\" is held now: the run ends before it", mig_full_name(migration))));
+	return true;
+}
+
+/* Run one step in the present transaction; false: the run ends here. */
+static bool
+run_step(Run *run, const PlanStep *step)
+{
+	const Migration *migration = run->plan->model->nodes[step->node].migration;
+
+	if (held_meanwhile(run, migration))
+		return false;
+	run->current = mig_full_name(migration);
+	run->step.run_id = run->run_id;
+	run->step.reason = run->reason;
+	run->step.plan = run->plan;
+	run->step.step = step;
+	run->step.check_deferred = run->commits;
+	mig_step_run(&run->step);
+	return true;
+}
+
+static void
+step_done(Run *run)
+{
+	run->done++;
+	report_step(run, run->step.attempt.outcome,
+				run->step.attempt.finished_at - run->step.attempt.started_at);
+	run->current = NULL;
+}
+
+static void
+report_end(const Run *run, int failed)
+{
+	int			left = planned(run) - run->done - failed;
+	StringInfoData line;
+
+	initStringInfo(&line);
+	appendStringInfo(&line, "run " INT64_FORMAT ": %d %s", run->run_id,
+					 run->atomic && failed ? 0 : run->done, verb(run));
+	if (failed)
+		appendStringInfoString(&line, ", 1 failed and rolled back");
+	if (left > 0)
+		appendStringInfo(&line, ", %d not started", left);
+	appendStringInfo(&line, ", %s", seconds(GetCurrentTimestamp() - run->started_at + run->waited));
+	if (run->waited > 100000)
+		appendStringInfo(&line, " (%s waiting)", seconds(run->waited));
+	ereport(NOTICE, (errmsg_internal("%s", line.data)));
+}
+
+static void
+end(Run *run, const char *outcome, const ErrorData *error)
+{
+	RunEnd		end = {0};
+
+	end.run_id = run->run_id;
+	end.outcome = outcome;
+	end.started_at = run->started_at;
+	end.migrations = run->atomic && error ? 0 : run->done;
+	end.failed_name = error ? run->current : NULL;
+	end.error = error;
+	end.database_bytes = ledger_database_bytes();
+	ledger_end_run(&end);
+}
+
+/* Chain what is written, and leave the head where the database's writers cannot reach it. */
+static void
+seal(Run *run)
+{
+	char	   *head;
+
+	(void) ledger_seal();
+	commit(run);
+	head = ledger_head_text();
+	ereport(LOG_SERVER_ONLY,
+			(errmsg("run " INT64_FORMAT " ended: %d of %d %s; history head %s", run->run_id, run->done,
+					planned(run), verb(run), head ? head : "none")));
+}
+
+/* The error has rolled back the step; write so, and let it go on to the caller. */
+static void
+failed(Run *run, ErrorData *error)
+{
+	bool		cancelled;
+
+	mig_step_failed(&run->step, error);
+	cancelled = strcmp(run->step.attempt.outcome, "cancelled") == 0;
+	end(run, cancelled ? "cancelled" : run->done > 0 && !run->atomic ? "partial" : "failed", error);
+	commit(run);
+	report_step(run, run->step.attempt.outcome,
+				run->step.attempt.finished_at - run->step.attempt.started_at);
+	report_end(run, 1);
+	seal(run);
+}
+
+/* Roll back to where the run's own transaction began. */
+static void
+roll_back(Run *run, int level)
+{
+	mig_disarm_statement_timeout();
+	mig_inside_migration = false;
+	while (GetCurrentTransactionNestLevel() > level)
+		RollbackAndReleaseCurrentSubTransaction();
+	SPI_rollback();
+	MemoryContextSwitchTo(run->context);
+}
+
+/*
+ * Run steps from first on, in one subtransaction: one step, or with atomic all
+ * of them.  Returns the number of the next step, -1 to end before it.
+ */
+static int
+run_unit(Run *run, int first)
+{
+	int			level = GetCurrentTransactionNestLevel();
+	MemoryContext context = AllocSetContextCreate(run->context, "migration", ALLOCSET_DEFAULT_SIZES);
+	ResourceOwner owner = CurrentResourceOwner;
+	volatile int next = first;
+	volatile bool go_on = true;
+
+	PG_TRY();
+	{
+		BeginInternalSubTransaction(NULL);
+		MemoryContextSwitchTo(context);
+		do
+		{
+			go_on = run_step(run, list_nth(run->plan->steps, next));
+			if (!go_on)
+				break;
+			next++;
+			if (run->atomic)
+				step_done(run);
+		} while (run->atomic && next < planned(run));
+		ReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(run->context);
+		CurrentResourceOwner = owner;
+		if (run->atomic)
+			end(run, "succeeded", NULL);
+		commit(run);
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(run->context);
+		error = CopyErrorData();
+		FlushErrorState();
+		roll_back(run, level);
+		failed(run, error);
+		ReThrowError(error);
+	}
+	PG_END_TRY();
+	if (!run->atomic && next > first)
+		step_done(run);
+	MemoryContextDelete(context);
+	return go_on ? next : -1;
+}
+
+static void
+run_committing(Run *run)
+{
+	int			next = 0;
+
+	commit(run);
+	while (next >= 0 && next < planned(run))
+		next = run_unit(run, next);
+	report_end(run, 0);
+	if (!run->atomic)
+	{
+		end(run, "succeeded", NULL);
+		commit(run);
+	}
+	seal(run);
+}
+
+static void
+run_in_block(Run *run)
+{
+	ListCell   *cell;
+
+	foreach(cell, run->plan->steps)
+	{
+		if (!run_step(run, lfirst(cell)))
+			break;
+		step_done(run);
+	}
+	report_end(run, 0);
+	end(run, "succeeded", NULL);
+	ereport(LOG_SERVER_ONLY,
+			(errmsg("run " INT64_FORMAT " ended inside its caller's transaction: %d of %d %s",
+					run->run_id, run->done, planned(run), verb(run))));
+}
+
+/* With the lock in hand: decide what there is to do, and do it. */
+static void
+plan_and_run(Run *run)
+{
+	ErrorContextCallback callback = {error_context_stack, run_context, run};
+
+	if (run->commits)
+		commit(run);
+	run->plan = mig_plan_make(&run->request);
+	if (run->plan->problem)
+		mig_raise_problem(run->plan->problem);
+	if (run->plan->notice)
+		ereport(NOTICE, (errmsg_internal("%s", run->plan->notice)));
+	warn_left_out(run);
+	if (planned(run) == 0)
+		return;
+	check_capabilities(run);
+	check_scripts(run);
+	warn_late(run);
+	start(run);
+	error_context_stack = &callback;
+	if (run->commits)
+		run_committing(run);
+	else
+		run_in_block(run);
+	error_context_stack = callback.previous;
+}
+
+/* The statement timer of the call counts for each statement, not for the call. */
+static void
+run_with_lock(Run *run)
+{
+	bool		timed = get_timeout_active(STATEMENT_TIMEOUT);
+
+	if (timed)
+		disable_timeout(STATEMENT_TIMEOUT, false);
+	run->waited = mig_deployer_enter(run->commits, run->options.lock_wait);
+	if (run->commits)
+	{
+		PG_TRY();
+		{
+			plan_and_run(run);
+		}
+		PG_FINALLY();
+		{
+			mig_deployer_leave();
+		}
+		PG_END_TRY();
+	}
+	else
+	{
+		mig_deployer_forbid_prepare();
+		plan_and_run(run);
+	}
+	if (timed && StatementTimeout > 0)
+		enable_timeout_after(STATEMENT_TIMEOUT, StatementTimeout);
+}
+
+/* ---- the procedures ---- */
+
+static bool
+bool_arg(FunctionCallInfo fcinfo, int n)
+{
+	return !PG_ARGISNULL(n) && PG_GETARG_BOOL(n);
+}
+
+/* May we commit? Only where nothing of the caller's would be committed with us. */
+static bool
+may_commit(FunctionCallInfo fcinfo)
+{
+	return fcinfo->context && IsA(fcinfo->context, CallContext) &&
+		!castNode(CallContext, fcinfo->context)->atomic &&
+		!IsSubTransaction() && !mig_in_pipeline();
+}
+
+static void
+check_overrides(const Run *run)
+{
+	if (run->options.override == NIL)
+		return;
+	ledger_require("administrator", run->request.project);
+	if (run->reason == NULL || run->reason[0] == '\0')
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("overriding a policy needs a reason"),
+				 errhint("CALL migrate.apply(reason => '<why>', options => '...');")));
+}
+
+static void
+refuse_background(bool background)
+{
+	if (background)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("runs in the background are not supported in this version"),
+				 errhint("CALL it without \"background\".")));
+}
+
+static Jsonb *
+options_arg(FunctionCallInfo fcinfo, int n)
+{
+	if (PG_ARGISNULL(n))
+		return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum("{}")));
+	return PG_GETARG_JSONB_P_COPY(n);
+}
+
+static Datum
+run_result(FunctionCallInfo fcinfo, const Run *run)
+{
+	Datum		values[2];
+	bool		nulls[2] = {run->run_id == 0, false};
+	TupleDesc	desc;
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	values[0] = Int64GetDatum(run->run_id);
+	values[1] = Int32GetDatum(run->done);
+	return HeapTupleGetDatum(heap_form_tuple(desc, values, nulls));
+}
+
+static Datum
+run_procedure(FunctionCallInfo fcinfo, Run *run, int atomic_arg)
+{
+	MemoryContext outer = CurrentMemoryContext;
+	Datum		result;
+
+	mig_deployer_refuse_inside(run->request.revert ? "migrate.revert" : "migrate.apply");
+	PreventCommandIfReadOnly(run->request.revert ? "migrate.revert" : "migrate.apply");
+	if (!ledger_allows_any("deployer"))
+		ledger_require("deployer", run->request.project);
+	run->commits = may_commit(fcinfo);
+	run->context = AllocSetContextCreate(run->commits ? PortalContext : outer,
+										 "migration run", ALLOCSET_DEFAULT_SIZES);
+	SPI_connect_ext(run->commits ? SPI_OPT_NONATOMIC : 0);
+	MemoryContextSwitchTo(run->context);
+	run->request.target = mig_optional_text(fcinfo, 0);
+	run->request.project = mig_optional_text(fcinfo, 1);
+	run->atomic = bool_arg(fcinfo, atomic_arg);
+	refuse_background(bool_arg(fcinfo, atomic_arg + 1));
+	run->reason = mig_optional_text(fcinfo, atomic_arg + 2);
+	mig_run_options_read(options_arg(fcinfo, atomic_arg + 3), &run->options);
+	run->request.names = run->options.names;
+	run->request.override = run->options.override;
+	check_overrides(run);
+	run_with_lock(run);
+	SPI_finish();
+	MemoryContextSwitchTo(outer);
+	result = run_result(fcinfo, run);
+	MemoryContextDelete(run->context);
+	return result;
+}
+
+MIG_FUNCTION(mig_apply);
+
+/* CALL migrate.apply(target, project, atomic, background, reason, options, run_id, applied) */
+Datum
+mig_apply(PG_FUNCTION_ARGS)
+{
+	Run			run = {0};
+
+	return run_procedure(fcinfo, &run, 2);
+}
+
+MIG_FUNCTION(mig_revert);
+
+/* CALL migrate.revert(target, project, steps, atomic, background, reason, options, run_id, reverted) */
+Datum
+mig_revert(PG_FUNCTION_ARGS)
+{
+	Run			run = {0};
+
+	run.request.revert = true;
+	if (!PG_ARGISNULL(2))
+	{
+		run.request.steps = PG_GETARG_INT32(2);
+		if (run.request.steps < 1)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("steps must be at least 1")));
+		if (!PG_ARGISNULL(0))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("revert takes a target or a number of steps, not both")));
+	}
+	return run_procedure(fcinfo, &run, 3);
+}

@@ -1,0 +1,67 @@
+/*
+ * run.h
+ *		Running migrations: scripts, steps, whole runs.
+ */
+#ifndef MIG_RUN_H
+#define MIG_RUN_H
+
+#include "common/options.h"
+#include "ledger/ledger.h"
+#include "plan/plan.h"
+#include "script/script.h"
+
+/* ---- session state around a migration (guard.c) ---- */
+
+extern int	mig_lock_timeout;	/* setting pg_migrations.lock_timeout, in ms */
+
+extern int	mig_guard_enter(const MigrationOptions *options);
+extern void mig_guard_leave(int level);
+
+/* ---- one script (execute.c) ---- */
+
+typedef struct Execution
+{
+	const char *full_name;
+	const char *path;			/* file it came from, or NULL */
+	const Script *script;
+	const ScriptStatement *current; /* what runs now, or failed */
+	StatementRecord *records;	/* NULL: not recorded */
+	int			done;
+	int64		rows;
+	int64		wal_bytes;
+} Execution;
+
+extern bool mig_track_locks;	/* setting pg_migrations.track = locks */
+
+extern void mig_execute(Execution *execution);
+extern void mig_execute_verify(Execution *execution);
+
+/* Forget a statement timer that an error has left running. */
+extern void mig_disarm_statement_timeout(void);
+
+/* COPY ... FROM stdin with its data (copy.c); returns the rows. */
+extern uint64 mig_copy_data(const ScriptStatement *stmt);
+
+/* ---- one step (step.c) ---- */
+
+/* MG008 for a script that needs top level. */
+extern void mig_step_refuse_top_level(const char *full_name, const Script *script, const char *path);
+
+typedef struct StepRun
+{
+	int64		run_id;
+	const char *reason;
+	const RunPlan *plan;
+	const PlanStep *step;
+	Attempt		attempt;
+	Execution	execution;
+	bool		check_deferred; /* the transaction is ours, up to here */
+} StepRun;
+
+/* Run one step in the present transaction and write what came of it. */
+extern void mig_step_run(StepRun *run);
+
+/* Write that it failed, in a transaction that can commit. */
+extern void mig_step_failed(StepRun *run, const ErrorData *error);
+
+#endif							/* MIG_RUN_H */

@@ -1,0 +1,208 @@
+/*
+ * step.c
+ *		One step of a run: prepare it, run its script, write what came of it.
+ */
+#include "postgres.h"
+
+#include "access/xlog.h"
+#include "commands/trigger.h"
+#include "common/errors.h"
+#include "common/lines.h"
+#include "run/deployer.h"
+#include "run/run.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+/* Refuse a script that cannot be run here, before it runs. */
+void
+mig_step_refuse_top_level(const char *full_name, const Script *script, const char *path)
+{
+	if (script->top_level)
+		ereport(ERROR,
+				(errcode(ERRCODE_MIG_NEEDS_TOP_LEVEL),
+				 errmsg("migration \"%s\" cannot run inside a transaction", full_name),
+				 errdetail("%s  %s: %s.", mig_place(path, script->top_level->line),
+						   GetCommandTagName(script->top_level->tag), script->top_level->mode_reason),
+				 errhint("Run the statement by hand, then record it: SELECT migrate.mark_applied('%s', '<why>');", full_name)));
+}
+
+/* Read the text of a step as it is registered, and split it. */
+static StoredText *
+read_script(StepRun *run, const Migration *migration, ScriptPart part)
+{
+	StoredText *text = ledger_read_text(migration->project, migration->name, part);
+
+	if (text == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_MIG_NO_SUCH_MIGRATION),
+				 errmsg("migration \"%s\" has been unregistered during the run", run->execution.full_name)));
+	run->execution.path = text->path;
+	run->execution.script = mig_script_read(text->body, part, text->path, text->line);
+	run->execution.records = palloc0(Max(run->execution.script->nstatements, 1) * sizeof(StatementRecord));
+	run->attempt.checksum = text->checksum;
+	return text;
+}
+
+/* A verify script stands for what its migration has to have done. */
+static void
+verify_step(const Migration *migration, const char *full_name)
+{
+	StoredText *text;
+	Execution	execution = {0};
+
+	if (migration->verify == NULL || migration->verify_problem)
+		return;
+	text = ledger_read_text(migration->project, migration->name, PART_VERIFY);
+	if (text == NULL)
+		return;
+	execution.full_name = full_name;
+	execution.path = text->path;
+	execution.script = mig_script_read(text->body, PART_VERIFY, text->path, text->line);
+	mig_execute_verify(&execution);
+}
+
+/* Constraints that were put off to the commit count against this migration. */
+static void
+check_deferred(void)
+{
+	ConstraintsSetStmt *all = makeNode(ConstraintsSetStmt);
+
+	AfterTriggerSetState(all);
+}
+
+static void
+run_script(StepRun *run, const Migration *migration, ScriptPart part)
+{
+	StoredText *text = read_script(run, migration, part);
+	MigrationOptions options;
+	int			level;
+
+	mig_step_refuse_top_level(run->execution.full_name, run->execution.script, text->path);
+	mig_migration_options_read(text->options, &options);
+	level = mig_guard_enter(&options);
+	mig_execute(&run->execution);
+	if (run->check_deferred)
+		check_deferred();
+	if (part == PART_UP)
+		verify_step(migration, run->execution.full_name);
+	mig_guard_leave(level);
+	if (!ledger_exists())
+		ereport(ERROR,
+				(errcode(ERRCODE_MIG_CANNOT_RUN),
+				 errmsg("migration \"%s\" removes pg_migrations itself", run->execution.full_name),
+				 errhint("Drop the extension outside of migrations: DROP EXTENSION pg_migrations;")));
+}
+
+/* What is replaced counts as applied through its heir, and comes back with none. */
+static void
+write_replaced(StepRun *run, bool applied)
+{
+	ListCell   *cell;
+
+	foreach(cell, mig_plan_replaced(run->plan, run->step))
+	{
+		const Migration *replaced = run->plan->model->nodes[lfirst_int(cell)].migration;
+
+		ledger_set_state(replaced->project, replaced->name, applied ? "superseded" : "reverted",
+						 &run->attempt, NULL, psprintf("replaced by %s", run->attempt.name));
+	}
+}
+
+static void
+write_success(StepRun *run)
+{
+	const PlanNode *node = &run->plan->model->nodes[run->step->node];
+	const Migration *migration = node->migration;
+	bool		revert = run->step->action == STEP_REVERT;
+	const char *state = revert ? "reverted" : run->step->action == STEP_MARK ? "marked" : "applied";
+
+	run->attempt.outcome = state;
+	run->attempt.finished_at = GetCurrentTimestamp();
+	run->attempt.end_lsn = RecoveryInProgress() ? 0 : GetXLogInsertRecPtr();
+	run->attempt.statements = run->execution.done;
+	run->attempt.rows = run->execution.rows;
+	run->attempt.wal_bytes = run->execution.wal_bytes;
+	ledger_write_attempt(&run->attempt);
+	ledger_write_statements(run->attempt.id, run->execution.records, run->execution.done);
+	ledger_set_state(migration->project, migration->name, state, &run->attempt,
+					 revert ? NULL : mig_model_followed(run->plan->model, run->step->node),
+					 run->step->reason);
+	if (migration->replaces.n > 0)
+		write_replaced(run, !revert);
+	if (migration->kind == KIND_BASELINE && !revert)
+		ledger_set_baseline(migration->project, migration->version, run->attempt.id);
+}
+
+static void
+begin_attempt(StepRun *run)
+{
+	const Migration *migration = run->plan->model->nodes[run->step->node].migration;
+
+	memset(&run->attempt, 0, sizeof(Attempt));
+	memset(&run->execution, 0, sizeof(Execution));
+	run->attempt.run_id = run->run_id;
+	run->attempt.project = migration->project;
+	run->attempt.name = migration->name;
+	run->attempt.action = run->step->action == STEP_REVERT ? "revert" :
+		run->step->action == STEP_MARK ? "mark" : "apply";
+	run->attempt.started_at = GetCurrentTimestamp();
+	run->attempt.start_lsn = GetXLogInsertRecPtr();
+	run->attempt.reason = run->reason;
+	run->attempt.checksum = migration->up;
+	run->execution.full_name = mig_full_name(migration);
+}
+
+void
+mig_step_run(StepRun *run)
+{
+	const Migration *migration = run->plan->model->nodes[run->step->node].migration;
+
+	begin_attempt(run);
+	switch (run->step->action)
+	{
+		case STEP_APPLY:
+			run_script(run, migration, PART_UP);
+			break;
+		case STEP_REVERT:
+			run_script(run, migration, PART_DOWN);
+			break;
+		case STEP_MARK:
+			break;
+	}
+	write_success(run);
+}
+
+/* Was it somebody's wish, rather than a timeout, that ended the statement? */
+static bool
+was_cancelled(const StepRun *run, const ErrorData *error)
+{
+	return error->sqlerrcode == ERRCODE_QUERY_CANCELED &&
+		strstr(error->message_id ? error->message_id : error->message, "timeout") == NULL;
+}
+
+void
+mig_step_failed(StepRun *run, const ErrorData *error)
+{
+	const ScriptStatement *stmt = run->execution.current;
+	bool		revert = run->step->action == STEP_REVERT;
+
+	run->attempt.outcome = was_cancelled(run, error) ? "cancelled" : "failed";
+	run->attempt.finished_at = GetCurrentTimestamp();
+	run->attempt.statements = run->execution.done;
+	run->attempt.rows = run->execution.rows;
+	run->attempt.wal_bytes = run->execution.wal_bytes;
+	run->attempt.error = error;
+	if (stmt)
+	{
+		run->attempt.error_statement = stmt->sql;
+		run->attempt.error_statement_no = stmt->number;
+		run->attempt.error_line = stmt->line;
+	}
+	ledger_write_attempt(&run->attempt);
+	if (revert || run->plan->model->nodes[run->step->node].is_applied)
+		return;
+	ledger_set_state(run->attempt.project, run->attempt.name, "failed", &run->attempt, NULL,
+					 stmt ? psprintf("%s at statement %d, line %d", unpack_sql_state(error->sqlerrcode),
+									 stmt->number, stmt->line) :
+					 pstrdup(unpack_sql_state(error->sqlerrcode)));
+}

@@ -1,0 +1,104 @@
+/*
+ * verify.c
+ *		Run verify scripts at any time, and roll them back.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "common/compat.h"
+#include "common/errors.h"
+#include "common/rows.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "plan/see.h"
+#include "run/deployer.h"
+#include "run/run.h"
+#include "utils/builtins.h"
+#include "utils/resowner.h"
+
+/* Run one script; NULL if it passes. */
+static ErrorData *
+verify_one(const Migration *migration)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	ErrorData  *volatile error = NULL;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		StoredText *text = ledger_read_text(migration->project, migration->name, PART_VERIFY);
+		Execution	execution = {0};
+		MigrationOptions options;
+		int			level;
+
+		execution.full_name = mig_full_name(migration);
+		execution.path = text->path;
+		execution.script = mig_script_read(text->body, PART_VERIFY, text->path, text->line);
+		mig_migration_options_read(text->options, &options);
+		level = mig_guard_enter(&options);
+		mig_execute_verify(&execution);
+		mig_guard_leave(level);
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+	}
+	PG_END_TRY();
+	RollbackAndReleaseCurrentSubTransaction();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	if (error && error->sqlerrcode == ERRCODE_QUERY_CANCELED)
+		ReThrowError(error);
+	return error;
+}
+
+static void
+put_row(ReturnSetInfo *result, const Migration *migration, const ErrorData *error)
+{
+	MigRow		row;
+
+	mig_row_begin(&row);
+	mig_row_text(&row, migration->project);
+	mig_row_text(&row, migration->name);
+	mig_row_bool(&row, error == NULL);
+	mig_row_text(&row, error ? unpack_sql_state(error->sqlerrcode) : NULL);
+	mig_row_text(&row, error ? error->message : NULL);
+	mig_row_put(&row, result);
+}
+
+MIG_FUNCTION(mig_verify);
+
+/* migrate.verify(name, project) */
+Datum
+mig_verify(PG_FUNCTION_ARGS)
+{
+	char	   *project = mig_optional_text(fcinfo, 1);
+	FullName   *full = NULL;
+	ReturnSetInfo *result;
+	Model	   *model;
+
+	mig_deployer_refuse_inside("migrate.verify");
+	if (!PG_ARGISNULL(0))
+		full = mig_resolve(text_to_cstring(PG_GETARG_TEXT_PP(0)), project);
+	ledger_require("deployer", full ? full->project : project);
+	result = mig_rows_begin(fcinfo);
+	model = mig_model_read(NIL, NULL, NULL);
+	for (int i = 0; i < model->n; i++)
+	{
+		const PlanNode *node = &model->nodes[i];
+		const Migration *migration = node->migration;
+
+		if (full ? strcmp(full->project, migration->project) != 0 || strcmp(full->name, migration->name) != 0 :
+			!node->is_applied || !mig_node_in(node, project))
+			continue;
+		if (migration->verify && migration->verify_problem == NULL)
+			put_row(result, migration, verify_one(migration));
+		else if (full)
+			ereport(NOTICE, (errmsg("migration \"%s\" has no verify that can be run", mig_full_name(migration))));
+	}
+	return (Datum) 0;
+}

@@ -1,0 +1,28 @@
+/*
+ * checksum.h
+ *		What a text is known by.
+ */
+#ifndef MIG_CHECKSUM_H
+#define MIG_CHECKSUM_H
+
+#define MIG_CHECKSUM_LENGTH 32
+
+/* SHA-256 of the text as UTF-8 (in SQL_ASCII, of its bytes as they are). */
+extern void mig_checksum(const char *text, uint8 *result);
+
+/* SHA-256 of bytes, whatever they mean. */
+extern void mig_checksum_bytes(const void *data, size_t length, uint8 *result);
+
+/*
+ * SHA-256 of its tokens and its COPY data: equal for texts that differ in
+ * white space, comments and line ends only.  Raises what the lexer raises.
+ */
+extern void mig_checksum_normal(const char *text, uint8 *result);
+
+/* As a bytea, palloc'd. */
+extern struct varlena *mig_checksum_bytea(const uint8 *checksum);
+
+/* Line, from 1, on which b first differs from a. */
+extern int	mig_first_difference(const char *a, const char *b);
+
+#endif							/* MIG_CHECKSUM_H */

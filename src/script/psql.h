@@ -1,0 +1,28 @@
+/*
+ * psql.h
+ *		What psql adds to SQL in a script: meta-commands and the data of
+ *		COPY FROM stdin.
+ */
+#ifndef MIG_PSQL_H
+#define MIG_PSQL_H
+
+#include "nodes/pg_list.h"
+
+/* The data of one COPY FROM stdin, without the line that ends it. */
+typedef struct CopyData
+{
+	int			statement_end;	/* offset of the statement's semicolon */
+	int			start;
+	int			length;
+} CopyData;
+
+/*
+ * Find what only psql understands.  Returns the text as the server's parser
+ * may read it, with blanks in its place so that offsets stay; text itself if
+ * there is nothing.  *copies gets the CopyData, in order.  MG009 for every
+ * meta-command but \restrict and \unrestrict.
+ */
+extern const char *mig_psql_strip(const char *text, const char *path,
+								  int first_line, List **copies);
+
+#endif							/* MIG_PSQL_H */

@@ -1,0 +1,82 @@
+/*
+ * script.h
+ *		From the text of a migration to its statements.
+ *
+ * Pure text work: nothing here touches the catalog.
+ */
+#ifndef MIG_SCRIPT_H
+#define MIG_SCRIPT_H
+
+#include "nodes/parsenodes.h"
+#include "nodes/pg_list.h"
+#include "tcop/cmdtag.h"
+
+/* Which of a migration's texts a script is. */
+typedef enum ScriptPart
+{
+	PART_UP,
+	PART_DOWN,
+	PART_VERIFY
+} ScriptPart;
+
+/* How a statement has to be run. */
+typedef enum StatementMode
+{
+	MODE_TRANSACTION,			/* inside a transaction */
+	MODE_TOP_LEVEL				/* cannot run inside a transaction block */
+} StatementMode;
+
+/* One statement of a script. */
+typedef struct ScriptStatement
+{
+	RawStmt    *raw;
+	const char *sql;			/* its text, without what surrounds it */
+	int			number;			/* from 1 */
+	int			line;			/* line of the script its text begins on, from 1 */
+	CommandTag	tag;
+	StatementMode mode;
+	const char *mode_reason;	/* why it needs top level, or NULL */
+	const char *copy_data;		/* COPY FROM STDIN: its data, or NULL */
+	int			copy_length;
+} ScriptStatement;
+
+/* A script that can be run. */
+typedef struct Script
+{
+	List	   *statements;		/* of ScriptStatement * */
+	int			nstatements;
+	const ScriptStatement *top_level;	/* the first that needs it, or NULL */
+} Script;
+
+extern const char *mig_part_name(ScriptPart part);
+
+/*
+ * Split and classify a text.  Parses under pinned settings (see
+ * mig_script_pin_settings), drops a BEGIN ... COMMIT around everything, skips
+ * \restrict and \unrestrict.  Errors: what the server's parser says, with the
+ * line in the context; MG009 for what cannot be run.  path is for messages
+ * (NULL: none) and first_line the line of that file on which the text begins.
+ * The result lives in the current memory context and refers to text.
+ */
+extern Script *mig_script_read(const char *text, ScriptPart part,
+							   const char *path, int first_line);
+
+/*
+ * Pin what the server's lexer depends on, at the current GUC nest level:
+ * texts mean the same whenever and wherever they are read.
+ */
+extern void mig_script_pin_settings(void);
+
+/* Could a text need top level? A quick look that may say yes in vain. */
+extern bool mig_may_need_top_level(const char *text);
+
+/* Classification of one statement: sets tag, mode and mode_reason. */
+extern void mig_classify(ScriptStatement *stmt);
+
+/* Why a script may not contain this statement, or NULL (classify.c). */
+extern const char *mig_forbidden(const RawStmt *raw);
+
+/* The strongest lock the statements take by themselves, or NULL. */
+extern const char *mig_strongest_lock(const Script *script);
+
+#endif							/* MIG_SCRIPT_H */

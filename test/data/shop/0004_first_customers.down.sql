@@ -1,0 +1,4 @@
+DELETE FROM order_lines;
+DELETE FROM orders;
+DELETE FROM products;
+DELETE FROM customers;

@@ -1,0 +1,70 @@
+#!/bin/bash
+# tools/test-chroot.sh: the tests on another major, in a chroot of the Debian that has it.
+#
+# test-chroot.sh MAJOR   as root
+#
+# The chroot is made once, from where this machine's apt gets Debian, and kept
+# in the cache directory; remove it there to have a newer one.
+
+. "$(dirname "$0")/lib.sh"
+need_root "it makes a chroot"
+major=$1
+case $major in
+	17) suite=trixie ;;
+	18) suite=forky ;;
+	*) die "no Debian suite is known for PostgreSQL $major" ;;
+esac
+root=$CACHE/debian-$suite
+
+# Into a new directory, and only moved in place when whole.
+make_chroot()
+{
+	local site options=$WORK/apt.conf new=$root.new.$$
+
+	site=$(debian_sources | awk 'NR == 1 {print $1}')
+	[ -n "$site" ] || die "apt has no source of Debian itself"
+	install_packages mmdebstrap debian-archive-keyring
+	apt-config dump |
+		grep -E '^Acquire::(https?::|Retries|Check-Valid-Until|Check-Date|Force)' > "$options" || true
+	echo 'Acquire::Languages "none";' >> "$options"
+	mkdir -p "$CACHE"
+	say "making $root"
+	mmdebstrap --quiet --mode=root --variant=apt --aptopt="$options" \
+		--keyring=/usr/share/keyrings/debian-archive-keyring.gpg \
+		--include="$(packages "$major" | tr -s ' \n' ',' | sed 's/,$//')" \
+		--essential-hook='mkdir -p "$1/etc/postgresql-common/createcluster.d"
+			echo "create_main_cluster = false" > "$1/etc/postgresql-common/createcluster.d/none.conf"' \
+		"$suite" "$new" "$site" ||
+		{ rm -rf "$new"; die "could not make a chroot of $suite"; }
+	if [ -e "$root" ]; then
+		rm -rf "$new"
+	else
+		mv "$new" "$root"
+	fi
+}
+
+make_work
+[ -e "$root" ] || make_chroot
+rm -rf "$WORK"
+TMPDIR=$root/tmp make_work
+copy_source "$WORK/source"
+chmod 711 "$WORK"
+chmod 1777 "$WORK/tmp"
+inside=${WORK#"$root"}
+
+# Mounts live in a namespace of their own and end with it.
+status=0
+setsid unshare --mount --pid --fork --kill-child bash -c '
+	set -e
+	mount --rbind /dev "$1/dev"
+	mount -t tmpfs -o mode=1777 tmpfs "$1/dev/shm"
+	mount -t proc proc "$1/proc"
+	[ ! -e /etc/resolv.conf ] || cat /etc/resolv.conf > "$1/etc/resolv.conf"
+	shift
+	exec "$@"' - "$root" \
+	chroot "$root" env "PATH=/usr/sbin:/usr/bin:/sbin:/bin" "TMPDIR=$inside/tmp" \
+	"ONLY=${ONLY:-}" "PG_CONFIG=/usr/lib/postgresql/$major/bin/pg_config" \
+	"$inside/source/tools/test.sh" &
+SESSION=$!
+wait $SESSION || status=$?
+exit $status
