@@ -15,8 +15,17 @@
 #include "utils/acl.h"
 #include "utils/guc.h"
 
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
 #if PG_VERSION_NUM < 150000
 #error "pg_migrations needs PostgreSQL 15 or later"
+#endif
+
+/* Before the declaration of a function that does not return (18). */
+#if PG_VERSION_NUM < 180000
+#define pg_noreturn _Noreturn
 #endif
 
 /*

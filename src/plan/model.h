@@ -5,6 +5,7 @@
 #ifndef MIG_MODEL_H
 #define MIG_MODEL_H
 
+#include "common/compat.h"
 #include "ledger/ledger.h"
 #include "plan/graph.h"
 
@@ -64,7 +65,7 @@ extern const char *mig_kind_name(MigrationKind kind);
 extern bool mig_counts_as_applied(const char *state);
 
 /* Raise a problem as the error that it is. */
-extern void mig_raise_problem(const Problem *problem) pg_attribute_noreturn();
+pg_noreturn extern void mig_raise_problem(const Problem *problem);
 
 /* What a migration requires, as names; what a run records as followed. */
 extern ArrayType *mig_model_followed(const Model *model, int node);

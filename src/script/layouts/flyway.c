@@ -54,7 +54,7 @@ parse_name(const char *path)
 }
 
 bool
-layout_is_flyway(const FileSet *set)
+layout_is_flyway(const SourceSet *set)
 {
 	for (int i = 0; i < set->n; i++)
 		if (layout_is_sql(set->files[i].path) && parse_name(set->files[i].path).prefix)
@@ -90,7 +90,7 @@ refuse_placeholders(const SourceFile *file)
 }
 
 static void
-read_configuration(const FileSet *set, const SourceFile *file, SourceMigration *m)
+read_configuration(const SourceSet *set, const SourceFile *file, SourceMigration *m)
 {
 	const SourceFile *conf = layout_find(set, psprintf("%s.conf", file->path));
 	int			line = setting_line(conf, "executeInTransaction=false");
@@ -102,7 +102,7 @@ read_configuration(const FileSet *set, const SourceFile *file, SourceMigration *
 }
 
 static SourceMigration *
-read_file(const FileSet *set, const SourceFile *file, const FlywayName *name)
+read_file(const SourceSet *set, const SourceFile *file, const FlywayName *name)
 {
 	SourceMigration *m = layout_new(layout_stem(file->path));
 
@@ -143,7 +143,7 @@ add_undo(List *migrations, const SourceFile *file, const FlywayName *name)
 }
 
 List *
-layout_flyway(const FileSet *set)
+layout_flyway(const SourceSet *set)
 {
 	List	   *migrations = NIL;
 	List	   *culprits = NIL;

@@ -35,7 +35,7 @@ part_by_name(const char *path, const char *up)
 
 /* Are all SQL files in folders, with an up among them? */
 static bool
-is_folders(const FileSet *set, const char *up)
+is_folders(const SourceSet *set, const char *up)
 {
 	bool		found = false;
 
@@ -53,7 +53,7 @@ is_folders(const FileSet *set, const char *up)
 }
 
 static List *
-read_folders(const FileSet *set, const char *up)
+read_folders(const SourceSet *set, const char *up)
 {
 	Piece	   *pieces = palloc(Max(set->n, 1) * sizeof(Piece));
 	int			n = 0;
@@ -72,19 +72,19 @@ read_folders(const FileSet *set, const char *up)
 }
 
 bool
-layout_is_prisma(const FileSet *set)
+layout_is_prisma(const SourceSet *set)
 {
 	return is_folders(set, "migration.sql");
 }
 
 List *
-layout_prisma(const FileSet *set)
+layout_prisma(const SourceSet *set)
 {
 	return read_folders(set, "migration.sql");
 }
 
 bool
-layout_is_diesel(const FileSet *set)
+layout_is_diesel(const SourceSet *set)
 {
 	return is_folders(set, "up.sql");
 }
@@ -129,7 +129,7 @@ find_by_folder(List *migrations, const char *name)
 }
 
 List *
-layout_diesel(const FileSet *set)
+layout_diesel(const SourceSet *set)
 {
 	List	   *migrations = read_folders(set, "up.sql");
 	ListCell   *cell;

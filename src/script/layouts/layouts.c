@@ -19,8 +19,8 @@
 typedef struct Layout
 {
 	const char *name;
-	bool		(*is) (const FileSet *set);
-	List	   *(*read) (const FileSet *set);
+	bool		(*is) (const SourceSet *set);
+	List	   *(*read) (const SourceSet *set);
 	bool		ordered;		/* the list comes in the order of execution */
 } Layout;
 
@@ -79,13 +79,13 @@ layout_directory(const char *path)
 }
 
 const char *
-layout_relative(const FileSet *set, const char *path)
+layout_relative(const SourceSet *set, const char *path)
 {
 	return path + strlen(set->common);
 }
 
 const SourceFile *
-layout_find(const FileSet *set, const char *path)
+layout_find(const SourceSet *set, const char *path)
 {
 	for (int i = 0; i < set->n; i++)
 		if (strcmp(set->files[i].path, path) == 0)
@@ -233,7 +233,7 @@ common_directory(const SourceFile *files, int n)
 
 /* Layouts of other tools that we know but do not read. */
 static void
-refuse_foreign(const FileSet *set)
+refuse_foreign(const SourceSet *set)
 {
 	for (int i = 0; i < set->n; i++)
 	{
@@ -250,7 +250,7 @@ refuse_foreign(const FileSet *set)
 }
 
 static const Layout *
-find_layout(const FileSet *set, const char *name)
+find_layout(const SourceSet *set, const char *name)
 {
 	StringInfoData known;
 	List	   *paths = NIL;
@@ -368,7 +368,7 @@ refuse_missing_up(List *migrations)
 List *
 mig_layout_read(const SourceFile *files, int nfiles, const char *name, const char **used)
 {
-	FileSet		set = {files, nfiles, common_directory(files, nfiles)};
+	SourceSet		set = {files, nfiles, common_directory(files, nfiles)};
 	const Layout *layout;
 	List	   *migrations;
 	ListCell   *cell;

@@ -5,33 +5,34 @@
 #ifndef MIG_LAYOUTS_PRIVATE_H
 #define MIG_LAYOUTS_PRIVATE_H
 
+#include "common/compat.h"
 #include "lib/stringinfo.h"
 #include "script/layouts/layouts.h"
 
 /* The files of a set. */
-typedef struct FileSet
+typedef struct SourceSet
 {
 	const SourceFile *files;
 	int			n;
 	const char *common;			/* the directory that all are in, with its slash */
-} FileSet;
+} SourceSet;
 
 /* ---- names and places (layouts.c) ---- */
 
 extern const char *layout_base(const char *path);
 extern char *layout_stem(const char *path);
 extern char *layout_directory(const char *path);
-extern const char *layout_relative(const FileSet *set, const char *path);
+extern const char *layout_relative(const SourceSet *set, const char *path);
 extern bool layout_is_sql(const char *path);
 extern bool layout_ends_with(const char *string, const char *end);
-extern const SourceFile *layout_find(const FileSet *set, const char *path);
+extern const SourceFile *layout_find(const SourceSet *set, const char *path);
 
 extern SourceMigration *layout_new(const char *name);
 extern void layout_set_text(SourceText *text, const char *body, const char *path, int line);
 extern void layout_no_transaction(SourceMigration *m, const char *path, int line);
 
-extern void layout_culprits(int code, const char *message, List *paths, const char *hint) pg_attribute_noreturn();
-extern void layout_cannot(const char *message, const char *path, int line, const char *hint) pg_attribute_noreturn();
+pg_noreturn extern void layout_culprits(int code, const char *message, List *paths, const char *hint);
+pg_noreturn extern void layout_cannot(const char *message, const char *path, int line, const char *hint);
 
 /* ---- pairs (pairs.c) ---- */
 
@@ -65,29 +66,29 @@ extern bool line_has(const Line *line, int at, const char *words);
 
 /* ---- one layout each; NIL where the set has another ---- */
 
-extern bool layout_is_flyway(const FileSet *set);
-extern List *layout_flyway(const FileSet *set);
-extern bool layout_is_sqitch(const FileSet *set);
-extern List *layout_sqitch(const FileSet *set);
-extern bool layout_is_diesel(const FileSet *set);
-extern List *layout_diesel(const FileSet *set);
-extern bool layout_is_prisma(const FileSet *set);
-extern List *layout_prisma(const FileSet *set);
-extern bool layout_is_updown(const FileSet *set);
-extern List *layout_updown(const FileSet *set);
-extern bool layout_is_directories(const FileSet *set);
-extern List *layout_directories(const FileSet *set);
-extern bool layout_is_dbmate(const FileSet *set);
-extern List *layout_dbmate(const FileSet *set);
-extern bool layout_is_goose(const FileSet *set);
-extern List *layout_goose(const FileSet *set);
-extern bool layout_is_sql_migrate(const FileSet *set);
-extern List *layout_sql_migrate(const FileSet *set);
-extern bool layout_is_node_pg_migrate(const FileSet *set);
-extern List *layout_node_pg_migrate(const FileSet *set);
-extern bool layout_is_numbered(const FileSet *set);
-extern List *layout_numbered(const FileSet *set);
-extern bool layout_is_plain(const FileSet *set);
-extern List *layout_plain(const FileSet *set);
+extern bool layout_is_flyway(const SourceSet *set);
+extern List *layout_flyway(const SourceSet *set);
+extern bool layout_is_sqitch(const SourceSet *set);
+extern List *layout_sqitch(const SourceSet *set);
+extern bool layout_is_diesel(const SourceSet *set);
+extern List *layout_diesel(const SourceSet *set);
+extern bool layout_is_prisma(const SourceSet *set);
+extern List *layout_prisma(const SourceSet *set);
+extern bool layout_is_updown(const SourceSet *set);
+extern List *layout_updown(const SourceSet *set);
+extern bool layout_is_directories(const SourceSet *set);
+extern List *layout_directories(const SourceSet *set);
+extern bool layout_is_dbmate(const SourceSet *set);
+extern List *layout_dbmate(const SourceSet *set);
+extern bool layout_is_goose(const SourceSet *set);
+extern List *layout_goose(const SourceSet *set);
+extern bool layout_is_sql_migrate(const SourceSet *set);
+extern List *layout_sql_migrate(const SourceSet *set);
+extern bool layout_is_node_pg_migrate(const SourceSet *set);
+extern List *layout_node_pg_migrate(const SourceSet *set);
+extern bool layout_is_numbered(const SourceSet *set);
+extern List *layout_numbered(const SourceSet *set);
+extern bool layout_is_plain(const SourceSet *set);
+extern List *layout_plain(const SourceSet *set);
 
 #endif							/* MIG_LAYOUTS_PRIVATE_H */

@@ -256,7 +256,7 @@ read_file(const SourceFile *file, MarkerReader reader, bool unmarked_up)
 }
 
 static bool
-any_marked(const FileSet *set, MarkerReader reader, const char *word)
+any_marked(const SourceSet *set, MarkerReader reader, const char *word)
 {
 	for (int i = 0; i < set->n; i++)
 		if (layout_is_sql(set->files[i].path) && strcasestr(set->files[i].content, word) &&
@@ -266,7 +266,7 @@ any_marked(const FileSet *set, MarkerReader reader, const char *word)
 }
 
 static List *
-read_marked(const FileSet *set, MarkerReader reader, const char *mark, bool unmarked_up)
+read_marked(const SourceSet *set, MarkerReader reader, const char *mark, bool unmarked_up)
 {
 	List	   *migrations = NIL;
 	List	   *culprits = NIL;
@@ -290,49 +290,49 @@ read_marked(const FileSet *set, MarkerReader reader, const char *mark, bool unma
 }
 
 bool
-layout_is_dbmate(const FileSet *set)
+layout_is_dbmate(const SourceSet *set)
 {
 	return any_marked(set, dbmate_marker, "migrate:");
 }
 
 List *
-layout_dbmate(const FileSet *set)
+layout_dbmate(const SourceSet *set)
 {
 	return read_marked(set, dbmate_marker, "-- migrate:up", false);
 }
 
 bool
-layout_is_goose(const FileSet *set)
+layout_is_goose(const SourceSet *set)
 {
 	return any_marked(set, goose_marker, "+goose");
 }
 
 List *
-layout_goose(const FileSet *set)
+layout_goose(const SourceSet *set)
 {
 	return read_marked(set, goose_marker, "-- +goose Up", false);
 }
 
 bool
-layout_is_sql_migrate(const FileSet *set)
+layout_is_sql_migrate(const SourceSet *set)
 {
 	return any_marked(set, sql_migrate_marker, "+migrate");
 }
 
 List *
-layout_sql_migrate(const FileSet *set)
+layout_sql_migrate(const SourceSet *set)
 {
 	return read_marked(set, sql_migrate_marker, "-- +migrate Up", false);
 }
 
 bool
-layout_is_node_pg_migrate(const FileSet *set)
+layout_is_node_pg_migrate(const SourceSet *set)
 {
 	return any_marked(set, node_pg_migrate_marker, "migration");
 }
 
 List *
-layout_node_pg_migrate(const FileSet *set)
+layout_node_pg_migrate(const SourceSet *set)
 {
 	return read_marked(set, node_pg_migrate_marker, "-- Up Migration", true);
 }
@@ -363,7 +363,7 @@ numbered_marker(const Line *line, ScriptPart *part)
 }
 
 bool
-layout_is_numbered(const FileSet *set)
+layout_is_numbered(const SourceSet *set)
 {
 	ScriptPart	part;
 	bool		found = false;
@@ -430,7 +430,7 @@ read_numbered_file(const SourceFile *file, List **migrations)
 }
 
 List *
-layout_numbered(const FileSet *set)
+layout_numbered(const SourceSet *set)
 {
 	List	   *migrations = NIL;
 

@@ -73,7 +73,7 @@ part_by_ending(const char *stem)
 }
 
 bool
-layout_is_updown(const FileSet *set)
+layout_is_updown(const SourceSet *set)
 {
 	for (int i = 0; i < set->n; i++)
 		if (layout_is_sql(set->files[i].path) && part_by_ending(layout_stem(set->files[i].path)) >= 0)
@@ -83,7 +83,7 @@ layout_is_updown(const FileSet *set)
 
 /* A file without an ending of its own is an up. */
 List *
-layout_updown(const FileSet *set)
+layout_updown(const SourceSet *set)
 {
 	Piece	   *pieces = palloc(Max(set->n, 1) * sizeof(Piece));
 	int			n = 0;
@@ -128,7 +128,7 @@ part_by_directory(const char *path)
 }
 
 bool
-layout_is_directories(const FileSet *set)
+layout_is_directories(const SourceSet *set)
 {
 	bool		found = false;
 
@@ -144,7 +144,7 @@ layout_is_directories(const FileSet *set)
 }
 
 List *
-layout_directories(const FileSet *set)
+layout_directories(const SourceSet *set)
 {
 	Piece	   *pieces = palloc(Max(set->n, 1) * sizeof(Piece));
 	List	   *culprits = NIL;
@@ -168,7 +168,7 @@ layout_directories(const FileSet *set)
 /* ---- plain files ---- */
 
 bool
-layout_is_plain(const FileSet *set)
+layout_is_plain(const SourceSet *set)
 {
 	for (int i = 0; i < set->n; i++)
 		if (layout_is_sql(set->files[i].path))
@@ -184,7 +184,7 @@ compare_names(const void *a, const void *b)
 
 /* Do two of the files have one base name, as in a directory for each version? */
 static bool
-base_names_repeat(const FileSet *set)
+base_names_repeat(const SourceSet *set)
 {
 	const char **names = palloc(Max(set->n, 1) * sizeof(char *));
 	int			n = 0;
@@ -219,7 +219,7 @@ version_of_path(const char *path)
 }
 
 List *
-layout_plain(const FileSet *set)
+layout_plain(const SourceSet *set)
 {
 	bool		by_path = base_names_repeat(set);
 	List	   *migrations = NIL;

@@ -11,7 +11,7 @@
 /* One plan file while it is read. */
 typedef struct SqitchPlan
 {
-	const FileSet *set;
+	const SourceSet *set;
 	const SourceFile *file;
 	const char *directory;
 	char	   *project;		/* of %project */
@@ -28,7 +28,7 @@ typedef struct SqitchTag
 } SqitchTag;
 
 bool
-layout_is_sqitch(const FileSet *set)
+layout_is_sqitch(const SourceSet *set)
 {
 	for (int i = 0; i < set->n; i++)
 		if (layout_ends_with(set->files[i].path, ".plan"))
@@ -227,7 +227,7 @@ add_scripts(const SqitchPlan *plan)
 }
 
 List *
-layout_sqitch(const FileSet *set)
+layout_sqitch(const SourceSet *set)
 {
 	List	   *migrations = NIL;
 
