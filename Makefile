@@ -9,6 +9,7 @@ PG_CONFIG ?= pg_config
 
 # The directory of this Makefile, also in a VPATH build.
 top := $(or $(VPATH),$(patsubst %/,%,$(dir $(firstword $(MAKEFILE_LIST)))))
+VPATH := $(filter-out .,$(top))
 EXTVERSION := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" $(top)/pg_migrations.control)
 sources = $(patsubst $(top)/%,%,$(sort $(wildcard $(addprefix $(top)/,$(1)))))
 names = $(basename $(notdir $(sort $(wildcard $(top)/$(1)))))

@@ -15,6 +15,7 @@ CREATE TABLE migrate.registered (
     project         text COLLATE "C" NOT NULL,
     name            text COLLATE "C" NOT NULL,
     version         text COLLATE "C",
+    version_key     text COLLATE "C",
     kind            text COLLATE "C" NOT NULL,
     description     text,
     tags            text[] NOT NULL,
@@ -42,6 +43,7 @@ CREATE TABLE migrate.registered (
 COMMENT ON TABLE migrate.registered IS 'the present definition of each migration; texts by checksum';
 CREATE INDEX registered_name ON migrate.registered (name);
 CREATE INDEX registered_version ON migrate.registered (version);
+CREATE INDEX registered_version_key ON migrate.registered (version_key);
 
 CREATE TABLE migrate.text_bodies (
     checksum        bytea NOT NULL,

@@ -10,6 +10,12 @@
 
 #define EXCERPT_BYTES 200		/* to either side of the place */
 
+char *
+mig_without_mark(char *text)
+{
+	return text && strncmp(text, "\xEF\xBB\xBF", 3) == 0 ? text + 3 : text;
+}
+
 int
 mig_line_of(const char *text, int offset)
 {
@@ -29,8 +35,8 @@ char *
 mig_place(const char *path, int line)
 {
 	if (path)
-		return psprintf("File \"%s\", line %d.", path, line);
-	return psprintf("Line %d.", line);
+		return psprintf("It is on line %d of %s.", line, path);
+	return psprintf("It is on line %d.", line);
 }
 
 /* Offset behind the comment that begins at offset; comments of the second kind nest. */

@@ -93,6 +93,7 @@ typedef struct Definition
 	ArrayType  *conflicts;
 	ArrayType  *replaces;
 	Jsonb	   *options;
+	bool		force;			/* of this call, not of the definition */
 	SourceText	up;
 	SourceText	down;
 	SourceText	verify;
@@ -107,7 +108,8 @@ typedef struct Definition
 extern void ledger_lock_project(const char *project);
 extern void ledger_insert_definition(const Definition *definition);
 extern void ledger_update_definition(const Definition *definition);
-extern void ledger_replace_up(const char *project, const char *name, bytea *checksum);
+extern Definition *ledger_read_definition(const char *project, const char *name);
+extern void ledger_replace_up(const char *project, const char *name, bytea *checksum, bytea *hash);
 extern void ledger_delete_definition(const char *project, const char *name);
 extern bool ledger_knows_definition(const Definition *definition);
 extern void ledger_note_definition(const Definition *definition);
@@ -150,6 +152,7 @@ typedef struct FullName
 
 extern List *ledger_find_exact(const char *project, const char *name);
 extern List *ledger_find_version(const char *project, const char *version);
+extern List *ledger_find_equal_version(const char *project, const char *version);
 extern List *ledger_find_prefix(const char *project, const char *prefix);
 extern List *ledger_all_names(const char *project);
 extern bool ledger_has_project(const char *project);
@@ -239,6 +242,9 @@ typedef struct Holder
 } Holder;
 
 extern Holder *ledger_deployer(uint32 key, uint16 lock_class);
+/* The migration that the run under way is at, or NULL. */
+extern char *ledger_running_migration(void);
+
 extern bool ledger_waits_for(int pid, int blocker);
 
 /* Locks this backend holds on relations of users, as in pg_locks. */

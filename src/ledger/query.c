@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
@@ -224,15 +225,16 @@ ledger_run(LedgerQuery *query, LedgerArgs *args)
 void
 row_begin(LedgerRow *row, uint64 number)
 {
-	row->tuple = SPI_tuptable->vals[number];
-	row->desc = SPI_tuptable->tupdesc;
+	Assert(SPI_tuptable->tupdesc->natts <= LEDGER_MAX_ARGS);
+	heap_deform_tuple(SPI_tuptable->vals[number], SPI_tuptable->tupdesc, row->values, row->nulls);
 	row->column = 0;
 }
 
 Datum
 row_next(LedgerRow *row, bool *isnull)
 {
-	return SPI_getbinval(row->tuple, row->desc, ++row->column, isnull);
+	*isnull = row->nulls[row->column];
+	return row->values[row->column++];
 }
 
 char *

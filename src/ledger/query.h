@@ -62,8 +62,8 @@ extern uint64 ledger_run(LedgerQuery *query, LedgerArgs *args);
 /* One row of the result, read from left to right. */
 typedef struct LedgerRow
 {
-	HeapTuple	tuple;
-	TupleDesc	desc;
+	Datum		values[LEDGER_MAX_ARGS];
+	bool		nulls[LEDGER_MAX_ARGS];
 	int			column;
 } LedgerRow;
 

@@ -9,6 +9,7 @@
 #include "ledger/ledger.h"
 #include "ledger/query.h"
 #include "miscadmin.h"
+#include "script/version.h"
 #include "storage/lmgr.h"
 #include "storage/lock.h"
 #include "utils/array.h"
@@ -32,20 +33,22 @@ ledger_lock_project(const char *project)
 	(void) LockAcquire(&tag, ExclusiveLock, false, false);
 }
 
-/* A text[] as names; *n is 0 for NULL. */
+/* A text[] as names; *isnull tells a NULL from an empty one. */
 static NameArray
 row_names(LedgerRow *row, bool *isnull)
 {
 	NameArray	result = {0, NULL};
 	Datum		value = row_next(row, isnull);
+	ArrayType  *array;
 	Datum	   *elements;
 
 	if (*isnull)
 		return result;
-	deconstruct_array(DatumGetArrayTypeP(value), TEXTOID, -1, false, TYPALIGN_INT,
-					  &elements, NULL, &result.n);
-	if (result.n > 0)
-		result.names = palloc(result.n * sizeof(char *));
+	array = DatumGetArrayTypeP(value);
+	if (ARR_NDIM(array) == 0)
+		return result;
+	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &elements, NULL, &result.n);
+	result.names = palloc(result.n * sizeof(char *));
 	for (int i = 0; i < result.n; i++)
 		result.names[i] = TextDatumGetCString(elements[i]);
 	return result;
@@ -249,6 +252,7 @@ add_definition(LedgerArgs *args, const Definition *d, const char *role_name)
 	arg_int4(args, d->verify.line);
 	arg_bytea(args, d->hash);
 	arg_name(args, role_name);
+	arg_text(args, d->version ? mig_version_canonical(d->version) : NULL);
 }
 
 void
@@ -257,9 +261,9 @@ ledger_insert_definition(const Definition *definition)
 	static LedgerQuery query = {
 		"INSERT INTO migrate.registered (project, name, version, kind, description, tags, requires, conflicts, replaces,"
 		" options, up, down, verify, down_problem, verify_problem, up_path, up_line, down_path, down_line,"
-		" verify_path, verify_line, definition, registered_by, registered_at)"
+		" verify_path, verify_line, definition, registered_by, version_key, registered_at)"
 		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,"
-		" $20, $21, $22, $23, pg_catalog.clock_timestamp())"
+		" $20, $21, $22, $23, $24, pg_catalog.clock_timestamp())"
 	};
 	LedgerArgs	args = {0};
 	LedgerScope scope;
@@ -277,7 +281,7 @@ ledger_update_definition(const Definition *definition)
 		"UPDATE migrate.registered SET version = $3, kind = $4, description = $5, tags = $6, requires = $7,"
 		" conflicts = $8, replaces = $9, options = $10, up = $11, down = $12, verify = $13, down_problem = $14,"
 		" verify_problem = $15, up_path = $16, up_line = $17, down_path = $18, down_line = $19, verify_path = $20,"
-		" verify_line = $21, definition = $22, registered_by = $23, registered_at = pg_catalog.clock_timestamp()"
+		" verify_line = $21, definition = $22, registered_by = $23, version_key = $24, registered_at = pg_catalog.clock_timestamp()"
 		" WHERE project OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2"
 	};
 	LedgerArgs	args = {0};
@@ -289,15 +293,55 @@ ledger_update_definition(const Definition *definition)
 	ledger_leave(&scope);
 }
 
-/*
- * Another up counts as the one that was applied.  Its definition gets a hash
- * that no other has, so that whatever is sent next is compared anew.
- */
+static ArrayType *
+row_array(LedgerRow *row)
+{
+	bool		isnull;
+	Datum		value = row_next(row, &isnull);
+
+	return isnull ? NULL : DatumGetArrayTypePCopy(value);
+}
+
+/* What is hashed of a registered definition; it must be there. */
+Definition *
+ledger_read_definition(const char *project, const char *name)
+{
+	static LedgerQuery query = {
+		"SELECT version, kind, description, tags, requires, conflicts, replaces, options, up, down, verify"
+		" FROM migrate.registered WHERE project OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2"
+	};
+	Definition *definition = palloc0(sizeof(Definition));
+	LedgerArgs	args = {0};
+	LedgerScope scope;
+	LedgerRow	row;
+
+	ledger_enter(&scope);
+	arg_text(&args, project);
+	arg_text(&args, name);
+	if (ledger_run(&query, &args) == 0)
+		elog(ERROR, "migration \"%s:%s\" is not registered", project, name);
+	row_begin(&row, 0);
+	definition->version = row_text(&row);
+	definition->kind = row_text(&row);
+	definition->description = row_text(&row);
+	definition->tags = row_array(&row);
+	definition->requires = row_array(&row);
+	definition->conflicts = row_array(&row);
+	definition->replaces = row_array(&row);
+	definition->options = row_jsonb(&row);
+	definition->up_checksum = row_bytea(&row);
+	definition->down_checksum = row_bytea(&row);
+	definition->verify_checksum = row_bytea(&row);
+	ledger_leave(&scope);
+	return definition;
+}
+
+/* Another up counts as the one that was applied; hash is that of the definition with it. */
 void
-ledger_replace_up(const char *project, const char *name, bytea *checksum)
+ledger_replace_up(const char *project, const char *name, bytea *checksum, bytea *hash)
 {
 	static LedgerQuery registered = {
-		"UPDATE migrate.registered SET up = $3, definition = $3, up_path = NULL, up_line = 1"
+		"UPDATE migrate.registered SET up = $3, definition = $4, up_path = NULL, up_line = 1"
 		" WHERE project OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2"
 	};
 	static LedgerQuery state = {
@@ -311,7 +355,9 @@ ledger_replace_up(const char *project, const char *name, bytea *checksum)
 	arg_text(&args, project);
 	arg_text(&args, name);
 	arg_bytea(&args, checksum);
+	arg_bytea(&args, hash);
 	ledger_run(&registered, &args);
+	args.n--;
 	ledger_run(&state, &args);
 	ledger_leave(&scope);
 }
@@ -325,6 +371,9 @@ ledger_delete_definition(const char *project, const char *name)
 	static LedgerQuery state = {
 		"DELETE FROM migrate.state WHERE project OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2"
 	};
+	static LedgerQuery definitions = {
+		"DELETE FROM migrate.definitions WHERE project OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2"
+	};
 	static LedgerQuery holds = {
 		"DELETE FROM migrate.holds WHERE project OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2"
 	};
@@ -336,6 +385,7 @@ ledger_delete_definition(const char *project, const char *name)
 	arg_text(&args, name);
 	ledger_run(&registered, &args);
 	ledger_run(&state, &args);
+	ledger_run(&definitions, &args);
 	ledger_run(&holds, &args);
 	ledger_leave(&scope);
 }

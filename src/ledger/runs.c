@@ -7,6 +7,7 @@
 #include "catalog/pg_type.h"
 #include "ledger/ledger.h"
 #include "ledger/query.h"
+#include "miscadmin.h"
 #include "utils/timestamp.h"
 
 /* Write the start of a run; returns its id. */
@@ -174,4 +175,36 @@ ledger_database_bytes(void)
 	bytes = row_int8(&row);
 	ledger_leave(&scope);
 	return bytes;
+}
+
+/*
+ * What the run under way has committed is in the history; the step behind
+ * that is the one it is at.
+ */
+char *
+ledger_running_migration(void)
+{
+	static LedgerQuery query = {
+		"SELECT r.steps[1 OPERATOR(pg_catalog.+) (SELECT pg_catalog.count(*) FROM migrate.log_history h"
+		" WHERE h.run_id OPERATOR(pg_catalog.=) r.run_id)::pg_catalog.int4]"
+		" FROM migrate.log_runs r WHERE r.run_id OPERATOR(pg_catalog.=) $1"
+	};
+	Holder	   *holder = ledger_deployer(LEDGER_DEPLOYER_KEY, LEDGER_DEPLOYER_LOCK);
+	char	   *name = NULL;
+	LedgerArgs	args = {0};
+	LedgerScope scope;
+
+	if (holder == NULL || holder->run_id == 0 || holder->pid == MyProcPid)
+		return NULL;
+	ledger_enter(&scope);
+	arg_int8(&args, holder->run_id);
+	if (ledger_run(&query, &args) > 0)
+	{
+		LedgerRow	row;
+
+		row_begin(&row, 0);
+		name = row_text(&row);
+	}
+	ledger_leave(&scope);
+	return name;
 }

@@ -436,9 +436,9 @@ verify_chain(ReturnSetInfo *result, List *seals, int64 wanted, bytea **head)
 }
 
 /*
- * A row before the last sealed one that no seal covers came late, or was put
- * in: one that came late belongs to a transaction that was under way at the
- * first seal beyond it, as both say themselves.
+ * A row with a lower number than rows that were sealed before it came late, or
+ * was put in.  One that came late belongs to a transaction that was under way
+ * when those were sealed, as row and seal say themselves.
  */
 static void
 report_inserted(ReturnSetInfo *result, const Source *source)
@@ -446,14 +446,20 @@ report_inserted(ReturnSetInfo *result, const Source *source)
 	uint64		n;
 	int64	   *ids;
 
-	n = run_text(psprintf("WITH s AS MATERIALIZED (SELECT COALESCE(pg_catalog.range_agg(ids), '{}'::pg_catalog.int8multirange) AS ids"
-						  " FROM migrate.seals WHERE source OPERATOR(pg_catalog.=) $1)"
-						  " SELECT t.%s FROM migrate.%s t, s WHERE NOT (t.%s OPERATOR(pg_catalog.<@) s.ids)"
-						  " AND (EXISTS (SELECT FROM (SELECT oldest_running FROM migrate.seals x"
-						  " WHERE x.source OPERATOR(pg_catalog.=) $1 AND x.last_id OPERATOR(pg_catalog.>) t.%s"
-						  " ORDER BY x.seal LIMIT 1) f WHERE t.transaction_id OPERATOR(pg_catalog.<) f.oldest_running)"
-						  " OR t.%s OPERATOR(pg_catalog.<=) 0)",
-						  source->key, source->table, source->key, source->key, source->key), source->name);
+	n = run_text(psprintf("WITH s AS MATERIALIZED (SELECT seal, first_id, last_id, ids, oldest_running,"
+						  " pg_catalog.max(last_id) OVER (ORDER BY seal ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before"
+						  " FROM migrate.seals WHERE source OPERATOR(pg_catalog.=) $1),"
+						  " late AS (SELECT s.seal, t.%1$s AS id, t.transaction_id FROM s JOIN migrate.%2$s t"
+						  " ON t.%1$s OPERATOR(pg_catalog.>=) s.first_id AND t.%1$s OPERATOR(pg_catalog.<=) s.last_id AND t.%1$s OPERATOR(pg_catalog.<@) s.ids"
+						  " WHERE s.first_id OPERATOR(pg_catalog.<) s.before"
+						  " UNION ALL SELECT NULL, t.%1$s, t.transaction_id FROM migrate.%2$s t"
+						  " WHERE NOT EXISTS (SELECT FROM s WHERE t.%1$s OPERATOR(pg_catalog.>=) s.first_id"
+						  " AND t.%1$s OPERATOR(pg_catalog.<=) s.last_id AND t.%1$s OPERATOR(pg_catalog.<@) s.ids))"
+						  " SELECT DISTINCT l.id FROM late l WHERE l.id OPERATOR(pg_catalog.<=) 0"
+						  " OR EXISTS (SELECT FROM s WHERE s.last_id OPERATOR(pg_catalog.>) l.id"
+						  " AND (l.seal IS NULL OR s.seal OPERATOR(pg_catalog.<) l.seal)"
+						  " AND l.transaction_id OPERATOR(pg_catalog.<) s.oldest_running)",
+						  source->key, source->table), source->name);
 	ids = palloc(Max(n, 1) * sizeof(int64));
 	for (uint64 i = 0; i < n; i++)
 	{
@@ -463,7 +469,7 @@ report_inserted(ReturnSetInfo *result, const Source *source)
 		ids[i] = row_int8(&row);
 	}
 	for (uint64 i = 0; i < n; i++)
-		problem(result, source->name, ids[i], "inserted: its transaction had ended before the rows behind it were sealed");
+		problem(result, source->name, ids[i], "inserted: its transaction had ended before rows behind it were sealed");
 }
 
 static void

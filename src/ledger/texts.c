@@ -9,6 +9,7 @@
 #include "ledger/query.h"
 #include "mb/pg_wchar.h"
 #include "script/checksum.h"
+#include "script/version.h"
 #include "utils/builtins.h"
 
 /* Keep a text; one that is there already stays as it is. */
@@ -145,6 +146,18 @@ ledger_find_version(const char *project, const char *version)
 	};
 
 	return find(&query, project, version);
+}
+
+/* Those whose version compares equal, whatever zeros and separators it is written with. */
+List *
+ledger_find_equal_version(const char *project, const char *version)
+{
+	static LedgerQuery query = {
+		"SELECT project, name FROM migrate.registered WHERE version_key OPERATOR(pg_catalog.=) $2"
+		" AND project OPERATOR(pg_catalog.=) $1 ORDER BY name"
+	};
+
+	return find(&query, project, mig_version_canonical(version));
 }
 
 List *

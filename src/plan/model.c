@@ -37,10 +37,24 @@ match_names(const void *a, const void *b, Size keysize)
 	return strcmp(*(const char *const *) a, *(const char *const *) b);
 }
 
+/* project:name, for tens of thousands of names. */
+char *
+mig_join_name(const char *project, const char *name)
+{
+	size_t		project_length = strlen(project);
+	size_t		name_length = strlen(name);
+	char	   *full = palloc(project_length + name_length + 2);
+
+	memcpy(full, project, project_length);
+	full[project_length] = ':';
+	memcpy(full + project_length + 1, name, name_length + 1);
+	return full;
+}
+
 char *
 mig_full_name(const Migration *migration)
 {
-	return psprintf("%s:%s", migration->project, migration->name);
+	return mig_join_name(migration->project, migration->name);
 }
 
 const char *
@@ -114,7 +128,7 @@ find_full_name(const Model *model, const char *name)
 int
 mig_model_find(const Model *model, const char *project, const char *name)
 {
-	return find_full_name(model, psprintf("%s:%s", project, name));
+	return find_full_name(model, mig_join_name(project, name));
 }
 
 /* The first colon separates project and name. */
@@ -218,6 +232,21 @@ mig_model_read(List *override, const char *limit_project, const char *limit)
 	mig_states_baselined(model, limit_project, limit);
 	connect_all(model);
 	mig_states_pending(model);
+	return model;
+}
+
+Model *
+mig_model_look(void)
+{
+	Model	   *model = mig_model_read(NIL, NULL, NULL);
+	char	   *running = ledger_running_migration();
+	int			node = running ? find_full_name(model, running) : -1;
+
+	if (node >= 0)
+	{
+		model->nodes[node].state = STATE_RUNNING;
+		model->nodes[node].detail = NULL;
+	}
 	return model;
 }
 

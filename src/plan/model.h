@@ -52,12 +52,19 @@ typedef struct Model
  */
 extern Model *mig_model_read(List *override, const char *limit_project, const char *limit);
 
-/* PlanNode of this full name, or -1. */
+/* The same for people to look at: says as well what runs at present. */
+extern Model *mig_model_look(void);
+
+/* Does a rule not count this time? */
+extern bool mig_model_overrides(const Model *model, const char *rule);
+
+/* Number of the node with this full name, or -1. */
 extern int	mig_model_find(const Model *model, const char *project, const char *name);
 
 /* Does a full name as it stands in requires name this project's own, or another's? */
 extern int	mig_model_find_reference(const Model *model, const char *own_project, const char *reference);
 
+extern char *mig_join_name(const char *project, const char *name);
 extern char *mig_full_name(const Migration *migration);
 extern const char *mig_kind_name(MigrationKind kind);
 

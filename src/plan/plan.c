@@ -197,6 +197,26 @@ first_problem(const Model *model, const bool *chosen)
 	return problem ? problem : several_heads(model, chosen);
 }
 
+/* A target that was asked for by name and is held, or waits for one that is. */
+static Problem *
+held_target(const Model *model, int t)
+{
+	const PlanNode *node = &model->nodes[t];
+	Problem    *problem;
+
+	if (t < 0 || node->left_out == NULL ||
+		(node->state != STATE_HELD && strncmp(node->left_out, "blocked by", 10) != 0))
+		return NULL;
+	problem = mig_problem(ERRCODE_MIG_REFUSED, "held",
+						  psprintf("migration \"%s\" is %s", mig_full_name(node->migration), node->left_out),
+						  node->state == STATE_HELD ? psprintf("It is %s.", node->detail) : NULL,
+						  node->state == STATE_HELD ?
+						  psprintf("SELECT migrate.release('%s', '<why>');", mig_full_name(node->migration)) :
+						  psprintf("SELECT * FROM migrate.check('%s');", node->migration->project));
+	problem->rule = "held";
+	return problem;
+}
+
 static const char *
 step_reason(const Model *model, int i)
 {
@@ -241,6 +261,8 @@ plan_apply(RunPlan *plan, const PlanRequest *request, const FullName *target)
 	else
 		choose_all(plan, request, chosen);
 	plan->problem = first_problem(model, chosen);
+	if (plan->problem == NULL && target)
+		plan->problem = held_target(model, mig_model_find(model, target->project, target->name));
 	for (int i = 0; i < model->n; i++)
 		if (chosen[i] && (model->nodes[i].left_out || plan->problem))
 		{
@@ -372,7 +394,7 @@ irreversible(const Model *model, int i)
 	const PlanNode *node = &model->nodes[i];
 	char	   *name = mig_full_name(node->migration);
 
-	if (strcmp(node->state, "baseline") == 0 && node->migration->state == NULL)
+	if (strcmp(node->state, "baseline") == 0)
 		return mig_problem(ERRCODE_MIG_NO_DOWN, "no_down",
 						   psprintf("migration \"%s\" is part of the baseline and cannot be reverted", name), NULL,
 						   pstrdup("Go back to a migration behind the baseline."));
@@ -388,6 +410,24 @@ irreversible(const Model *model, int i)
 	return NULL;
 }
 
+/*
+ * Going back to zero stops at the baseline, and leaves repeatables that cannot
+ * be undone where they are.
+ */
+static bool
+belongs_to_zero(RunPlan *plan, int i, const char *project)
+{
+	PlanNode   *node = &plan->model->nodes[i];
+
+	if (!can_go_back(node) || !in_project(node, project) || strcmp(node->state, "baseline") == 0)
+		return false;
+	if (node->migration->kind != KIND_REPEATABLE || node->migration->down)
+		return true;
+	node->left_out = pstrdup("a repeatable without a down");
+	plan->left_out = lappend_int(plan->left_out, i);
+	return false;
+}
+
 static void
 plan_revert(RunPlan *plan, const PlanRequest *request, const FullName *target)
 {
@@ -401,8 +441,7 @@ plan_revert(RunPlan *plan, const PlanRequest *request, const FullName *target)
 	else if (request->target)
 	{
 		for (int i = 0; i < model->n; i++)
-			chosen[i] = can_go_back(&model->nodes[i]) && in_project(&model->nodes[i], request->project) &&
-				!(strcmp(model->nodes[i].state, "baseline") == 0 && model->nodes[i].migration->state == NULL);
+			chosen[i] = belongs_to_zero(plan, i, request->project);
 		choose_dependants(model, chosen);
 	}
 	else

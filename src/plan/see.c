@@ -56,7 +56,7 @@ mig_status(PG_FUNCTION_ARGS)
 
 	mig_require_monitor(project);
 	result = mig_rows_begin(fcinfo);
-	model = mig_model_read(NIL, NULL, NULL);
+	model = mig_model_look();
 	for (int i = 0; i < model->n; i++)
 	{
 		const PlanNode *node = &model->nodes[i];
@@ -85,7 +85,7 @@ Datum
 mig_migration_states(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = mig_rows_begin(fcinfo);
-	Model	   *model = mig_model_read(NIL, NULL, NULL);
+	Model	   *model = mig_model_look();
 	bool		all = ledger_allows("monitor", NULL);
 	const char *previous = NULL;
 	bool		visible = all;

@@ -38,10 +38,16 @@ static void
 put_line(Show *show, const char *line)
 {
 	MigRow		row;
-	int			length = pg_mbcharcliplen(line, strlen(line), MAX_COLUMNS);
+	int			length = strlen(line);
 
+	while (length > 0 && line[length - 1] == ' ')
+		length--;
+	if (pg_mbstrlen_with_len(line, length) > MAX_COLUMNS)
+		line = psprintf("%.*s...", pg_mbcharcliplen(line, length, MAX_COLUMNS - 3), line);
+	else
+		line = pnstrdup(line, length);
 	mig_row_begin(&row);
-	mig_row_text(&row, line[length] ? pnstrdup(line, length) : line);
+	mig_row_text(&row, line);
 	mig_row_put(&row, show->result);
 }
 
@@ -56,15 +62,20 @@ put_call(Show *show, const char *call)
 	mig_row_put(&row, show->result);
 }
 
+/* A moment; of today only the time, unless it is to be in full. */
 static char *
-when(TimestampTz at)
+when(TimestampTz at, bool full)
 {
 	struct pg_tm tm;
+	struct pg_tm now;
 	fsec_t		fsec;
 	int			tz;
 
 	if (timestamp2tm(at, &tz, &tm, &fsec, NULL, NULL) != 0)
 		return pstrdup("");
+	if (timestamp2tm(GetCurrentTimestamp(), &tz, &now, &fsec, NULL, NULL) == 0 &&
+		now.tm_year == tm.tm_year && now.tm_mon == tm.tm_mon && now.tm_mday == tm.tm_mday && !full)
+		return psprintf("%02d:%02d", tm.tm_hour, tm.tm_min);
 	return psprintf("%04d-%02d-%02d %02d:%02d", tm.tm_year, tm.tm_mon, tm.tm_mday, tm.tm_hour, tm.tm_min);
 }
 
@@ -93,12 +104,12 @@ describe(const PlanNode *node)
 	const Migration *migration = node->migration;
 
 	if (node->is_applied && migration->changed_at)
-		return psprintf("%s   %-12s %6.1f s   %s", when(migration->changed_at), migration->changed_by,
+		return psprintf("%s   %-12s %6.1f s   %s", when(migration->changed_at, true), migration->changed_by,
 						migration->duration ? migration->duration->time / 1000000.0 : 0.0,
 						strcmp(node->state, "applied") == 0 && node->detail == NULL ? "" :
 						node->detail ? node->detail : node->state);
 	if (node->state == STATE_FAILED)
-		return psprintf("failed %s: %s; nothing of it stands", when(migration->changed_at),
+		return psprintf("failed %s: %s; nothing of it stands", when(migration->changed_at, false),
 						node->detail ? node->detail : "");
 	return psprintf("%s", node->detail ? node->detail : node->state);
 }
@@ -174,7 +185,7 @@ name_width(const Show *show, int skipped)
 		if (mig_node_in(node, show->project) && !(node->is_applied && node->state != STATE_OUTDATED && skipped-- > 0))
 			width = Max(width, pg_mbstrlen(node->migration->name));
 	}
-	return Min(width, MAX_COLUMNS / 2);
+	return Min(width, 40);
 }
 
 static void
@@ -225,7 +236,7 @@ Datum
 mig_show(PG_FUNCTION_ARGS)
 {
 	char	   *project = mig_optional_text(fcinfo, 0);
-	Model	   *model = mig_model_read(NIL, NULL, NULL);
+	Model	   *model = mig_model_look();
 	const char *previous = NULL;
 	ReturnSetInfo *result;
 	List	   *projects = NIL;

@@ -349,6 +349,17 @@ find_late(Model *model)
 	}
 }
 
+bool
+mig_model_overrides(const Model *model, const char *rule)
+{
+	ListCell   *cell;
+
+	foreach(cell, model->override)
+		if (strcmp(lfirst(cell), rule) == 0)
+			return true;
+	return false;
+}
+
 /* Why what has not run yet will not, as far as that follows from itself alone. */
 static void
 judge_alone(const Model *model, PlanNode *node, const char *out_of_order)
@@ -359,7 +370,7 @@ judge_alone(const Model *model, PlanNode *node, const char *out_of_order)
 		node->detail = node->problem->message;
 		node->left_out = psprintf("blocked: %s", node->problem->code);
 	}
-	if (node->migration->hold_reason)
+	if (node->migration->hold_reason && !mig_model_overrides(model, "held"))
 	{
 		node->state = STATE_HELD;
 		node->detail = psprintf("held by %s: \"%s\"", node->migration->held_by, node->migration->hold_reason);
@@ -398,24 +409,13 @@ judge_by_requirements(const Model *model, int i)
 	}
 }
 
-static bool
-overridden(const Model *model, const char *rule)
-{
-	ListCell   *cell;
-
-	foreach(cell, model->override)
-		if (strcmp(lfirst(cell), rule) == 0)
-			return true;
-	return false;
-}
-
 /* The policy out_of_order of a node's project; asked of the ledger once per project. */
 static const char *
 out_of_order_policy(const Model *model, int i, const char *previous)
 {
 	char	   *value;
 
-	if (overridden(model, "out_of_order"))
+	if (mig_model_overrides(model, "out_of_order"))
 		return "apply";
 	if (i > 0 && previous && strcmp(model->nodes[i - 1].migration->project, model->nodes[i].migration->project) == 0)
 		return previous;

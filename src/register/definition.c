@@ -180,6 +180,19 @@ checksum_of(const char *text)
 	return mig_checksum_bytea(checksum);
 }
 
+/* "force" is asked of one call; what is kept of the options is the rest. */
+static void
+take_force(Definition *definition)
+{
+	JsonbValue	value;
+
+	if (getKeyJsonValueFromContainer(&definition->options->root, "force", 5, &value) == NULL)
+		return;
+	definition->force = value.val.boolean;
+	definition->options = DatumGetJsonbP(DirectFunctionCall2(jsonb_delete, JsonbPGetDatum(definition->options),
+															 CStringGetTextDatum("force")));
+}
+
 static void
 check_up(const Definition *definition)
 {
@@ -208,6 +221,7 @@ mig_definition_complete(Definition *definition)
 	mig_check_names(definition->tags, "tags");
 	check_kind(definition);
 	check_up(definition);
+	take_force(definition);
 	definition->up_checksum = checksum_of(definition->up.body);
 	if (definition->down.body)
 	{

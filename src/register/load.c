@@ -287,13 +287,6 @@ load_files(FunctionCallInfo fcinfo, SourceFile *files, int n, int layout_arg)
 	report_absent(&load);
 }
 
-/* A text without the byte order mark that some editors put before it. */
-static char *
-without_mark(char *content)
-{
-	return strncmp(content, "\xEF\xBB\xBF", 3) == 0 ? content + 3 : content;
-}
-
 static Datum *
 text_elements(FunctionCallInfo fcinfo, int arg, const char *name, int *n)
 {
@@ -330,7 +323,7 @@ mig_load(PG_FUNCTION_ARGS)
 	for (int i = 0; i < npaths; i++)
 	{
 		files[i].path = TextDatumGetCString(paths[i]);
-		files[i].content = without_mark(TextDatumGetCString(contents[i]));
+		files[i].content = mig_without_mark(TextDatumGetCString(contents[i]));
 	}
 	load_files(fcinfo, files, npaths, 2);
 	return (Datum) 0;
@@ -345,7 +338,7 @@ add_json_file(SourceFile *file, const JsonbValue *key, const JsonbValue *value)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("content of file \"%s\" must be a string", file->path)));
-	file->content = without_mark(pnstrdup(value->val.string.val, value->val.string.len));
+	file->content = mig_without_mark(pnstrdup(value->val.string.val, value->val.string.len));
 }
 
 MIG_FUNCTION(mig_load_json);
@@ -400,7 +393,7 @@ mig_load_directory(PG_FUNCTION_ARGS)
 				 errmsg("argument \"directory\" cannot be NULL")));
 	files = mig_read_directory(text_to_cstring(PG_GETARG_TEXT_PP(0)), &n);
 	for (int i = 0; i < n; i++)
-		files[i].content = without_mark(unconstify(char *, files[i].content));
+		files[i].content = mig_without_mark(unconstify(char *, files[i].content));
 	load_files(fcinfo, files, n, 1);
 	return (Datum) 0;
 }

@@ -7,6 +7,7 @@
 #include "catalog/pg_type.h"
 #include "common/compat.h"
 #include "common/errors.h"
+#include "common/lines.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "plan/plan.h"
@@ -76,9 +77,10 @@ refuse_same_version(const Definition *definition)
 {
 	ListCell   *cell;
 
-	if (definition->version == NULL || definition->requires != NULL)
+	if (definition->version == NULL || definition->requires != NULL ||
+		mig_version_is_stamp(definition->version))
 		return;
-	foreach(cell, ledger_find_version(definition->project, definition->version))
+	foreach(cell, ledger_find_equal_version(definition->project, definition->version))
 	{
 		FullName   *full = lfirst(cell);
 		Registered *other;
@@ -127,15 +129,6 @@ write_registration(const Definition *definition, bool update)
 	ledger_write_decision(&decision);
 }
 
-static bool
-is_forced(const Definition *definition)
-{
-	JsonbValue	value;
-
-	return getKeyJsonValueFromContainer(&definition->options->root, "force", 5, &value) != NULL &&
-		value.type == jbvBool && value.val.boolean;
-}
-
 const char *
 mig_register(Definition *definition, const Registered *existing)
 {
@@ -147,7 +140,7 @@ mig_register(Definition *definition, const Registered *existing)
 	}
 	if (same_bytes(existing->hash, definition->hash))
 		return "unchanged";
-	if (!is_forced(definition) && ledger_knows_definition(definition))
+	if (!definition->force && ledger_knows_definition(definition))
 		return "stale";
 	if (is_frozen(existing) && !same_bytes(existing->up, definition->up_checksum))
 	{
@@ -180,9 +173,9 @@ mig_register_sql(PG_FUNCTION_ARGS)
 	int			n;
 
 	definition.name = mig_required_text(fcinfo, 0, "name");
-	definition.up.body = mig_required_text(fcinfo, 1, "up");
-	definition.down.body = mig_optional_text(fcinfo, 2);
-	definition.verify.body = mig_optional_text(fcinfo, 3);
+	definition.up.body = mig_without_mark(mig_required_text(fcinfo, 1, "up"));
+	definition.down.body = mig_without_mark(mig_optional_text(fcinfo, 2));
+	definition.verify.body = mig_without_mark(mig_optional_text(fcinfo, 3));
 	definition.up.line = definition.down.line = definition.verify.line = 1;
 	definition.requires = PG_ARGISNULL(4) ? NULL : PG_GETARG_ARRAYTYPE_P(4);
 	definition.conflicts = names_or_empty(fcinfo, 5);
@@ -256,6 +249,7 @@ accept(const FullName *full, const char *up, const char *reason)
 	SourceText	text = {unconstify(char *, up), NULL, 1};
 	uint8		checksum[MIG_CHECKSUM_LENGTH];
 	Decision	decision = {0};
+	Definition *definition;
 
 	(void) mig_script_read(up, PART_UP, NULL, 1);
 	mig_checksum(up, checksum);
@@ -265,7 +259,9 @@ accept(const FullName *full, const char *up, const char *reason)
 	decision.checksum = mig_checksum_bytea(checksum);
 	decision.reason = reason;
 	ledger_store_text(text.body, PART_UP, decision.checksum, true);
-	ledger_replace_up(full->project, full->name, decision.checksum);
+	definition = ledger_read_definition(full->project, full->name);
+	definition->up_checksum = decision.checksum;
+	ledger_replace_up(full->project, full->name, decision.checksum, mig_definition_hash(definition));
 	ledger_write_decision(&decision);
 }
 

@@ -29,14 +29,14 @@
 bool		mig_track_locks = false;
 
 /* The line that says where an error happened. */
-static void
-statement_context(void *arg)
+void
+mig_execution_context(void *arg)
 {
 	Execution  *execution = arg;
 	const ScriptStatement *stmt = execution->current;
 
 	if (stmt == NULL)
-		errcontext("migration \"%s\"", execution->full_name);
+		errcontext("migration \"%s\", at its end", execution->full_name);
 	else if (execution->path)
 		errcontext("migration \"%s\", statement %d of %d, line %d of %s", execution->full_name,
 				   stmt->number, execution->script->nstatements, stmt->line, execution->path);
@@ -181,7 +181,7 @@ run_all(Execution *execution)
 void
 mig_execute(Execution *execution)
 {
-	ErrorContextCallback callback = {error_context_stack, statement_context, execution};
+	ErrorContextCallback callback = {error_context_stack, mig_execution_context, execution};
 
 	error_context_stack = &callback;
 	SPI_connect();
@@ -245,7 +245,7 @@ void
 mig_execute_verify(Execution *execution)
 {
 	/* What stands around us adds its context when the error is raised again. */
-	ErrorContextCallback callback = {NULL, statement_context, execution};
+	ErrorContextCallback callback = {NULL, mig_execution_context, execution};
 	ErrorContextCallback *around = error_context_stack;
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;

@@ -206,21 +206,27 @@ start(Run *run)
 /* ---- steps ---- */
 
 static void
-report_step(const Run *run, const char *outcome, int64 duration)
+report_step(Run *run, const char *outcome, int64 duration)
 {
+	ErrorContextCallback *around = error_context_stack;
+
+	/* These are not about the error whose context the callbacks give. */
+	error_context_stack = NULL;
 	ereport(NOTICE,
-			(errmsg("%d/%d  %s  %s  %s", run->done + (strcmp(outcome, "failed") == 0 ? 1 : 0), planned(run),
+			(errmsg("%d/%d  %s  %s  %s", run->done + (run->step.attempt.error ? 1 : 0), planned(run),
 					run->current, outcome, seconds(duration))));
 	ereport(LOG_SERVER_ONLY,
 			(errmsg("run " INT64_FORMAT ": migration \"%s\" %s, %d statements, %s", run->run_id,
 					run->current, outcome, run->step.attempt.statements, seconds(duration))));
+	error_context_stack = around;
 }
 
 /* Held by somebody since the plan was made? */
 static bool
 held_meanwhile(const Run *run, const Migration *migration)
 {
-	if (run->request.revert || !ledger_is_held(migration->project, migration->name))
+	if (run->request.revert || mig_model_overrides(run->plan->model, "held") ||
+		!ledger_is_held(migration->project, migration->name))
 		return false;
 	ereport(WARNING,
 			(errmsg("migration \"%s\" is held now: the run ends before it", mig_full_name(migration))));

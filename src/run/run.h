@@ -33,6 +33,9 @@ typedef struct Execution
 
 extern bool mig_track_locks;	/* setting pg_migrations.track = locks */
 
+/* Error context: says which statement of which migration. */
+extern void mig_execution_context(void *arg);
+
 extern void mig_execute(Execution *execution);
 extern void mig_execute_verify(Execution *execution);
 
@@ -55,6 +58,7 @@ typedef struct StepRun
 	const PlanStep *step;
 	Attempt		attempt;
 	Execution	execution;
+	Execution	verify;			/* of its verify script, once that runs */
 	bool		check_deferred; /* the transaction is ours, up to here */
 } StepRun;
 

@@ -45,29 +45,31 @@ read_script(StepRun *run, const Migration *migration, ScriptPart part)
 
 /* A verify script stands for what its migration has to have done. */
 static void
-verify_step(const Migration *migration, const char *full_name)
+verify_step(StepRun *run, const Migration *migration)
 {
 	StoredText *text;
-	Execution	execution = {0};
 
 	if (migration->verify == NULL || migration->verify_problem)
 		return;
 	text = ledger_read_text(migration->project, migration->name, PART_VERIFY);
 	if (text == NULL)
 		return;
-	execution.full_name = full_name;
-	execution.path = text->path;
-	execution.script = mig_script_read(text->body, PART_VERIFY, text->path, text->line);
-	mig_execute_verify(&execution);
+	run->verify.full_name = run->execution.full_name;
+	run->verify.path = text->path;
+	run->verify.script = mig_script_read(text->body, PART_VERIFY, text->path, text->line);
+	mig_execute_verify(&run->verify);
 }
 
 /* Constraints that were put off to the commit count against this migration. */
 static void
-check_deferred(void)
+check_deferred(Execution *execution)
 {
-	ConstraintsSetStmt *all = makeNode(ConstraintsSetStmt);
+	ErrorContextCallback callback = {error_context_stack, mig_execution_context, execution};
 
-	AfterTriggerSetState(all);
+	execution->current = NULL;
+	error_context_stack = &callback;
+	AfterTriggerSetState(makeNode(ConstraintsSetStmt));
+	error_context_stack = callback.previous;
 }
 
 static void
@@ -82,9 +84,9 @@ run_script(StepRun *run, const Migration *migration, ScriptPart part)
 	level = mig_guard_enter(&options);
 	mig_execute(&run->execution);
 	if (run->check_deferred)
-		check_deferred();
+		check_deferred(&run->execution);
 	if (part == PART_UP)
-		verify_step(migration, run->execution.full_name);
+		verify_step(run, migration);
 	mig_guard_leave(level);
 	if (!ledger_exists())
 		ereport(ERROR,
@@ -103,8 +105,11 @@ write_replaced(StepRun *run, bool applied)
 	{
 		const Migration *replaced = run->plan->model->nodes[lfirst_int(cell)].migration;
 
+		Attempt		attempt = run->attempt;
+
+		attempt.checksum = replaced->up;
 		ledger_set_state(replaced->project, replaced->name, applied ? "superseded" : "reverted",
-						 &run->attempt, NULL, psprintf("replaced by %s", run->attempt.name));
+						 &attempt, NULL, psprintf("replaced by %s", run->attempt.name));
 	}
 }
 
@@ -126,7 +131,7 @@ write_success(StepRun *run)
 	ledger_write_statements(run->attempt.id, run->execution.records, run->execution.done);
 	ledger_set_state(migration->project, migration->name, state, &run->attempt,
 					 revert ? NULL : mig_model_followed(run->plan->model, run->step->node),
-					 run->step->reason);
+					 node->late || node->mark_only ? run->step->reason : NULL);
 	if (migration->replaces.n > 0)
 		write_replaced(run, !revert);
 	if (migration->kind == KIND_BASELINE && !revert)
@@ -140,6 +145,7 @@ begin_attempt(StepRun *run)
 
 	memset(&run->attempt, 0, sizeof(Attempt));
 	memset(&run->execution, 0, sizeof(Execution));
+	memset(&run->verify, 0, sizeof(Execution));
 	run->attempt.run_id = run->run_id;
 	run->attempt.project = migration->project;
 	run->attempt.name = migration->name;
@@ -183,7 +189,7 @@ was_cancelled(const StepRun *run, const ErrorData *error)
 void
 mig_step_failed(StepRun *run, const ErrorData *error)
 {
-	const ScriptStatement *stmt = run->execution.current;
+	const ScriptStatement *stmt = run->verify.current ? run->verify.current : run->execution.current;
 	bool		revert = run->step->action == STEP_REVERT;
 
 	run->attempt.outcome = was_cancelled(run, error) ? "cancelled" : "failed";

@@ -33,7 +33,7 @@ forbidden_set(const VariableSetStmt *set)
 	if (set->kind == VAR_SET_VALUE &&
 		pg_strcasecmp(set->name, "standard_conforming_strings") == 0)
 	{
-		const A_Const *value = linitial(set->args);
+		A_Const    *value = linitial(set->args);
 		bool		on;
 
 		if (IsA(value, A_Const) && !value->isnull && IsA(&value->val, String) &&

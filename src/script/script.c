@@ -154,6 +154,8 @@ is_outer_end(const ScriptStatement *stmt, ScriptPart part)
 {
 	int			kind = transaction_kind(stmt);
 
+	if (kind < 0 || ((TransactionStmt *) stmt->raw->stmt)->chain)
+		return false;
 	return kind == TRANS_STMT_COMMIT ||
 		(kind == TRANS_STMT_ROLLBACK && part == PART_VERIFY);
 }

@@ -82,3 +82,31 @@ mig_version_compare(const char *a, const char *b)
 	}
 	return (*a != '\0') - (*b != '\0');
 }
+
+char *
+mig_version_canonical(const char *version)
+{
+	char	   *canonical = palloc(strlen(version) + 1);
+	char	   *out = canonical;
+	bool		in_number = false;
+
+	for (const char *c = version; *c != '\0'; c++)
+	{
+		if (*c == '0' && !in_number && is_digit(c[1]))
+			continue;
+		in_number = is_digit(*c);
+		*out++ = is_separator(*c) ? '.' : *c;
+	}
+	*out = '\0';
+	return canonical;
+}
+
+bool
+mig_version_is_stamp(const char *version)
+{
+	int			digits = 0;
+
+	for (const char *c = version; *c != '\0'; c++)
+		digits += is_digit(*c);
+	return digits >= 8;
+}

@@ -22,21 +22,22 @@ typedef struct Layout
 	bool		(*is) (const SourceSet *set);
 	List	   *(*read) (const SourceSet *set);
 	bool		ordered;		/* the list comes in the order of execution */
+	bool		by_version;		/* the tool knows migrations by version, not by name */
 } Layout;
 
 static const Layout layouts[] = {
-	{"sqitch", layout_is_sqitch, layout_sqitch, true},
-	{"flyway", layout_is_flyway, layout_flyway, false},
-	{"prisma", layout_is_prisma, layout_prisma, false},
-	{"diesel", layout_is_diesel, layout_diesel, false},
-	{"goose", layout_is_goose, layout_goose, false},
-	{"sql-migrate", layout_is_sql_migrate, layout_sql_migrate, false},
-	{"dbmate", layout_is_dbmate, layout_dbmate, false},
-	{"numbered", layout_is_numbered, layout_numbered, false},
-	{"updown", layout_is_updown, layout_updown, false},
-	{"directories", layout_is_directories, layout_directories, false},
-	{"node-pg-migrate", layout_is_node_pg_migrate, layout_node_pg_migrate, false},
-	{"plain", layout_is_plain, layout_plain, false}
+	{"sqitch", layout_is_sqitch, layout_sqitch, true, false},
+	{"flyway", layout_is_flyway, layout_flyway, false, true},
+	{"prisma", layout_is_prisma, layout_prisma, false, false},
+	{"diesel", layout_is_diesel, layout_diesel, false, true},
+	{"goose", layout_is_goose, layout_goose, false, true},
+	{"sql-migrate", layout_is_sql_migrate, layout_sql_migrate, false, false},
+	{"dbmate", layout_is_dbmate, layout_dbmate, false, true},
+	{"numbered", layout_is_numbered, layout_numbered, false, true},
+	{"updown", layout_is_updown, layout_updown, false, false},
+	{"directories", layout_is_directories, layout_directories, false, false},
+	{"node-pg-migrate", layout_is_node_pg_migrate, layout_node_pg_migrate, false, false},
+	{"plain", layout_is_plain, layout_plain, false, false}
 };
 
 const char *
@@ -317,13 +318,18 @@ compare_migrations(const ListCell *a, const ListCell *b)
 		return left->version == NULL ? 1 : -1;
 	if (left->version && (result = mig_version_compare(left->version, right->version)) != 0)
 		return result;
+	if (left->version)
+		return strcmp(left->name, right->name);
 	result = mig_version_compare(left->name, right->name);
 	return result ? result : strcmp(left->name, right->name);
 }
 
-/* Two files of one version say nothing of their order. */
+/*
+ * Two files of one version say nothing of their order, unless it is a time
+ * and the tool goes by the name.
+ */
 static void
-refuse_same_version(List *migrations)
+refuse_same_version(List *migrations, bool by_version)
 {
 	const SourceMigration *previous = NULL;
 	List	   *culprits = NIL;
@@ -334,7 +340,8 @@ refuse_same_version(List *migrations)
 		const SourceMigration *m = lfirst(cell);
 		bool		same = previous && m->version && previous->version &&
 			!m->has_requires && !previous->has_requires && strcmp(m->kind, previous->kind) == 0 &&
-			mig_version_compare(m->version, previous->version) == 0;
+			mig_version_compare(m->version, previous->version) == 0 &&
+			(by_version || !mig_version_is_stamp(m->version));
 
 		if (same && (culprits == NIL || llast(culprits) != previous->up.path))
 			culprits = lappend(culprits, unconstify(char *, previous->up.path));
@@ -396,7 +403,7 @@ mig_layout_read(const SourceFile *files, int nfiles, const char *name, const cha
 	if (!layout->ordered)
 	{
 		list_sort(migrations, compare_migrations);
-		refuse_same_version(migrations);
+		refuse_same_version(migrations, layout->by_version);
 	}
 	return migrations;
 }

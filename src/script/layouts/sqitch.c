@@ -5,6 +5,7 @@
 #include "postgres.h"
 
 #include "common/errors.h"
+#include "common/lines.h"
 #include "script/layouts/layouts_private.h"
 #include "script/script.h"
 
@@ -79,7 +80,7 @@ dependency_name(const SqitchPlan *plan, char *dependency, int line)
 		{
 			ereport(NOTICE,
 					(errmsg("dependency on tag \"%s\" of another project is not kept", dependency),
-					 errdetail("File \"%s\", line %d.", plan->file->path, line)));
+					 errdetail("%s", mig_place(plan->file->path, line))));
 			return NULL;
 		}
 		return at ? pnstrdup(dependency, at - dependency) : pstrdup(dependency);

@@ -1,0 +1,224 @@
+-- 030_plan.sql: order, states, policies, names; plan, check, status and their like.
+
+\ir common.psql
+BEGIN;
+SELECT * FROM no_plan();
+
+-- A project of empty migrations, in the order given.
+CREATE FUNCTION register_empty(project text, VARIADIC names text[]) RETURNS void LANGUAGE sql AS
+    $$SELECT migrate.register(n, '', '', project => $1) FROM unnest(names) n$$;
+CREATE FUNCTION register_graph(project text, name text, VARIADIC requires text[] DEFAULT '{}') RETURNS text LANGUAGE sql AS
+    $$SELECT migrate.register(name, '', '', requires => requires, project => project)$$;
+-- The steps of a plan, and in parentheses what it leaves out.
+CREATE FUNCTION planned(project text, target text DEFAULT NULL, direction text DEFAULT 'up', options jsonb DEFAULT '{}') RETURNS text
+LANGUAGE sql AS $$
+    SELECT string_agg(CASE WHEN step IS NULL THEN '(' || name || ')' ELSE name END, ' ' ORDER BY ordinality)
+    FROM migrate.plan(target, project, direction, options) WITH ORDINALITY
+$$;
+CREATE FUNCTION state_in(project text, name text) RETURNS text LANGUAGE sql AS
+    $$SELECT state FROM migrate.status(project) s WHERE s.name = $2$$;
+
+-- Order.
+
+SELECT register_empty('natural', '10_j', '2_b', '1.10_i', '1.2_h', '9_a') \g /dev/null
+SELECT is(planned('natural'), '1.2_h 1.10_i 2_b 9_a 10_j', 'numbers in versions compare as numbers');
+SELECT register_empty('zeros', '0010_b', '0002_a', 'V3__c') \g /dev/null
+SELECT is(planned('zeros'), '0002_a V3__c 0010_b', 'whatever zeros or letters stand before them');
+SELECT register_empty('dates', '2026-01-02-000000_b', '20260101000000_a') \g /dev/null
+SELECT is(planned('dates'), '2026-01-02-000000_b 20260101000000_a', 'a date in parts is several numbers');
+SELECT register_empty('none', 'zeta', 'alpha', 'mid') \g /dev/null
+SELECT is(planned('none'), 'zeta alpha mid', 'without versions: in order of registration');
+SELECT register_graph('dag', '0003_c', '0009_i'), register_graph('dag', '0009_i', '0001_a'), register_graph('dag', '0001_a'),
+       register_graph('dag', '0002_b') \g /dev/null
+SELECT is(planned('dag'), '0001_a 0002_b 0009_i 0003_c', 'requirements first, then by version');
+SELECT register_empty('linear', '0001_a', '0002_b', '0003_c') \g /dev/null
+SELECT register_graph('linear', '0004_d', '0001_a'), register_empty('linear', '0005_e') \g /dev/null
+SELECT is(planned('linear', '0004_d'), '0001_a 0004_d', 'one that says what it requires follows nothing else');
+SELECT is(planned('linear', '0005_e'), '0001_a 0002_b 0003_c 0004_d 0005_e', 'one that does not follows its predecessor');
+SELECT register_graph('there', 'x', 'dag:0002_b') \g /dev/null
+SELECT is(planned('there'), '0002_b x', 'what another project has to give comes first');
+
+-- Columns and rows.
+
+SELECT migrate.register('0001_a', 'CREATE TABLE plan_a (); SELECT 1; SELECT 2', 'DROP TABLE plan_a', project => 'rows'),
+       migrate.register('0002_b', '', project => 'rows') \g /dev/null
+SELECT pg_temp.rows_are($$SELECT step, project, name, action, mode, statements, rewritten, destructive, warnings
+                          FROM migrate.plan(project => 'rows')$$,
+                        $$VALUES (1, 'rows', '0001_a', 'apply', 'transaction', 3, NULL, NULL, NULL),
+                                 (2, 'rows', '0002_b', 'apply', 'transaction', 0, NULL, NULL, NULL)$$, 'steps are numbered');
+SELECT is(planned('rows', '0001_a'), '0001_a', 'a target');
+SELECT is(planned('rows', 'latest'), '0001_a 0002_b', 'latest');
+SELECT is(planned('rows', NULL, 'up', '{"names": ["0001_a"]}'), '0001_a', 'names');
+CALL migrate.apply(project => 'rows') \g /dev/null
+SELECT is_empty($$SELECT * FROM migrate.plan(project => 'rows')$$, 'nothing to do: no rows');
+SELECT is(planned('rows', NULL, 'down'), '(0002_b)', 'what cannot be reverted is left out of a plan');
+SELECT matches(reason, 'no down', 'which says why') FROM migrate.plan(project => 'rows', direction => 'down');
+SELECT migrate.register('0002_b', '', '', project => 'rows') \g /dev/null
+SELECT is(planned('rows', NULL, 'down'), '0002_b', 'down: the last one');
+SELECT is(planned('rows', 'zero', 'down'), '0002_b 0001_a', 'down to zero');
+SELECT is(planned('rows', '0001_a', 'down'), '0002_b', 'down to a target, which stays');
+SELECT set_eq($$SELECT action FROM migrate.plan('zero', 'rows', 'down')$$, ARRAY['revert'], 'it is called revert');
+SELECT throws_ok($$SELECT * FROM migrate.plan(direction => 'sideways')$$, '22023', NULL, 'another direction');
+SELECT throws_ok($$SELECT * FROM migrate.plan(options => '{"nonsense": 1}')$$, '22023', NULL, 'an unknown option');
+SELECT throws_ok($$SELECT * FROM migrate.plan('nonsense')$$, 'MG002', NULL, 'an unknown target');
+
+-- What is left out, and why.
+
+SELECT register_empty('left', '0001_a', '0002_b', '0003_c'), register_graph('left', '0004_d', '0001_a') \g /dev/null
+SELECT migrate.hold('0002_b', 'wait', 'left') \g /dev/null
+SELECT is(planned('left'), '0001_a 0004_d (0002_b) (0003_c)', 'held and blocked ones come last, without a step');
+SELECT set_eq($$SELECT name, reason FROM migrate.plan(project => 'left') WHERE step IS NULL$$,
+              $$VALUES ('0002_b', 'held'), ('0003_c', 'blocked by left:0002_b')$$, 'with the reason');
+SELECT is(state_in('left', '0002_b') || ' ' || state_in('left', '0003_c'), 'held blocked', 'status says the same');
+
+-- Late-comers.
+
+SELECT register_empty('late', '0001_a', '0003_c') \g /dev/null
+CALL migrate.apply(project => 'late') \g /dev/null
+SELECT register_empty('late', '0002_b', '0004_d') \g /dev/null
+SELECT is(state_in('late', '0002_b') || ' ' || state_in('late', '0004_d'), 'out_of_order pending', 'a late-comer is shown as such');
+SELECT is(planned('late'), '0002_b 0004_d', 'and applied, as things stand');
+SELECT matches(reason, 'out of order', 'with the reason') FROM migrate.plan(project => 'late') WHERE name = '0002_b';
+SELECT migrate.configure('out_of_order', 'skip', 'test', 'late') \g /dev/null
+SELECT is(planned('late'), '0004_d (0002_b)', 'skip: it is left out');
+SELECT is(is_pending, false, 'so it is not pending') FROM migrate.migrations WHERE project = 'late' AND name = '0002_b';
+SELECT migrate.configure('out_of_order', 'refuse', 'test', 'late') \g /dev/null
+SELECT is(planned('late') ~ '^\(', true, 'refuse: the plan does not raise, and has no step');
+SELECT matches(reason, 'refused: .*out_of_order', 'it has the rule') FROM migrate.plan(project => 'late') WHERE name = '0002_b';
+SELECT throws_ok($$CALL migrate.apply(project => 'late')$$, 'MG007', NULL, 'apply raises');
+CREATE FUNCTION rule_of(statement text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    rule text;
+BEGIN
+    EXECUTE statement;
+    RETURN NULL;
+EXCEPTION WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS rule = CONSTRAINT_NAME;
+    RETURN rule;
+END
+$$;
+SELECT is(rule_of($$CALL migrate.apply(project => 'late')$$), 'out_of_order', 'with the rule as the constraint''s name');
+SELECT throws_ok($$CALL migrate.apply(project => 'late', options => '{"override": ["out_of_order"]}')$$, '22023', NULL,
+                 'to override it needs a reason');
+SELECT throws_ok($$CALL migrate.apply(project => 'late', reason => 'why', options => '{"override": ["nonsense"]}')$$, '22023', NULL,
+                 'and a rule there is');
+SELECT is(planned('late', NULL, 'up', '{"override": ["out_of_order"]}'), '0002_b 0004_d', 'the plan with the override');
+CALL migrate.apply(project => 'late', reason => 'why', options => '{"override": ["out_of_order"]}') \g /dev/null
+SELECT is(state_in('late', '0002_b'), 'applied', 'overridden');
+SELECT is((SELECT reason FROM migrate.decisions WHERE decision = 'overridden' AND project = 'late'), 'why', 'which is a decision');
+SELECT register_graph('late', '0002.5_x', '0001_a') \g /dev/null
+SELECT is(state_in('late', '0002.5_x'), 'pending', 'one that says what it requires is never late');
+
+-- Policies are settings.
+
+SELECT is((SELECT count(*) FROM migrate.decisions WHERE decision = 'setting_changed' AND project = 'late'), 2::bigint, 'a change is a decision');
+SELECT set_eq($$SELECT project, value, source FROM migrate.settings WHERE setting = 'out_of_order'$$,
+              $$VALUES (NULL, 'apply', 'default'), ('late', 'refuse', 'configure')$$, 'settings shows what holds');
+SELECT migrate.configure('out_of_order', NULL, 'back', 'late') \g /dev/null
+SELECT set_eq($$SELECT project, value, source FROM migrate.settings WHERE setting = 'out_of_order'$$,
+              $$VALUES (NULL::text, 'apply', 'default')$$, 'NULL goes back to the default');
+SELECT throws_ok(t.call, t.code, NULL, t.code || ': ' || t.call) FROM (VALUES
+    ('SELECT migrate.configure(''nonsense'', ''x'', ''why'')', '22023'), ('SELECT migrate.configure(''heads'', ''two'', ''why'')', '22023'),
+    ('SELECT migrate.configure(''heads'', ''one'', NULL)', '22004'), ('SELECT migrate.configure(NULL, ''one'', ''why'')', '22004'),
+    ('SELECT migrate.configure(''approvals'', ''1'', ''why'')', '22023'), ('SELECT migrate.configure(''heads'', ''one'', '''')', '22023'),
+    ('SELECT migrate.configure(''heads'', ''one'', ''why'', ''a b'')', '22023')
+    ) AS t (call, code);
+
+SELECT register_graph('heads', 'h1'), register_graph('heads', 'h2', 'h1'), register_graph('heads', 'h3', 'h1') \g /dev/null
+SELECT is(planned('heads'), 'h1 h2 h3', 'many heads are fine');
+SELECT migrate.configure('heads', 'one', 'test') \g /dev/null
+SELECT unnest(ARRAY[is(e.code, 'MG005', 'unless they are not: MG005'), matches(e.message || e.detail, 'h2.*h3', 'with their names')])
+    FROM pg_temp.error_of($$CALL migrate.apply(project => 'heads')$$) e;
+SELECT lives_ok($$SELECT * FROM migrate.plan(project => 'heads')$$, 'plan does not raise');
+SELECT matches(reason, '^refused: ', 'it says so') FROM migrate.plan(project => 'heads') LIMIT 1;
+SELECT matches(message, 'h2.*h3', 'check() tells') FROM migrate.check('heads') WHERE code = 'heads' AND severity = 'error';
+SELECT register_graph('heads', 'h4', 'h2', 'h3') \g /dev/null
+SELECT is(planned('heads'), 'h1 h2 h3 h4', 'an empty migration joins heads');
+SELECT migrate.configure('heads', NULL, 'test') \g /dev/null
+
+-- What is wrong is told, all of it at once.
+
+SELECT register_graph('wrong', 'c1', 'c3'), register_graph('wrong', 'c2', 'c1'), register_graph('wrong', 'c3', 'c2'), register_graph('wrong', 'own', 'own'),
+       register_graph('wrong', 'm1', 'nowhere', 'elsewhere:gone'), register_graph('wrong', 'm2', 'm1'), register_graph('wrong', 'good') \g /dev/null
+SELECT migrate.register('broken', '', 'SELEC', requires => '{}', project => 'wrong') \g /dev/null
+SELECT set_eq($$SELECT DISTINCT severity, code, name FROM migrate.check('wrong') WHERE severity = 'error'$$,
+              $$VALUES ('error', 'cycle', 'c1'), ('error', 'cycle', 'c2'), ('error', 'cycle', 'c3'), ('error', 'cycle', 'own'),
+                       ('error', 'missing', 'm1'), ('error', 'broken_down', 'broken')$$, 'check() tells all');
+SELECT ok(message ~ '(wrong:)?c1 -> (wrong:)?c3 -> (wrong:)?c2 -> (wrong:)?c1'
+          OR message ~ '(wrong:)?c1 -> (wrong:)?c2 -> (wrong:)?c3 -> (wrong:)?c1', 'a cycle with its path')
+    FROM migrate.check('wrong') WHERE name = 'c1';
+SELECT matches(message, '(wrong:)?own -> (wrong:)?own', 'also of one') FROM migrate.check('wrong') WHERE name = 'own';
+SELECT matches(message, 'nowhere.*elsewhere:gone', 'all that is missing') FROM migrate.check('wrong') WHERE name = 'm1';
+SELECT is(state_in('wrong', t.name), t.state, 'state of ' || t.name) FROM (VALUES
+    ('c1', 'blocked'), ('own', 'blocked'), ('m1', 'blocked'), ('m2', 'blocked'), ('good', 'pending'), ('broken', 'pending')) AS t (name, state);
+SELECT matches(e.code, 'MG003|MG004', 'apply raises the first') FROM pg_temp.error_of($$CALL migrate.apply(project => 'wrong')$$) e;
+SELECT unnest(ARRAY[is(e.code, 'MG003', 'a cycle: MG003'), matches(e.message, '-> (wrong:)?c[123] ->', 'prints it')])
+    FROM pg_temp.error_of($$CALL migrate.apply('c1', 'wrong')$$) e;
+SELECT unnest(ARRAY[is(e.code, 'MG004', 'a missing requirement: MG004'), matches(e.message || e.detail, 'nowhere', 'names it')])
+    FROM pg_temp.error_of($$CALL migrate.apply('m2', 'wrong')$$) e;
+SELECT lives_ok($$SELECT * FROM migrate.plan(project => 'wrong'); SELECT * FROM migrate.status(); SELECT migrate.show();
+                  SELECT migrate.graph(f) FROM unnest('{text,dot,mermaid}'::text[]) f$$, 'looking does not raise');
+SELECT lives_ok($$CALL migrate.apply('good', 'wrong')$$, 'what is good can be applied');
+SELECT throws_ok($$SELECT * FROM migrate.check('wrong', 'error')$$, 'MG016', NULL, 'fail_on: MG016');
+SELECT matches(e.detail, 'nowhere', 'with the findings') FROM pg_temp.error_of($$SELECT * FROM migrate.check('wrong', 'error')$$) e;
+SELECT lives_ok($$SELECT * FROM migrate.check('left', 'error')$$, 'what is held is no error');
+SELECT throws_ok($$SELECT * FROM migrate.check('left', 'warning')$$, 'MG016', NULL, 'but a warning');
+SELECT throws_ok($$SELECT * FROM migrate.check('left', 'rain')$$, '22023', NULL, 'another level');
+SELECT lives_ok($$SELECT * FROM migrate.check('natural', 'warning')$$, 'a sound project passes');
+SELECT register_graph('wrong', 'nowhere'), register_graph('elsewhere', 'gone') \g /dev/null
+SELECT is(planned('wrong', 'm2'), 'gone nowhere m1 m2', 'a requirement may be registered later');
+
+-- Names.
+
+SELECT register_empty('names', '0010_orders', '0011_orders_fk', '0012_items'), register_empty('other', '0010_customers') \g /dev/null
+SELECT is(migrate.is_applied(t.name, t.project), false, 'found: ' || t.name || coalesce(' in ' || t.project, '')) FROM (VALUES
+    ('names:0012_items', NULL), ('0012_items', NULL), ('0012_items', 'names'), ('0012', 'names'), ('0012_i', 'names'), ('names:0012', NULL),
+    ('0010', 'names'), ('0010_o', NULL), ('0010_orders', 'names'), ('0011', NULL), ('0010', 'other'), ('other:0010', NULL)
+    ) AS t (name, project);
+SELECT throws_ok(format('SELECT migrate.is_applied(%L, %L)', t.name, t.project), t.code, NULL, t.code || ': ' || t.name || coalesce(' in ' || t.project, ''))
+    FROM (VALUES ('0010', NULL, 'MG015'), ('001', 'names', 'MG015'), ('0010_', NULL, 'MG015'), ('nonsense', NULL, 'MG002'), ('12', 'names', 'MG002'),
+                 ('0012_items', 'other', 'MG002'), ('other:0012_items', NULL, 'MG002'), ('names:0012_items', 'other', 'MG002'),
+                 ('0012_ITEMS', 'names', 'MG002'), ('%', 'names', 'MG002'), ('_0012', 'names', 'MG002'), ('', 'names', 'MG002'), ('nowhere:', NULL, 'MG002')
+         ) AS t (name, project, code);
+SELECT matches(e.hint, 'names:0012_items', 'MG002 with the nearest name')
+    FROM pg_temp.error_of($$SELECT migrate.is_applied('0012_itmes')$$) e;
+SELECT unnest(ARRAY[matches(e.detail, 'names:0010_orders', 'MG015 with all of them'), matches(e.detail, 'other:0010_customers', 'all of them')])
+    FROM pg_temp.error_of($$SELECT migrate.is_applied('0010')$$) e;
+SELECT throws_ok(replace(t.call, '?', q.name), q.code, NULL, q.code || ': ' || t.call)
+    FROM (VALUES ('SELECT migrate.is_applied(?)'), ('SELECT migrate.sql(?)'), ('SELECT * FROM migrate.plan(?)'), ('CALL migrate.apply(?)'),
+                 ('CALL migrate.revert(?)'), ('SELECT * FROM migrate.verify(?)'), ('SELECT migrate.mark_applied(?, ''why'')'),
+                 ('SELECT migrate.mark_pending(?, ''why'')'), ('SELECT migrate.hold(?, ''why'')'), ('SELECT migrate.release(?, ''why'')'),
+                 ('SELECT migrate.unregister(?)'), ('SELECT migrate.accept_text(?, '''', ''why'')'), ('SELECT * FROM migrate.plan(?, direction => ''down'')'),
+                 ('SELECT * FROM migrate.plan(options => jsonb_build_object(''names'', array[?]))'),
+                 ('CALL migrate.apply(options => jsonb_build_object(''names'', array[?]))')) AS t (call)
+    CROSS JOIN (VALUES ('''itmes''', 'MG002'), ('''0010''', 'MG015')) AS q (name, code);
+SELECT throws_ok($$SELECT migrate.baseline('itmes', 'why')$$, 'MG002', NULL, 'MG002: baseline');
+SELECT migrate.register('0020_a', '', project => 'exact'), migrate.register('0020_a_b', '', project => 'exact', version => '0021'),
+       migrate.register('0021', '', project => 'exact', version => '0022') \g /dev/null
+SELECT matches(migrate.sql('0020_a', 'exact'), '^$', 'an exact name comes before names it begins');
+SELECT migrate.hold('0021', 'test', 'exact') \g /dev/null
+SELECT is(state_in('exact', '0021'), 'held', 'and before a version');
+
+-- Functions to look with.
+
+SELECT migrate.register('0001_sql', 'SELECT 1;', 'SELECT 2;', 'SELECT true;', project => 'look') \g /dev/null
+SELECT is(migrate.sql('0001_sql'), 'SELECT 1;', 'sql: up');
+SELECT is(migrate.sql('0001_sql', direction => 'down'), 'SELECT 2;', 'sql: down');
+SELECT throws_ok($$SELECT migrate.sql('0001_sql', direction => 'sideways')$$, '22023', NULL, 'sql: another direction');
+SELECT is(migrate.is_current('look'), false, 'is_current: something is pending');
+SELECT is(migrate.is_applied('0001_sql'), false, 'is_applied: not yet');
+CALL migrate.apply(project => 'look') \g /dev/null
+SELECT ok(migrate.is_current('look') AND migrate.is_applied('0001_sql'), 'after apply both are true');
+SELECT throws_ok($$SELECT migrate.graph('look', 'svg')$$, '0A000', NULL, 'graph: svg is not served yet');
+SELECT throws_ok($$SELECT migrate.graph('look', 'nonsense')$$, '22023', NULL, 'graph: another format');
+SELECT matches(migrate.graph('dag', 'dot'), '^digraph .*dag:0009_i.*->', 'graph: dot');
+SELECT matches(migrate.graph('dag', 'mermaid'), '^(flowchart|graph) .*dag:0009_i.*-->', 'graph: mermaid');
+SELECT matches(migrate.graph('dag'), 'dag:0003_c.*dag:0009_i', 'graph: text');
+SELECT pg_temp.rows_are($$SELECT project, name, state, detail FROM migrate.status('rows')$$,
+                        $$VALUES ('rows', '0001_a', 'applied', NULL), ('rows', '0002_b', 'applied', NULL)$$, 'status, in order');
+SELECT is((SELECT count(*) FROM migrate.status()), (SELECT count(*) FROM migrate.migrations), 'status of all projects');
+SELECT is_empty($$SELECT s FROM migrate.show() s WHERE length(s) > 100 AND s !~ '-> '$$, 'show has at most 100 columns');
+SELECT is_empty($$SELECT s FROM migrate.show() s WHERE s LIKE '%-> SELECT%' AND s NOT LIKE '%;%'$$, 'its calls can be pasted');
+
+SELECT * FROM finish();
+ROLLBACK;

@@ -1,0 +1,240 @@
+-- 045_run.sql: what runs with a migration: COPY data, settings, timeouts, constraints, the
+-- deployers' lock.  Nothing here is rolled back: apply commits what it does.
+
+\ir common.psql
+SELECT * FROM no_plan();
+
+CREATE EXTENSION dblink;
+SELECT dblink_connect('other', format('dbname=%L host=%L port=%s user=%L', current_database(),
+    split_part(current_setting('unix_socket_directories'), ',', 1), current_setting('port'), current_user)) \g /dev/null
+
+CREATE FUNCTION apply_all(text) RETURNS integer LANGUAGE plpgsql AS $$
+DECLARE
+    run bigint;
+    n int;
+BEGIN
+    CALL migrate.apply(project => $1, run_id => run, applied => n);
+    RETURN n;
+END
+$$;
+
+-- COPY with its data in the text.
+
+SELECT migrate.register('0001_c1', E'CREATE TABLE copied (i int, t text);\nCOPY copied (i, t) FROM stdin;\n1\tone\n2\t\\N\n3\ta\\tb;\n\\.\n'
+    'COPY copied FROM STDIN WITH (FORMAT csv, HEADER);\ni,t\n4,"quoted; -- text"\n5,\n\\.\nINSERT INTO copied VALUES (6, ''six'');\n', project => 'copy') \g /dev/null
+CALL migrate.apply(project => 'copy') \g /dev/null
+SELECT pg_temp.rows_are('SELECT * FROM copied ORDER BY i',
+                        $$VALUES (1, 'one'), (2, NULL), (3, E'a\tb;'), (4, 'quoted; -- text'), (5, NULL), (6, 'six')$$, 'COPY ... FROM stdin');
+SELECT is((SELECT array_agg(s.rows ORDER BY statement_no) FROM migrate.statement_log s JOIN migrate.history h ON h.id = s.history_id
+           WHERE h.project = 'copy' AND command_tag = 'COPY'), '{3,2}'::bigint[], 'its rows are counted');
+SELECT migrate.register('0002_c2', E'SELECT 1;\nCOPY copied FROM stdin;\n7\tseven\nx\teight\n\\.\n', project => 'copy') \g /dev/null
+\set ON_ERROR_STOP 0
+CALL migrate.apply(project => 'copy');
+\set ON_ERROR_STOP 1
+SELECT is(:'LAST_ERROR_SQLSTATE'::text, '22P02', 'an error in the data is COPY''s own');
+SELECT matches(error_context, 'COPY copied, line 2, column i: "x"', 'with its line') FROM migrate.history WHERE name = '0002_c2';
+SELECT is((SELECT count(*) FROM copied), 6::bigint, 'nothing of it stands');
+SELECT migrate.register('0002_c2', E'COPY copied FROM stdin;\n', project => 'copy') \g /dev/null
+CALL migrate.apply(project => 'copy') \gset
+SELECT is(:applied, 1, 'COPY without data');
+
+-- What a migration sets ends with it.
+
+CREATE SCHEMA aside;
+CREATE ROLE tap_runner;
+GRANT ALL ON SCHEMA public TO tap_runner;
+SET work_mem = '5MB';
+SELECT migrate.register(t.n, t.up || format('; CREATE TABLE %I AS SELECT current_user::text AS who, current_setting(''work_mem'') AS work_mem;', t.n),
+                        project => 'sets') FROM (VALUES
+    ('0001_set1', 'SET search_path = aside'), ('0002_set2', 'SELECT 1'), ('0003_set3', 'SELECT set_config(''search_path'', ''aside'', false)'),
+    ('0004_set4', 'SELECT 1'), ('0005_set5', 'SET ROLE tap_runner'), ('0006_set6', 'SELECT 1'),
+    ('0007_set7', 'SET SESSION AUTHORIZATION tap_runner'), ('0008_set8', 'SELECT 1'), ('0009_set9', 'SET work_mem = ''7MB'''),
+    ('0010_set10', 'SELECT 1'), ('0011_set11', 'RESET work_mem'), ('0012_set12', 'SET LOCAL work_mem = ''8MB'''), ('0013_set13', 'SELECT 1'),
+    ('0014_set14', 'RESET ALL'), ('0015_set15', 'DISCARD PLANS')
+    ) AS t (n, up) \g /dev/null
+CALL migrate.apply(project => 'sets') \gset
+SELECT is(:applied, 15, 'migrations that set');
+CREATE FUNCTION seen(text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    result text;
+BEGIN
+    EXECUTE format('SELECT who || '' '' || work_mem FROM %I', $1) INTO result;
+    RETURN result;
+END
+$$;
+SELECT has_table('aside'::name, '0001_set1'::name, 'search_path is set inside');
+SELECT has_table('public'::name, '0002_set2'::name, 'and ends with its migration');
+SELECT has_table('aside'::name, '0003_set3'::name, 'set_config sets it, too');
+SELECT has_table('public'::name, '0004_set4'::name, 'and ends, too');
+SELECT is(seen('0005_set5') || ', ' || seen('0006_set6'), 'tap_runner 5MB, ' || current_user || ' 5MB', 'SET ROLE ends');
+SELECT is(seen('0007_set7') || ', ' || seen('0008_set8'), 'tap_runner 5MB, ' || current_user || ' 5MB', 'SET SESSION AUTHORIZATION ends');
+SELECT is(seen('0009_set9') || ', ' || seen('0010_set10'), current_user || ' 7MB, ' || current_user || ' 5MB', 'SET ends');
+SELECT is(seen('0011_set11'), current_user || ' 4MB', 'RESET resets');
+SELECT is(seen('0012_set12') || ', ' || seen('0013_set13'), current_user || ' 8MB, ' || current_user || ' 5MB', 'SET LOCAL and RESET end');
+SELECT is(seen('0015_set15') || ', ' || current_setting('work_mem'), current_user || ' 5MB, 5MB', 'RESET ALL ends; the caller''s own SET stays');
+SELECT migrate.register('0020_set20', 'SET work_mem = ''9MB''; SET search_path = aside; SET ROLE tap_runner; SELECT 1/0', project => 'sets') \g /dev/null
+\set ON_ERROR_STOP 0
+CALL migrate.apply(project => 'sets');
+\set ON_ERROR_STOP 1
+SELECT is(current_setting('work_mem') || ' ' || current_user || ' ' || current_setting('search_path'),
+          '5MB ' || session_user || ' "$user", public', 'a failing one leaves no setting either');
+SELECT migrate.unregister('0020_set20') \g /dev/null
+RESET work_mem;
+
+SELECT migrate.register('0001_ra', 'CREATE TABLE ra ()', 'DROP TABLE ra', options => '{"run_as": "tap_runner"}', project => 'run_as'),
+       migrate.register('0002_rb', 'CREATE TABLE rb ()', options => '{"search_path": "aside"}', project => 'run_as'),
+       migrate.register('0003_rc', 'CREATE TABLE rc ()', options => '{"run_as": "tap_nobody"}', project => 'run_as') \g /dev/null
+\set ON_ERROR_STOP 0
+CALL migrate.apply(project => 'run_as');
+\set ON_ERROR_STOP 1
+SELECT is(:'LAST_ERROR_SQLSTATE'::text, '42704', 'run_as: a role that is not there');
+SELECT table_owner_is('ra'::name, 'tap_runner'::name, 'run_as: the role a migration starts with');
+SELECT has_table('aside'::name, 'rb'::name, 'search_path: the one it starts with');
+SELECT table_owner_is('aside'::name, 'rb'::name, current_user::name, 'run_as ends with its migration');
+
+-- Timeouts count per statement.
+
+SELECT migrate.register('0001_slow', 'SELECT pg_sleep(0.15); SELECT pg_sleep(0.15); SELECT pg_sleep(0.15)', project => 'slow') \g /dev/null
+SET statement_timeout = '300ms';
+CALL migrate.apply(project => 'slow') \gset
+SELECT is(:applied, 1, 'statement_timeout is not for the whole CALL');
+RESET statement_timeout;
+SELECT migrate.register('0002_slow', 'SELECT pg_sleep(0.01); SELECT pg_sleep(5)', project => 'slow') \g /dev/null
+SET statement_timeout = '300ms';
+\set ON_ERROR_STOP 0
+CALL migrate.apply(project => 'slow');
+\set ON_ERROR_STOP 1
+RESET statement_timeout;
+SELECT is(:'LAST_ERROR_SQLSTATE'::text, '57014', 'but for each statement');
+SELECT pg_temp.rows_are($$SELECT outcome, error_statement_no FROM migrate.history WHERE name = '0002_slow'$$,
+                        $$VALUES ('failed', 2)$$, 'its record says which');
+SELECT migrate.register('0002_slow', 'SELECT pg_sleep(0.5)', options => '{"statement_timeout": 0}', project => 'slow') \g /dev/null
+SET statement_timeout = '300ms';
+CALL migrate.apply(project => 'slow') \gset
+RESET statement_timeout;
+SELECT is(:applied, 1, 'an option overrides it');
+SELECT migrate.register('0003_slow', 'SELECT pg_sleep(5)', options => '{"statement_timeout": 50}', project => 'slow') \g /dev/null
+\set ON_ERROR_STOP 0
+CALL migrate.apply(project => 'slow');
+\set ON_ERROR_STOP 1
+SELECT is(:'LAST_ERROR_SQLSTATE'::text, '57014', 'or sets one');
+SET statement_timeout = '200ms';
+\set ON_ERROR_STOP 0
+SELECT pg_sleep(5);
+\set ON_ERROR_STOP 1
+RESET statement_timeout;
+SELECT is(:'LAST_ERROR_SQLSTATE'::text, '57014', 'the caller''s timer works as before');
+SELECT migrate.unregister('0003_slow') \g /dev/null
+
+CREATE TABLE locked ();
+SELECT dblink_exec('other', 'BEGIN; LOCK TABLE locked IN ACCESS SHARE MODE') \g /dev/null
+SELECT migrate.register('0001_lock', 'ALTER TABLE locked ADD i int', options => '{"lock_timeout": 50}', project => 'lock') \g /dev/null
+\set ON_ERROR_STOP 0
+CALL migrate.apply(project => 'lock');
+\set ON_ERROR_STOP 1
+SELECT is(:'LAST_ERROR_SQLSTATE'::text, '55P03', 'lock_timeout');
+SELECT is((SELECT duration < '1s' FROM migrate.history WHERE project = 'lock'), true, 'the option''s, in ms');
+SELECT migrate.register('0001_lock', 'ALTER TABLE locked ADD i int', project => 'lock') \g /dev/null
+SET pg_migrations.lock_timeout = 60;
+\set ON_ERROR_STOP 0
+CALL migrate.apply(project => 'lock');
+\set ON_ERROR_STOP 1
+RESET pg_migrations.lock_timeout;
+SELECT is(:'LAST_ERROR_SQLSTATE'::text, '55P03', 'the setting, without an option');
+SELECT dblink_exec('other', 'COMMIT') \g /dev/null
+CALL migrate.apply(project => 'lock') \gset
+SELECT is(:applied, 1, 'without a lock in the way it runs');
+
+-- A deferred constraint counts against its migration.
+
+CREATE TABLE parent (i int PRIMARY KEY);
+CREATE TABLE child (i int REFERENCES parent DEFERRABLE INITIALLY DEFERRED);
+SELECT migrate.register('0001_def', 'INSERT INTO child VALUES (1); CREATE TABLE def1 ()', project => 'deferred') \g /dev/null
+SELECT register_tables('deferred', '0002_def') \g /dev/null
+\set ON_ERROR_STOP 0
+CALL migrate.apply(project => 'deferred');
+\set ON_ERROR_STOP 1
+SELECT is(:'LAST_ERROR_SQLSTATE'::text, '23503', 'a deferred constraint');
+SELECT is(attempts('deferred'), '0001_def failed', 'fails the migration that violates it');
+SELECT hasnt_table('def1'::name, 'of which nothing stands');
+SELECT migrate.register('0001_def', 'INSERT INTO child VALUES (1); INSERT INTO parent VALUES (1)', project => 'deferred') \g /dev/null
+CALL migrate.apply(project => 'deferred') \gset
+SELECT is(:applied, 2, 'one that is satisfied in the end does not');
+
+-- From inside a migration.
+
+SELECT register_tables('base', '0001_b1', '0002_b2') \g /dev/null
+CALL migrate.apply('0001_b1', 'base') \g /dev/null
+SELECT migrate.register('inside' || row_number() OVER (), t.up, project => 'inside' || row_number() OVER ()) FROM (VALUES
+    ('CREATE TABLE inside1 (); CALL migrate.apply(project => ''base'')'), ('CREATE TABLE inside1 (); CALL migrate.revert(project => ''base'')'),
+    ('CREATE TABLE inside1 (); SELECT migrate.register(''y'', '''', project => ''inside'')'), ('CREATE TABLE inside1 (); SELECT apply_all(''base'')'),
+    ('CREATE TABLE inside1 (); SELECT migrate.mark_applied(''inside1'', ''why'')'), ('CREATE TABLE inside1 (); SELECT migrate.baseline(''3'', ''why'', ''inside'')'),
+    ('CREATE TABLE inside1 (); SELECT migrate.load(''{0001_a.sql}'', ''{SELECT 1}'', project => ''inside'')'),
+    ('CREATE TABLE inside1 (); SELECT migrate.unregister(''inside1'')'), ('CREATE TABLE inside1 (); DROP EXTENSION pg_migrations'),
+    ('CREATE TABLE inside1 (); DROP EXTENSION pg_migrations CASCADE'), ('CREATE TABLE inside1 (); DROP SCHEMA migrate CASCADE'),
+    ('CREATE TABLE inside1 (); DROP TABLE migrate.log_history CASCADE'), ('CREATE TABLE inside1 (); DROP FUNCTION migrate.seal()'),
+    ('CREATE TABLE inside1 (); DO $$BEGIN EXECUTE ''DROP EXTENSION pg_migrations''; END$$')
+    ) AS t (up) \g /dev/null
+BEGIN;
+SELECT isnt(e.code, NULL, 'refused from inside a migration: ' || m.up)
+    FROM migrate.migrations m CROSS JOIN LATERAL pg_temp.error_of(format('CALL migrate.apply(project => %L)', m.project)) e
+    WHERE m.project ~ '^inside';
+ROLLBACK;
+\set ON_ERROR_STOP 0
+CALL migrate.apply(project => 'inside1');
+SELECT is((SELECT outcome FROM migrate.history WHERE project = 'inside1'), 'failed', 'it is a failed migration');
+CALL migrate.apply(project => 'inside9');
+SELECT is((SELECT outcome FROM migrate.history WHERE project = 'inside9'), 'failed', 'and so is one that drops us');
+CALL migrate.apply(project => 'inside11');
+SELECT is((SELECT outcome FROM migrate.history WHERE project = 'inside11'), 'failed', 'or our schema');
+\set ON_ERROR_STOP 1
+SELECT hasnt_table('inside1'::name, 'nothing of them stands');
+SELECT has_extension('pg_migrations'::name, 'and we are still here');
+
+-- What needs top level is refused before anything runs.
+
+SELECT migrate.register('0001_tl', 'CREATE TABLE tl (i int)', project => 'top'),
+       migrate.register('0002_tl', 'CREATE INDEX CONCURRENTLY tl_i ON tl (i)', project => 'top') \g /dev/null
+\set ON_ERROR_STOP 0
+CALL migrate.apply(project => 'top');
+\set ON_ERROR_STOP 1
+SELECT is(:'LAST_ERROR_SQLSTATE'::text, 'MG008', 'CREATE INDEX CONCURRENTLY is refused');
+SELECT hasnt_table('tl'::name, 'before anything runs');
+SELECT is(e.code, 'MG008', 'in a block, too') FROM pg_temp.error_of('CALL migrate.apply(project => ''top'')') e;
+
+-- One deployer at a time.
+
+SELECT register_tables('busy', '0001_busy', '0002_busy') \g /dev/null
+SELECT dblink_exec('other', 'BEGIN') \g /dev/null
+SELECT is((SELECT a FROM dblink('other', 'CALL migrate.apply(''0001_busy'', ''busy'')') AS t (r bigint, a int)), 1, 'another deployer');
+\set ON_ERROR_STOP 0
+CALL migrate.apply(project => 'busy', options => '{"lock_wait": 0}');
+SELECT is(:'LAST_ERROR_SQLSTATE'::text, 'MG006', 'lock_wait 0 fails at once');
+CALL migrate.apply(project => 'busy', options => '{"lock_wait": 150}');
+SELECT is(:'LAST_ERROR_SQLSTATE'::text, 'MG006', 'lock_wait: as long as it says');
+SET pg_migrations.lock_wait = 100;
+CALL migrate.revert(project => 'base');
+SELECT is(:'LAST_ERROR_SQLSTATE'::text, 'MG006', 'or the setting');
+SELECT migrate.mark_applied('0002_busy', 'why');
+SELECT is(:'LAST_ERROR_SQLSTATE'::text, 'MG006', 'mark_applied takes the lock, too');
+SELECT migrate.unregister('0002_busy');
+SELECT is(:'LAST_ERROR_SQLSTATE'::text, 'MG006', 'and unregister');
+\set ON_ERROR_STOP 1
+SELECT is(migrate.register('0003_busy', '', project => 'busy'), 'registered', 'register never waits for a run');
+SELECT lives_ok($$SELECT migrate.hold('0003_busy', 'why'); SELECT migrate.release('0003_busy', 'why')$$, 'nor do hold and release');
+SELECT lives_ok($$SELECT migrate.configure('out_of_order', NULL, 'why', 'busy')$$, 'nor does configure');
+RESET pg_migrations.lock_wait;
+SELECT dblink_exec('other', 'COMMIT') \g /dev/null
+CALL migrate.apply(project => 'busy') \gset
+SELECT is(:applied, 2, 'after it the state is read again');
+SELECT register_tables('busy', '0004_busy', '0005_busy') \g /dev/null
+SELECT dblink_exec('other', 'BEGIN') \g /dev/null
+SELECT * FROM dblink('other', 'CALL migrate.apply(''0004_busy'', ''busy'')') AS t (r bigint, a int) \g /dev/null
+SELECT pg_terminate_backend(pid, 5000) FROM dblink('other', 'SELECT pg_backend_pid()') AS t (pid int) \g /dev/null
+CALL migrate.apply(project => 'busy') \gset
+SELECT is(:applied, 2, 'a dead deployer is in nobody''s way');
+
+SELECT is_empty('SELECT * FROM migrate.verify_history()', 'after all this the history is sound');
+SELECT * FROM finish();
+DROP OWNED BY tap_runner CASCADE;
+DROP ROLE tap_runner;
