@@ -140,7 +140,7 @@ typedef struct StoredText
 	Jsonb	   *options;
 } StoredText;
 
-extern StoredText *ledger_read_text(const char *project, const char *name, ScriptPart part);
+extern StoredText *ledger_read_text(const char *project, const char *name, ScriptPart part, const bytea *checksum);
 extern char *ledger_text_by_checksum(bytea *checksum, ScriptPart part);
 
 /* Names that match, each as project and name (resolve.c in plan/ knows the rules). */

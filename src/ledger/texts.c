@@ -36,20 +36,21 @@ ledger_store_text(const char *body, ScriptPart part, bytea *checksum, bool parse
 	ledger_leave(&scope);
 }
 
-/* NULL if the migration has no such text. */
+/*
+ * One of a migration's texts: the registered one, or with a checksum the one
+ * that has it.  NULL if there is none.
+ */
 StoredText *
-ledger_read_text(const char *project, const char *name, ScriptPart part)
+ledger_read_text(const char *project, const char *name, ScriptPart part, const bytea *checksum)
 {
-	static LedgerQuery queries[] = {
-		{"SELECT t.body, t.checksum, r.up_path, r.up_line, r.options FROM migrate.registered r"
-			" JOIN migrate.text_bodies t ON t.checksum OPERATOR(pg_catalog.=) r.up AND t.part OPERATOR(pg_catalog.=) 'up'"
-		" WHERE r.project OPERATOR(pg_catalog.=) $1 AND r.name OPERATOR(pg_catalog.=) $2"},
-		{"SELECT t.body, t.checksum, r.down_path, r.down_line, r.options FROM migrate.registered r"
-			" JOIN migrate.text_bodies t ON t.checksum OPERATOR(pg_catalog.=) r.down AND t.part OPERATOR(pg_catalog.=) 'down'"
-		" WHERE r.project OPERATOR(pg_catalog.=) $1 AND r.name OPERATOR(pg_catalog.=) $2"},
-		{"SELECT t.body, t.checksum, r.verify_path, r.verify_line, r.options FROM migrate.registered r"
-			" JOIN migrate.text_bodies t ON t.checksum OPERATOR(pg_catalog.=) r.verify AND t.part OPERATOR(pg_catalog.=) 'verify'"
-		" WHERE r.project OPERATOR(pg_catalog.=) $1 AND r.name OPERATOR(pg_catalog.=) $2"}
+	static LedgerQuery query = {
+		"SELECT t.body, t.checksum,"
+		" CASE $3 WHEN 'up' THEN r.up_path WHEN 'down' THEN r.down_path ELSE r.verify_path END,"
+		" CASE $3 WHEN 'up' THEN r.up_line WHEN 'down' THEN r.down_line ELSE r.verify_line END, r.options"
+		" FROM migrate.registered r JOIN migrate.text_bodies t ON t.part OPERATOR(pg_catalog.=) $3"
+		" AND t.checksum OPERATOR(pg_catalog.=)"
+		" COALESCE($4, CASE $3 WHEN 'up' THEN r.up WHEN 'down' THEN r.down ELSE r.verify END)"
+		" WHERE r.project OPERATOR(pg_catalog.=) $1 AND r.name OPERATOR(pg_catalog.=) $2"
 	};
 	StoredText *result = NULL;
 	LedgerArgs	args = {0};
@@ -58,7 +59,9 @@ ledger_read_text(const char *project, const char *name, ScriptPart part)
 	ledger_enter(&scope);
 	arg_text(&args, project);
 	arg_text(&args, name);
-	if (ledger_run(&queries[part], &args) > 0)
+	arg_text(&args, mig_part_name(part));
+	arg_bytea(&args, checksum);
+	if (ledger_run(&query, &args) > 0)
 	{
 		LedgerRow	row;
 

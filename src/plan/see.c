@@ -126,7 +126,7 @@ static void
 add_script_columns(MigRow *row, const Migration *migration, StepAction action)
 {
 	ScriptPart	part = action == STEP_REVERT ? PART_DOWN : PART_UP;
-	StoredText *text = action == STEP_MARK ? NULL : ledger_read_text(migration->project, migration->name, part);
+	StoredText *text = action == STEP_MARK ? NULL : ledger_read_text(migration->project, migration->name, part, NULL);
 	Script	   *script;
 
 	if (text == NULL)
@@ -260,7 +260,7 @@ mig_sql(PG_FUNCTION_ARGS)
 				 errmsg("direction must be \"up\", \"down\" or \"verify\"")));
 	full = mig_resolve(mig_required_text(fcinfo, 0, "name"), mig_optional_text(fcinfo, 1));
 	mig_require_monitor(full->project);
-	text = ledger_read_text(full->project, full->name, part);
+	text = ledger_read_text(full->project, full->name, part, NULL);
 	if (text == NULL)
 		PG_RETURN_NULL();
 	PG_RETURN_TEXT_P(cstring_to_text(text->body));

@@ -62,7 +62,9 @@ json_pair(const char *key, const char *value)
 	StringInfoData json;
 
 	initStringInfo(&json);
-	appendStringInfo(&json, "{\"%s\": ", key);
+	appendStringInfoChar(&json, '{');
+	escape_json(&json, key);
+	appendStringInfoString(&json, ": ");
 	if (value)
 		escape_json(&json, value);
 	else

@@ -24,7 +24,9 @@
 #define FIRST_PAUSE_MS 20
 #define LONGEST_PAUSE_MS 500
 
-bool		mig_inside_migration = false;
+/* Transaction nesting level on which a migration's statements run, or 0. */
+static int	inside_level = 0;
+
 
 static bool forbid_prepare = false;
 
@@ -61,7 +63,7 @@ mig_deployer_leave(void)
 void
 mig_deployer_refuse_inside(const char *what)
 {
-	if (mig_inside_migration)
+	if (inside_level > 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_MIG_CANNOT_RUN),
 				 errmsg("%s cannot be called from inside a migration", what),
@@ -147,16 +149,12 @@ mig_deployer_enter(bool commits, int wait)
 {
 	TimestampTz start = GetCurrentTimestamp();
 
+	if (!commits)
+		forbid_prepare = true;
 	if (try_lock(commits))
 		return 0;
 	poll(commits, wait, start);
 	return GetCurrentTimestamp() - start;
-}
-
-void
-mig_deployer_forbid_prepare(void)
-{
-	forbid_prepare = true;
 }
 
 /* A prepared run would keep the lock, and its outcome open, for as long as it likes. */
@@ -175,15 +173,30 @@ at_transaction_end(XactEvent event, void *arg)
 		case XACT_EVENT_COMMIT:
 		case XACT_EVENT_ABORT:
 			forbid_prepare = false;
-			mig_inside_migration = false;
+			inside_level = 0;
 			break;
 		default:
 			break;
 	}
 }
 
+/* A rollback to before the migration began ends it; one within it does not. */
+static void
+at_subtransaction_end(SubXactEvent event, SubTransactionId subid, SubTransactionId parent, void *arg)
+{
+	if (event == SUBXACT_EVENT_ABORT_SUB && GetCurrentTransactionNestLevel() <= inside_level)
+		inside_level = 0;
+}
+
+void
+mig_deployer_inside(bool inside)
+{
+	inside_level = inside ? GetCurrentTransactionNestLevel() : 0;
+}
+
 void
 mig_deployer_init(void)
 {
 	RegisterXactCallback(at_transaction_end, NULL);
+	RegisterSubXactCallback(at_subtransaction_end, NULL);
 }

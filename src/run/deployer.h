@@ -20,11 +20,9 @@ extern void mig_deployer_leave(void);
 /* Refuse what a migration may not do to the run that it is part of. */
 extern void mig_deployer_refuse_inside(const char *what);
 
-/* Set while a migration's own statements run. */
-extern bool mig_inside_migration;
+/* Say when a migration's own statements begin and end to run. */
+extern void mig_deployer_inside(bool inside);
 
-/* Refuse PREPARE TRANSACTION for the present transaction. */
-extern void mig_deployer_forbid_prepare(void);
 extern void mig_deployer_init(void);
 
 #endif							/* MIG_DEPLOYER_H */

@@ -169,13 +169,13 @@ run_all(Execution *execution)
 {
 	ListCell   *cell;
 
-	mig_inside_migration = true;
+	mig_deployer_inside(true);
 	foreach(cell, execution->script->statements)
 	{
 		execution->current = lfirst(cell);
 		run_statement(execution, execution->current);
 	}
-	mig_inside_migration = false;
+	mig_deployer_inside(false);
 }
 
 void
@@ -217,7 +217,7 @@ run_verify_statements(Execution *execution)
 {
 	ListCell   *cell;
 
-	mig_inside_migration = true;
+	mig_deployer_inside(true);
 	foreach(cell, execution->script->statements)
 	{
 		const ScriptStatement *stmt = lfirst(cell);
@@ -234,7 +234,7 @@ run_verify_statements(Execution *execution)
 			judge_verify(execution);
 		mig_disarm_statement_timeout();
 	}
-	mig_inside_migration = false;
+	mig_deployer_inside(false);
 }
 
 /*
@@ -266,7 +266,7 @@ mig_execute_verify(Execution *execution)
 		error = CopyErrorData();
 		FlushErrorState();
 		mig_disarm_statement_timeout();
-		mig_inside_migration = false;
+		mig_deployer_inside(false);
 	}
 	PG_END_TRY();
 	RollbackAndReleaseCurrentSubTransaction();

@@ -155,7 +155,7 @@ check_scripts(const Run *run)
 
 		if (step->action == STEP_MARK)
 			continue;
-		text = ledger_read_text(migration->project, migration->name, part);
+		text = mig_step_text(migration, part);
 		if (text && mig_may_need_top_level(text->body))
 			mig_step_refuse_top_level(mig_full_name(migration),
 									  mig_script_read(text->body, part, text->path, text->line), text->path);
@@ -163,6 +163,20 @@ check_scripts(const Run *run)
 	}
 	MemoryContextSwitchTo(before);
 	MemoryContextDelete(context);
+}
+
+/* Rules are words of ours, so nothing in them needs escaping. */
+static char *
+rules_json(List *rules)
+{
+	StringInfoData json;
+	ListCell   *cell;
+
+	initStringInfo(&json);
+	foreach(cell, rules)
+		appendStringInfo(&json, "%s\"%s\"", json.len ? ", " : "{\"rules\": [", (char *) lfirst(cell));
+	appendStringInfoString(&json, "]}");
+	return json.data;
 }
 
 static void
@@ -198,7 +212,7 @@ start(Run *run)
 		decision.project = run->request.project;
 		decision.run_id = run->run_id;
 		decision.reason = run->reason;
-		decision.detail = psprintf("{\"rules\": [\"%s\"]}", (char *) linitial(run->options.override));
+		decision.detail = rules_json(run->options.override);
 		ledger_write_decision(&decision);
 	}
 }
@@ -329,7 +343,7 @@ static void
 roll_back(Run *run, int level)
 {
 	mig_disarm_statement_timeout();
-	mig_inside_migration = false;
+	mig_deployer_inside(false);
 	while (GetCurrentTransactionNestLevel() > level)
 		RollbackAndReleaseCurrentSubTransaction();
 	SPI_rollback();
@@ -472,10 +486,7 @@ run_with_lock(Run *run)
 		PG_END_TRY();
 	}
 	else
-	{
-		mig_deployer_forbid_prepare();
 		plan_and_run(run);
-	}
 	if (timed && StatementTimeout > 0)
 		enable_timeout_after(STATEMENT_TIMEOUT, StatementTimeout);
 }

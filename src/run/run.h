@@ -47,6 +47,8 @@ extern uint64 mig_copy_data(const ScriptStatement *stmt);
 
 /* ---- one step (step.c) ---- */
 
+extern StoredText *mig_step_text(const Migration *migration, ScriptPart part);
+
 /* MG008 for a script that needs top level. */
 extern void mig_step_refuse_top_level(const char *full_name, const Script *script, const char *path);
 

@@ -13,6 +13,16 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
+/* The text that the plan has seen, whatever has been registered since. */
+StoredText *
+mig_step_text(const Migration *migration, ScriptPart part)
+{
+	const bytea *checksum = part == PART_UP ? migration->up :
+		part == PART_DOWN ? migration->down : migration->verify;
+
+	return ledger_read_text(migration->project, migration->name, part, checksum);
+}
+
 /* Refuse a script that cannot be run here, before it runs. */
 void
 mig_step_refuse_top_level(const char *full_name, const Script *script, const char *path)
@@ -30,7 +40,7 @@ mig_step_refuse_top_level(const char *full_name, const Script *script, const cha
 static StoredText *
 read_script(StepRun *run, const Migration *migration, ScriptPart part)
 {
-	StoredText *text = ledger_read_text(migration->project, migration->name, part);
+	StoredText *text = mig_step_text(migration, part);
 
 	if (text == NULL)
 		ereport(ERROR,
@@ -51,7 +61,7 @@ verify_step(StepRun *run, const Migration *migration)
 
 	if (migration->verify == NULL || migration->verify_problem)
 		return;
-	text = ledger_read_text(migration->project, migration->name, PART_VERIFY);
+	text = mig_step_text(migration, PART_VERIFY);
 	if (text == NULL)
 		return;
 	run->verify.full_name = run->execution.full_name;

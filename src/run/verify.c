@@ -28,7 +28,7 @@ verify_one(const Migration *migration)
 	MemoryContextSwitchTo(context);
 	PG_TRY();
 	{
-		StoredText *text = ledger_read_text(migration->project, migration->name, PART_VERIFY);
+		StoredText *text = ledger_read_text(migration->project, migration->name, PART_VERIFY, NULL);
 		Execution	execution = {0};
 		MigrationOptions options;
 		int			level;
