@@ -33,6 +33,49 @@ ledger_lock_project(const char *project)
 	(void) LockAcquire(&tag, ExclusiveLock, false, false);
 }
 
+/* '{}', as nearly all of them are, told without unpacking it. */
+static bool
+is_empty_array(Datum value)
+{
+	struct varlena *packed = (struct varlena *) DatumGetPointer(value);
+
+	return (!VARATT_IS_EXTENDED(packed) || VARATT_IS_SHORT(packed)) &&
+		VARSIZE_ANY_EXHDR(packed) == sizeof(ArrayType) - VARHDRSZ;
+}
+
+/*
+ * A text that is often the same from row to row: the one before serves again.
+ */
+static char *
+row_repeated(LedgerRow *row, char **last)
+{
+	bool		isnull;
+	Datum		value = row_next(row, &isnull);
+	text	   *packed;
+	int			length;
+
+	if (isnull)
+		return NULL;
+	packed = DatumGetTextPP(value);
+	length = VARSIZE_ANY_EXHDR(packed);
+	if (*last == NULL || strncmp(*last, VARDATA_ANY(packed), length) != 0 || (*last)[length] != '\0')
+		*last = pnstrdup(VARDATA_ANY(packed), length);
+	return *last;
+}
+
+static char *
+row_repeated_name(LedgerRow *row, char **last)
+{
+	bool		isnull;
+	Datum		value = row_next(row, &isnull);
+
+	if (isnull)
+		return NULL;
+	if (*last == NULL || strcmp(*last, NameStr(*DatumGetName(value))) != 0)
+		*last = pstrdup(NameStr(*DatumGetName(value)));
+	return *last;
+}
+
 /* A text[] as names; *isnull tells a NULL from an empty one. */
 static NameArray
 row_names(LedgerRow *row, bool *isnull)
@@ -42,7 +85,7 @@ row_names(LedgerRow *row, bool *isnull)
 	ArrayType  *array;
 	Datum	   *elements;
 
-	if (*isnull)
+	if (*isnull || is_empty_array(value))
 		return result;
 	array = DatumGetArrayTypeP(value);
 	if (ARR_NDIM(array) == 0)
@@ -68,15 +111,25 @@ kind_of(const char *kind)
 	}
 }
 
+/* Values of the row before, which the next one mostly has as well. */
+typedef struct Repeated
+{
+	char	   *project;
+	char	   *kind;
+	char	   *registered_by;
+	char	   *state;
+	char	   *changed_by;
+} Repeated;
+
 static void
-decode_definition(LedgerRow *row, Migration *migration)
+decode_definition(LedgerRow *row, Migration *migration, Repeated *repeated)
 {
 	bool		isnull;
 
-	migration->project = row_text(row);
+	migration->project = row_repeated(row, &repeated->project);
 	migration->name = row_text(row);
 	migration->version = row_text(row);
-	migration->kind = kind_of(row_text(row));
+	migration->kind = kind_of(row_repeated(row, &repeated->kind));
 	migration->requires = row_names(row, &migration->linear);
 	migration->conflicts = row_names(row, &isnull);
 	migration->replaces = row_names(row, &isnull);
@@ -87,7 +140,7 @@ decode_definition(LedgerRow *row, Migration *migration)
 	migration->verify_problem = row_text(row);
 	migration->ordinal = row_int8(row);
 	migration->registered_at = row_time(row);
-	migration->registered_by = row_name(row);
+	migration->registered_by = row_repeated_name(row, &repeated->registered_by);
 }
 
 static Interval *
@@ -100,19 +153,19 @@ copy_interval(const Interval *interval)
 }
 
 static void
-decode_state(LedgerRow *row, Migration *migration)
+decode_state(LedgerRow *row, Migration *migration, Repeated *repeated)
 {
 	bool		isnull;
 	Datum		duration;
 
-	migration->state = row_text(row);
+	migration->state = row_repeated(row, &repeated->state);
 	migration->history_id = row_int8(row);
 	migration->applied = row_bytea(row);
 	migration->followed = row_names(row, &isnull);
 	migration->has_followed = !isnull;
 	migration->detail = row_text(row);
 	migration->changed_at = row_time(row);
-	migration->changed_by = row_name(row);
+	migration->changed_by = row_repeated_name(row, &repeated->changed_by);
 	migration->applied_at = row_time(row);
 	duration = row_next(row, &isnull);
 	if (!isnull)
@@ -135,6 +188,7 @@ ledger_read_migrations(int *n)
 		" LEFT JOIN migrate.state s ON s.project OPERATOR(pg_catalog.=) r.project AND s.name OPERATOR(pg_catalog.=) r.name"
 		" LEFT JOIN migrate.holds h ON h.project OPERATOR(pg_catalog.=) r.project AND h.name OPERATOR(pg_catalog.=) r.name"
 	};
+	Repeated	repeated = {0};
 	LedgerScope scope;
 	Migration  *result;
 
@@ -147,8 +201,8 @@ ledger_read_migrations(int *n)
 		LedgerRow	row;
 
 		row_begin(&row, i);
-		decode_definition(&row, &result[i]);
-		decode_state(&row, &result[i]);
+		decode_definition(&row, &result[i], &repeated);
+		decode_state(&row, &result[i], &repeated);
 	}
 	ledger_leave(&scope);
 	return result;

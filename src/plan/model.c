@@ -7,6 +7,7 @@
 #include "catalog/pg_type.h"
 #include "common/errors.h"
 #include "common/hashfn.h"
+#include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "plan/model.h"
 #include "plan/model_private.h"
@@ -151,26 +152,34 @@ connect(Model *model, int node, int before)
 		mig_graph_add_edge(model->graph, node, node);
 }
 
-/* Requirements given by name; one that is not registered is the node's problem. */
+/* Requirements given by name; those that are not registered are the node's problem. */
 static void
 connect_names(Model *model, int node, const NameArray *names, bool must_exist)
 {
 	Migration  *migration = model->nodes[node].migration;
+	StringInfoData missing;
 
+	missing.len = 0;
 	for (int i = 0; i < names->n; i++)
 	{
 		int			before = mig_model_find_reference(model, migration->project, names->names[i]);
 
 		if (before >= 0)
+		{
 			connect(model, node, before);
-		else if (must_exist && model->nodes[node].problem == NULL)
-			model->nodes[node].problem =
-				mig_problem(ERRCODE_MIG_NOT_REGISTERED, "missing",
-							psprintf("migration \"%s\" requires \"%s\", which is not registered",
-									 mig_full_name(migration), names->names[i]),
-							NULL, psprintf("Register \"%s\", or register \"%s\" again with other requirements.",
-										   names->names[i], migration->name));
+			continue;
+		}
+		if (missing.len == 0)
+			initStringInfo(&missing);
+		appendStringInfo(&missing, "%s\"%s\"", missing.len ? ", " : "", names->names[i]);
 	}
+	if (missing.len > 0 && must_exist && model->nodes[node].problem == NULL)
+		model->nodes[node].problem =
+			mig_problem(ERRCODE_MIG_NOT_REGISTERED, "missing",
+						psprintf("migration \"%s\" requires %s, not registered",
+								 mig_full_name(migration), missing.data),
+						NULL, psprintf("Register what is missing, or \"%s\" again with other requirements.",
+									   migration->name));
 }
 
 /* Does this migration have a place in the line of its project's versions? */

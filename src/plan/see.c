@@ -32,6 +32,19 @@ mig_required_text(FunctionCallInfo fcinfo, int n, const char *argument)
 	return text_to_cstring(PG_GETARG_TEXT_PP(n));
 }
 
+char *
+mig_reason(FunctionCallInfo fcinfo, int n)
+{
+	char	   *reason = mig_required_text(fcinfo, n, "reason");
+
+	if (reason[strspn(reason, " \t\r\n")] == '\0')
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("reason cannot be empty"),
+				 errhint("Say why, for whoever reads the record later.")));
+	return reason;
+}
+
 bool
 mig_node_in(const PlanNode *node, const char *project)
 {

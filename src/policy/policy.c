@@ -6,6 +6,7 @@
 
 #include "common/compat.h"
 #include "common/errors.h"
+#include "common/names.h"
 #include "fmgr.h"
 #include "ledger/ledger.h"
 #include "miscadmin.h"
@@ -86,7 +87,9 @@ mig_configure(PG_FUNCTION_ARGS)
 	const Policy *policy;
 
 	PreventCommandIfReadOnly("migrate.configure");
-	decision.reason = mig_required_text(fcinfo, 2, "reason");
+	decision.reason = mig_reason(fcinfo, 2);
+	if (project)
+		mig_check_project(project);
 	ledger_require("administrator", project);
 	policy = find_policy(setting);
 	if (value)
@@ -132,6 +135,8 @@ change_capability(FunctionCallInfo fcinfo, bool grant)
 	ledger_require("administrator", project);
 	role = get_role_oid(role_name, false);
 	check_capability(capability);
+	if (project)
+		mig_check_project(project);
 	if (project)
 		ledger_grant_project(role, capability, project, grant);
 	else

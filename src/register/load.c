@@ -8,6 +8,7 @@
 #include "common/compat.h"
 #include "common/errors.h"
 #include "common/lines.h"
+#include "common/names.h"
 #include "common/rows.h"
 #include "common/hashfn.h"
 #include "fmgr.h"

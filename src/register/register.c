@@ -273,7 +273,7 @@ mig_accept_text(PG_FUNCTION_ARGS)
 {
 	char	   *name = mig_required_text(fcinfo, 0, "name");
 	char	   *up = mig_required_text(fcinfo, 1, "up");
-	char	   *reason = mig_required_text(fcinfo, 2, "reason");
+	char	   *reason = mig_reason(fcinfo, 2);
 	FullName   *full;
 	Registered *registered;
 	int			n;

@@ -9,9 +9,6 @@
 
 /* ---- what is said of a migration (definition.c) ---- */
 
-extern void mig_check_name(const char *name);
-extern void mig_check_project(const char *project);
-
 /*
  * Check and complete a definition: names, kind, version, options; split its
  * texts; compute its checksums.  The up must be one that can be run; a down or

@@ -28,19 +28,6 @@ typedef struct Mark
 	PlanNode   *node;
 } Mark;
 
-static char *
-reason_arg(FunctionCallInfo fcinfo, int n)
-{
-	char	   *reason = mig_required_text(fcinfo, n, "reason");
-
-	if (reason[strspn(reason, " \t\r\n")] == '\0')
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("reason cannot be empty"),
-				 errhint("Say why, for whoever reads the record later.")));
-	return reason;
-}
-
 static void
 mark_begin(Mark *mark, FunctionCallInfo fcinfo, const char *function, const char *capability, bool deploys)
 {
@@ -49,7 +36,7 @@ mark_begin(Mark *mark, FunctionCallInfo fcinfo, const char *function, const char
 	mark->function = function;
 	mig_deployer_refuse_inside(function);
 	PreventCommandIfReadOnly(function);
-	mark->reason = reason_arg(fcinfo, 1);
+	mark->reason = mig_reason(fcinfo, 1);
 	mark->full = mig_resolve(name, mig_optional_text(fcinfo, 2));
 	ledger_require(capability, mark->full->project);
 	if (!deploys)
@@ -210,7 +197,7 @@ mig_baseline(PG_FUNCTION_ARGS)
 
 	mig_deployer_refuse_inside("migrate.baseline");
 	PreventCommandIfReadOnly("migrate.baseline");
-	reason = reason_arg(fcinfo, 1);
+	reason = mig_reason(fcinfo, 1);
 	full = baseline_target(name, project, &version);
 	ledger_require("administrator", full->project);
 	(void) mig_deployer_enter(false, mig_lock_wait);
