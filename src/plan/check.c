@@ -98,6 +98,23 @@ check_text(Check *check, const PlanNode *node)
 					"Register it again with a verify that can.");
 }
 
+/* The release of the first held one that a blocked one waits for, or NULL. */
+static const char *
+cure_of_block(const Model *model, const PlanNode *node)
+{
+	const Graph *graph = model->graph;
+	int			i = node - model->nodes;
+
+	for (int e = 0; e < graph->nedges[i]; e++)
+	{
+		const PlanNode *before = &model->nodes[graph->edges[i][e]];
+
+		if (before->state == STATE_HELD)
+			return psprintf("SELECT migrate.release('%s', '<why>');", mig_full_name(before->migration));
+	}
+	return NULL;
+}
+
 static void
 check_state(Check *check, const PlanNode *node)
 {
@@ -116,7 +133,7 @@ check_state(Check *check, const PlanNode *node)
 					"CALL migrate.apply();");
 	else if (node->state == STATE_BLOCKED)
 		report_node(check, node, "warning", "blocked",
-					psprintf("\"%s\" is %s", name, node->left_out), NULL);
+					psprintf("\"%s\" is %s", name, node->left_out), cure_of_block(check->model, node));
 	else if (node->state == STATE_HELD)
 		report_node(check, node, "warning", "held", psprintf("\"%s\" is %s", name, node->detail),
 					psprintf("SELECT migrate.release('%s', '<why>');", name));

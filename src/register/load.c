@@ -31,6 +31,7 @@ typedef struct Shelf
 	HTAB	   *by_name;
 	int			n;
 	Registered *registered;
+	bool		used;			/* the set has migrations of this project */
 } Shelf;
 
 typedef struct ShelfEntry
@@ -104,6 +105,7 @@ shelf_of(Load *load, const char *project)
 	ledger_lock_project(project);
 	shelf->registered = ledger_read_registered(project, NULL, &shelf->n);
 	shelf->by_name = names_table(shelf);
+	shelf->used = false;
 	return shelf;
 }
 
@@ -201,6 +203,7 @@ load_one(Load *load, SourceMigration *source)
 	refuse_transaction_off(source);
 	define(load, source, &definition);
 	shelf = shelf_of(load, definition.project);
+	shelf->used = true;
 	mig_definition_complete(&definition);
 	entry = hash_search(shelf->by_name, &definition.name, HASH_ENTER, &found);
 	if (found && entry->seen)
@@ -223,10 +226,8 @@ never_applied(const Registered *registered)
 
 /* What is registered and not in the set: told, and with prune taken away. */
 static void
-report_absent(Load *load)
+report_absent_of(Load *load, const Shelf *shelf)
 {
-	Shelf	   *shelf = shelf_of(load, load->project);
-
 	for (int i = 0; i < shelf->n; i++)
 	{
 		Registered *registered = &shelf->registered[i];
@@ -240,15 +241,28 @@ report_absent(Load *load)
 			Decision	decision = {0};
 
 			decision.decision = "unregistered";
-			decision.project = load->project;
+			decision.project = shelf->project;
 			decision.name = registered->name;
 			decision.checksum = registered->up;
 			decision.reason = "absent from the set that was loaded";
 			ledger_write_decision(&decision);
-			ledger_delete_definition(load->project, registered->name);
+			ledger_delete_definition(shelf->project, registered->name);
 		}
 		add_row(load, registered->name, pruned ? "pruned" : "absent", registered->version, NULL);
 	}
+}
+
+/* In each project that the set is about. */
+static void
+report_absent(Load *load)
+{
+	HASH_SEQ_STATUS shelves;
+	Shelf	   *shelf;
+
+	hash_seq_init(&shelves, load->shelves);
+	while ((shelf = hash_seq_search(&shelves)) != NULL)
+		if (shelf->used)
+			report_absent_of(load, shelf);
 }
 
 static void

@@ -44,6 +44,28 @@ forbidden_set(const VariableSetStmt *set)
 	return NULL;
 }
 
+static const char our_dump[] =
+	"It comes from a dump of a database that has pg_migrations: make the dump with \"pg_dump -N migrate\", and remove this line.";
+
+/* Statements that a dump has for our extension and its tables. */
+static const char *
+forbidden_of_ours(const Node *node)
+{
+	const char *extension = NULL;
+	const RangeVar *relation = NULL;
+
+	if (IsA(node, CreateExtensionStmt))
+		extension = ((const CreateExtensionStmt *) node)->extname;
+	else if (IsA(node, CommentStmt) && ((const CommentStmt *) node)->objtype == OBJECT_EXTENSION)
+		extension = strVal(((const CommentStmt *) node)->object);
+	else if (IsA(node, CopyStmt))
+		relation = ((const CopyStmt *) node)->relation;
+	if ((extension && strcmp(extension, "pg_migrations") == 0) ||
+		(relation && relation->schemaname && strcmp(relation->schemaname, "migrate") == 0))
+		return our_dump;
+	return NULL;
+}
+
 const char *
 mig_forbidden(const RawStmt *raw)
 {
@@ -68,10 +90,10 @@ mig_forbidden(const RawStmt *raw)
 
 				if (!copy->is_from && copy->filename == NULL)
 					return "There is nobody to read what COPY TO stdout writes.";
-				return NULL;
+				return forbidden_of_ours(node);
 			}
 		default:
-			return NULL;
+			return forbidden_of_ours(node);
 	}
 }
 

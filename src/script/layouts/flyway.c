@@ -72,7 +72,8 @@ setting_line(const SourceFile *conf, const char *setting)
 		return 0;
 	line_begin(&line, conf->content);
 	while (line_next(&line))
-		if (line_has(&line, 0, setting))
+		if (line_has(&line, 0, setting) ||
+			(strncmp(line.text + line.start, "flyway.", 7) == 0 && line_has(&line, 7, setting)))
 			return line.number;
 	return 0;
 }

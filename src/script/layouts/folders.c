@@ -89,6 +89,19 @@ layout_is_diesel(const SourceSet *set)
 	return is_folders(set, "up.sql");
 }
 
+static char *
+without_blanks(const Line *line)
+{
+	char	   *result = palloc(line->length + 1);
+	int			n = 0;
+
+	for (int i = 0; i < line->length; i++)
+		if (line->text[line->start + i] != ' ' && line->text[line->start + i] != '\t')
+			result[n++] = line->text[line->start + i];
+	result[n] = '\0';
+	return result;
+}
+
 /* The line of a metadata.toml that takes the migration out of its transaction, or 0. */
 static int
 transaction_off_line(const char *content)
@@ -97,7 +110,7 @@ transaction_off_line(const char *content)
 
 	line_begin(&line, content);
 	while (line_next(&line))
-		if (line_has(&line, 0, " run_in_transaction = false") || line_has(&line, 0, " run_in_transaction=false"))
+		if (strncmp(without_blanks(&line), "run_in_transaction=false", 24) == 0)
 			return line.number;
 	return 0;
 }
