@@ -189,22 +189,28 @@ arg_array(LedgerArgs *args, Oid type, ArrayType *value)
 	add_arg(args, type, PointerGetDatum(value), value == NULL);
 }
 
+static void
+prepare(LedgerQuery *query, LedgerArgs *args)
+{
+	SPIPlanPtr	plan;
+
+	if (query->plan)
+		return;
+	plan = SPI_prepare(query->sql, args ? args->n : 0, args ? args->types : NULL);
+	if (plan == NULL)
+		elog(ERROR, "could not prepare \"%s\": %s", query->sql,
+			 SPI_result_code_string(SPI_result));
+	SPI_keepplan(plan);
+	query->plan = plan;
+}
+
 uint64
 ledger_run(LedgerQuery *query, LedgerArgs *args)
 {
 	MemoryContext context = CurrentMemoryContext;
 	volatile int code = 0;
 
-	if (query->plan == NULL)
-	{
-		SPIPlanPtr	plan = SPI_prepare(query->sql, args ? args->n : 0, args ? args->types : NULL);
-
-		if (plan == NULL)
-			elog(ERROR, "could not prepare \"%s\": %s", query->sql,
-				 SPI_result_code_string(SPI_result));
-		SPI_keepplan(plan);
-		query->plan = plan;
-	}
+	prepare(query, args);
 	writing = true;
 	PG_TRY();
 	{
@@ -220,6 +226,60 @@ ledger_run(LedgerQuery *query, LedgerArgs *args)
 	if (code < 0)
 		elog(ERROR, "could not execute \"%s\": %s", query->sql, SPI_result_code_string(code));
 	return SPI_processed;
+}
+
+/* A receiver that keeps no row, but hands it on. */
+typedef struct RowReceiver
+{
+	DestReceiver receiver;
+	LedgerRowFunction function;
+	void	   *arg;
+	MemoryContext context;
+} RowReceiver;
+
+static bool
+receive_row(TupleTableSlot *slot, DestReceiver *self)
+{
+	RowReceiver *receiver = (RowReceiver *) self;
+	MemoryContext before = MemoryContextSwitchTo(receiver->context);
+	int			n = slot->tts_tupleDescriptor->natts;
+	LedgerRow	row;
+
+	slot_getallattrs(slot);
+	memcpy(row.values, slot->tts_values, n * sizeof(Datum));
+	memcpy(row.nulls, slot->tts_isnull, n * sizeof(bool));
+	row.column = 0;
+	receiver->function(&row, receiver->arg);
+	MemoryContextSwitchTo(before);
+	return true;
+}
+
+static void
+receive_start(DestReceiver *self, int operation, TupleDesc desc)
+{
+	Assert(desc->natts <= LEDGER_MAX_ARGS);
+}
+
+static void
+receive_end(DestReceiver *self)
+{
+}
+
+void
+ledger_run_each(LedgerQuery *query, LedgerRowFunction function, void *arg)
+{
+	RowReceiver receiver = {
+		{receive_row, receive_start, receive_end, receive_end, DestNone}, function, arg, CurrentMemoryContext
+	};
+	SPIExecuteOptions options = {0};
+	int			code;
+
+	prepare(query, NULL);
+	options.dest = &receiver.receiver;
+	code = SPI_execute_plan_extended(query->plan, &options);
+	MemoryContextSwitchTo(receiver.context);
+	if (code < 0)
+		elog(ERROR, "could not execute \"%s\": %s", query->sql, SPI_result_code_string(code));
 }
 
 void

@@ -67,6 +67,14 @@ typedef struct LedgerRow
 	int			column;
 } LedgerRow;
 
+/*
+ * Run a query without arguments and hand each row to a function as it comes,
+ * in the caller's memory context: for results of tens of thousands of rows.
+ */
+typedef void (*LedgerRowFunction) (LedgerRow *row, void *arg);
+
+extern void ledger_run_each(LedgerQuery *query, LedgerRowFunction function, void *arg);
+
 extern void row_begin(LedgerRow *row, uint64 number);
 extern Datum row_next(LedgerRow *row, bool *isnull);
 extern char *row_text(LedgerRow *row);	/* NULL if it is */

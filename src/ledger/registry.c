@@ -175,6 +175,32 @@ decode_state(LedgerRow *row, Migration *migration, Repeated *repeated)
 	migration->held_at = row_time(row);
 }
 
+/* What has been read so far. */
+typedef struct MigrationList
+{
+	Migration  *migrations;
+	int			n;
+	int			size;
+	Repeated	repeated;
+} MigrationList;
+
+static void
+add_migration(LedgerRow *row, void *arg)
+{
+	MigrationList *list = arg;
+	Migration  *migration;
+
+	if (list->n == list->size)
+	{
+		list->size *= 2;
+		list->migrations = repalloc_huge(list->migrations, list->size * sizeof(Migration));
+	}
+	migration = &list->migrations[list->n++];
+	memset(migration, 0, sizeof(Migration));
+	decode_definition(row, migration, &list->repeated);
+	decode_state(row, migration, &list->repeated);
+}
+
 /* All there are, in no order. */
 Migration *
 ledger_read_migrations(int *n)
@@ -188,24 +214,16 @@ ledger_read_migrations(int *n)
 		" LEFT JOIN migrate.state s ON s.project OPERATOR(pg_catalog.=) r.project AND s.name OPERATOR(pg_catalog.=) r.name"
 		" LEFT JOIN migrate.holds h ON h.project OPERATOR(pg_catalog.=) r.project AND h.name OPERATOR(pg_catalog.=) r.name"
 	};
-	Repeated	repeated = {0};
+	MigrationList list = {0};
 	LedgerScope scope;
-	Migration  *result;
 
+	list.size = 64;
+	list.migrations = palloc(list.size * sizeof(Migration));
 	ledger_enter(&scope);
-	*n = ledger_run(&query, NULL);
-	result = MemoryContextAllocExtended(scope.caller, Max(*n, 1) * sizeof(Migration),
-										MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	for (int i = 0; i < *n; i++)
-	{
-		LedgerRow	row;
-
-		row_begin(&row, i);
-		decode_definition(&row, &result[i], &repeated);
-		decode_state(&row, &result[i], &repeated);
-	}
+	ledger_run_each(&query, add_migration, &list);
 	ledger_leave(&scope);
-	return result;
+	*n = list.n;
+	return list.migrations;
 }
 
 List *

@@ -155,9 +155,14 @@ ledger_find_version(const char *project, const char *version)
 List *
 ledger_find_equal_version(const char *project, const char *version)
 {
+	/*
+	 * OFFSET 0: planned while the table is empty, the primary key would look as
+	 * good, and then read the whole project for each migration.
+	 */
 	static LedgerQuery query = {
-		"SELECT project, name FROM migrate.registered WHERE version_key OPERATOR(pg_catalog.=) $2"
-		" AND project OPERATOR(pg_catalog.=) $1 ORDER BY name"
+		"SELECT project, name FROM (SELECT project, name FROM migrate.registered"
+		" WHERE version_key OPERATOR(pg_catalog.=) $2 OFFSET 0) v"
+		" WHERE project OPERATOR(pg_catalog.=) $1 ORDER BY name"
 	};
 
 	return find(&query, project, mig_version_canonical(version));

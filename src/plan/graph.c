@@ -49,25 +49,36 @@ is_chosen(const bool *chosen, int node)
 	return chosen == NULL || chosen[node];
 }
 
-/* The graph with its edges turned round, restricted to the chosen nodes. */
-static Graph *
-reversed(const Graph *graph, const bool *chosen, int *waiting)
+/*
+ * The edges turned round, restricted to the chosen nodes: what stands behind
+ * node i is in the result from start[i] to before start[i + 1].
+ */
+static int *
+turn_round(const Graph *graph, const bool *chosen, int *waiting, int *start)
 {
-	Graph	   *result = mig_graph_create(graph->n);
+	int		   *behind;
+	int		   *filled = palloc0(Max(graph->n, 1) * sizeof(int));
 
 	for (int i = 0; i < graph->n; i++)
-	{
-		if (!is_chosen(chosen, i))
-			continue;
-		for (int e = 0; e < graph->nedges[i]; e++)
+		for (int e = 0; is_chosen(chosen, i) && e < graph->nedges[i]; e++)
+			if (is_chosen(chosen, graph->edges[i][e]))
+			{
+				start[graph->edges[i][e] + 1]++;
+				waiting[i]++;
+			}
+	for (int i = 0; i < graph->n; i++)
+		start[i + 1] += start[i];
+	behind = palloc(Max(start[graph->n], 1) * sizeof(int));
+	for (int i = 0; i < graph->n; i++)
+		for (int e = 0; is_chosen(chosen, i) && e < graph->nedges[i]; e++)
 		{
-			if (!is_chosen(chosen, graph->edges[i][e]))
-				continue;
-			mig_graph_add_edge(result, graph->edges[i][e], i);
-			waiting[i]++;
+			int			before = graph->edges[i][e];
+
+			if (is_chosen(chosen, before))
+				behind[start[before] + filled[before]++] = i;
 		}
-	}
-	return result;
+	pfree(filled);
+	return behind;
 }
 
 /* Kahn's algorithm, with a heap of the nodes that nothing stands before. */
@@ -75,7 +86,8 @@ int
 mig_graph_order(const Graph *graph, const bool *chosen, int *order)
 {
 	int		   *waiting = palloc0(Max(graph->n, 1) * sizeof(int));
-	Graph	   *behind = reversed(graph, chosen, waiting);
+	int		   *start = palloc0((graph->n + 1) * sizeof(int));
+	int		   *behind = turn_round(graph, chosen, waiting, start);
 	binaryheap *ready = binaryheap_allocate(Max(graph->n, 1), compare_numbers, NULL);
 	int			count = 0;
 
@@ -87,11 +99,14 @@ mig_graph_order(const Graph *graph, const bool *chosen, int *order)
 		int			node = DatumGetInt32(binaryheap_remove_first(ready));
 
 		order[count++] = node;
-		for (int e = 0; e < behind->nedges[node]; e++)
-			if (--waiting[behind->edges[node][e]] == 0)
-				binaryheap_add(ready, Int32GetDatum(behind->edges[node][e]));
+		for (int e = start[node]; e < start[node + 1]; e++)
+			if (--waiting[behind[e]] == 0)
+				binaryheap_add(ready, Int32GetDatum(behind[e]));
 	}
 	binaryheap_free(ready);
+	pfree(behind);
+	pfree(start);
+	pfree(waiting);
 	return count;
 }
 

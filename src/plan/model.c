@@ -73,8 +73,8 @@ mig_kind_name(MigrationKind kind)
 static int
 compare_migrations(const void *a, const void *b)
 {
-	const Migration *left = a;
-	const Migration *right = b;
+	const Migration *left = *(Migration *const *) a;
+	const Migration *right = *(Migration *const *) b;
 	bool		left_last = left->kind == KIND_REPEATABLE;
 	bool		right_last = right->kind == KIND_REPEATABLE;
 	int			result;
@@ -223,15 +223,19 @@ mig_model_read(List *override, const char *limit_project, const char *limit)
 {
 	Model	   *model = palloc0(sizeof(Model));
 	Migration  *migrations = ledger_read_migrations(&model->n);
+	Migration **sorted;
 
 	model->override = override;
 	model->baselines = ledger_read_baselines();
-	qsort(migrations, model->n, sizeof(Migration), compare_migrations);
+	sorted = palloc_extended(Max(model->n, 1) * sizeof(Migration *), MCXT_ALLOC_HUGE);
+	for (int i = 0; i < model->n; i++)
+		sorted[i] = &migrations[i];
+	qsort(sorted, model->n, sizeof(Migration *), compare_migrations);
 	model->nodes = MemoryContextAllocExtended(CurrentMemoryContext, Max(model->n, 1) * sizeof(PlanNode),
 											  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	for (int i = 0; i < model->n; i++)
 	{
-		model->nodes[i].migration = &migrations[i];
+		model->nodes[i].migration = sorted[i];
 		model->nodes[i].stands_for = -1;
 	}
 	model->by_name = index_by_name(model);

@@ -65,11 +65,15 @@ mig_status(PG_FUNCTION_ARGS)
 {
 	char	   *project = mig_optional_text(fcinfo, 0);
 	ReturnSetInfo *result;
+	MemoryContext context;
+	MemoryContext outer;
 	Model	   *model;
 
 	mig_require_monitor(project);
 	result = mig_rows_begin(fcinfo);
 	model = mig_model_look();
+	context = AllocSetContextCreate(CurrentMemoryContext, "status row", ALLOCSET_DEFAULT_SIZES);
+	outer = MemoryContextSwitchTo(context);
 	for (int i = 0; i < model->n; i++)
 	{
 		const PlanNode *node = &model->nodes[i];
@@ -87,7 +91,10 @@ mig_status(PG_FUNCTION_ARGS)
 		mig_row_name(&row, held ? migration->held_by : migration->changed_by ? migration->changed_by : migration->registered_by);
 		mig_row_text(&row, node->detail);
 		mig_row_put(&row, result);
+		MemoryContextReset(context);
 	}
+	MemoryContextSwitchTo(outer);
+	MemoryContextDelete(context);
 	return (Datum) 0;
 }
 

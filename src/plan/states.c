@@ -263,15 +263,14 @@ mig_states_baselined(Model *model, const char *limit_project, const char *limit)
 	}
 }
 
-/* Give every migration in a cycle the cycle as its problem. */
+/* Give every migration in a cycle, which are not among the n in order, the cycle as its problem. */
 static void
-find_cycles(Model *model)
+find_cycles(Model *model, int n)
 {
 	int		   *component = palloc(Max(model->n, 1) * sizeof(int));
 	int		   *cycle = palloc(Max(model->n, 1) * sizeof(int));
-	int		   *order = palloc(Max(model->n, 1) * sizeof(int));
 
-	if (mig_graph_order(model->graph, NULL, order) == model->n)
+	if (n == model->n)
 		return;
 	mig_graph_components(model->graph, component);
 	for (int i = 0; i < model->n; i++)
@@ -428,9 +427,9 @@ mig_states_pending(Model *model)
 {
 	int		   *order = palloc(Max(model->n, 1) * sizeof(int));
 	const char *policy = NULL;
-	int			n;
+	int			n = mig_graph_order(model->graph, NULL, order);
 
-	find_cycles(model);
+	find_cycles(model, n);
 	find_conflicts(model);
 	find_late(model);
 	for (int i = 0; i < model->n; i++)
@@ -442,7 +441,6 @@ mig_states_pending(Model *model)
 			if (node->state != STATE_SUPERSEDED)
 				judge_alone(model, node, policy);
 	}
-	n = mig_graph_order(model->graph, NULL, order);
 	for (int k = 0; k < n; k++)
 		if (!model->nodes[order[k]].is_applied)
 			judge_by_requirements(model, order[k]);

@@ -1,0 +1,154 @@
+/*
+ * call.c
+ *		CALL migrate.apply and CALL migrate.revert: their arguments, and
+ *		whether they may commit.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "common/compat.h"
+#include "common/errors.h"
+#include "executor/spi.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "nodes/parsenodes.h"
+#include "plan/see.h"
+#include "run/call.h"
+#include "run/deployer.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/portal.h"
+
+static bool
+bool_arg(FunctionCallInfo fcinfo, int n)
+{
+	return !PG_ARGISNULL(n) && PG_GETARG_BOOL(n);
+}
+
+/* May we commit? Only where nothing of the caller's would be committed with us. */
+static bool
+may_commit(FunctionCallInfo fcinfo)
+{
+	return fcinfo->context && IsA(fcinfo->context, CallContext) &&
+		!castNode(CallContext, fcinfo->context)->atomic &&
+		!IsSubTransaction() && !mig_in_pipeline();
+}
+
+static void
+check_overrides(const Run *run)
+{
+	if (run->options.override == NIL)
+		return;
+	ledger_require("administrator", run->request.project);
+	if (run->reason == NULL || run->reason[0] == '\0')
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("overriding a policy needs a reason"),
+				 errhint("CALL migrate.apply(reason => '<why>', options => '...');")));
+}
+
+static void
+refuse_background(bool background)
+{
+	if (background)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("runs in the background are not supported in this version"),
+				 errhint("CALL it without \"background\".")));
+}
+
+static Jsonb *
+options_arg(FunctionCallInfo fcinfo, int n)
+{
+	if (PG_ARGISNULL(n))
+		return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum("{}")));
+	return PG_GETARG_JSONB_P_COPY(n);
+}
+
+static Datum
+run_result(FunctionCallInfo fcinfo, const Run *run)
+{
+	Datum		values[2];
+	bool		nulls[2] = {run->run_id == 0, false};
+	TupleDesc	desc;
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	values[0] = Int64GetDatum(run->run_id);
+	values[1] = Int32GetDatum(run->done);
+	return HeapTupleGetDatum(heap_form_tuple(desc, values, nulls));
+}
+
+/* Without a project each step's is asked for when the plan is known. */
+static void
+require_deployer(const Run *run)
+{
+	if (run->request.project || !ledger_allows_any("deployer"))
+		ledger_require("deployer", run->request.project);
+}
+
+static Datum
+run_procedure(FunctionCallInfo fcinfo, Run *run, int atomic_arg)
+{
+	MemoryContext outer = CurrentMemoryContext;
+	Datum		result;
+
+	mig_deployer_refuse_inside(run->request.revert ? "migrate.revert" : "migrate.apply");
+	PreventCommandIfReadOnly(run->request.revert ? "migrate.revert" : "migrate.apply");
+	run->commits = may_commit(fcinfo);
+	run->context = AllocSetContextCreate(run->commits ? PortalContext : outer,
+										 "migration run", ALLOCSET_DEFAULT_SIZES);
+	SPI_connect_ext(run->commits ? SPI_OPT_NONATOMIC : 0);
+	MemoryContextSwitchTo(run->context);
+	run->request.target = mig_optional_text(fcinfo, 0);
+	run->request.project = mig_optional_text(fcinfo, 1);
+	require_deployer(run);
+	run->atomic = bool_arg(fcinfo, atomic_arg);
+	refuse_background(bool_arg(fcinfo, atomic_arg + 1));
+	run->reason = mig_optional_text(fcinfo, atomic_arg + 2);
+	mig_run_options_read(options_arg(fcinfo, atomic_arg + 3), &run->options);
+	run->request.names = run->options.names;
+	run->request.override = run->options.override;
+	check_overrides(run);
+	mig_run(run);
+	SPI_finish();
+	MemoryContextSwitchTo(outer);
+	result = run_result(fcinfo, run);
+	MemoryContextDelete(run->context);
+	return result;
+}
+
+MIG_FUNCTION(mig_apply);
+
+/* CALL migrate.apply(target, project, atomic, background, reason, options, run_id, applied) */
+Datum
+mig_apply(PG_FUNCTION_ARGS)
+{
+	Run			run = {0};
+
+	return run_procedure(fcinfo, &run, 2);
+}
+
+MIG_FUNCTION(mig_revert);
+
+/* CALL migrate.revert(target, project, steps, atomic, background, reason, options, run_id, reverted) */
+Datum
+mig_revert(PG_FUNCTION_ARGS)
+{
+	Run			run = {0};
+
+	run.request.revert = true;
+	if (!PG_ARGISNULL(2))
+	{
+		run.request.steps = PG_GETARG_INT32(2);
+		if (run.request.steps < 1)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("steps must be at least 1")));
+		if (!PG_ARGISNULL(0))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("revert takes a target or a number of steps, not both")));
+	}
+	return run_procedure(fcinfo, &run, 3);
+}
