@@ -46,15 +46,16 @@ CREATE INDEX registered_version ON migrate.registered (version);
 CREATE INDEX registered_version_key ON migrate.registered (version_key);
 
 CREATE TABLE migrate.text_bodies (
+    project         text COLLATE "C" NOT NULL,
     checksum        bytea NOT NULL,
     part            text COLLATE "C" NOT NULL,
     normal          bytea,
     body            text NOT NULL,
     registered_at   timestamptz NOT NULL,
     registered_by   name NOT NULL,
-    PRIMARY KEY (checksum, part)
+    PRIMARY KEY (project, checksum, part)
 );
-COMMENT ON TABLE migrate.text_bodies IS 'every text ever registered, by the SHA-256 of its UTF-8';
+COMMENT ON TABLE migrate.text_bodies IS 'every text ever registered in a project, by the SHA-256 of its UTF-8';
 
 CREATE TABLE migrate.definitions (
     project         text COLLATE "C" NOT NULL,

@@ -1,6 +1,7 @@
 -- Views: what monitors read.  Each shows the projects that its reader may see.
+-- Barriers keep a function of the reader's away from rows of other projects.
 
-CREATE VIEW migrate.history AS
+CREATE VIEW migrate.history WITH (security_barrier) AS
     SELECT id, run_id, attempt_id, project, name, action, outcome, started_at, finished_at, duration, role_name,
            session_role, application_name, client_addr, pid, reason, checksum, statements, rows, wal_bytes,
            transaction_id, start_lsn, end_lsn, server_version_num, extension_version, error_code, error_message,
@@ -10,7 +11,7 @@ CREATE VIEW migrate.history AS
     WHERE (SELECT migrate.may_see(NULL)) OR migrate.may_see(project);
 COMMENT ON VIEW migrate.history IS 'every attempt; error_detail, which holds values of rows, only for pg_read_all_data';
 
-CREATE VIEW migrate.statement_log AS
+CREATE VIEW migrate.statement_log WITH (security_barrier) AS
     SELECT s.id, s.history_id, s.statement_no, s.line, s.command_tag, s.started_at, s.duration, s.rows, s.wal_bytes,
            s.locks, s.rewritten, s.waited, s.waited_for, s.transaction_id
     FROM migrate.log_statements s
@@ -19,7 +20,7 @@ CREATE VIEW migrate.statement_log AS
                   WHERE h.id OPERATOR(pg_catalog.=) s.history_id AND migrate.may_see(h.project));
 COMMENT ON VIEW migrate.statement_log IS 'every statement that went through, of every attempt';
 
-CREATE VIEW migrate.decisions AS
+CREATE VIEW migrate.decisions WITH (security_barrier) AS
     SELECT id, decided_at, decision, project, name, ddl_id, object_type, identity, checksum, run_id, role_name,
            session_role, application_name, client_addr, reason, detail, transaction_id
     FROM migrate.log_decisions
@@ -27,7 +28,7 @@ CREATE VIEW migrate.decisions AS
 COMMENT ON VIEW migrate.decisions IS 'everything that a person decided';
 
 -- A run without an end is running as long as its backend is the deployer.
-CREATE VIEW migrate.runs AS
+CREATE VIEW migrate.runs WITH (security_barrier) AS
     SELECT s.run_id, s.action, s.project, s.target,
            COALESCE(e.outcome, CASE WHEN l.pid IS NULL THEN 'interrupted' ELSE 'running' END) AS outcome,
            s.started_at, e.finished_at, e.duration, s.waited, COALESCE(e.migrations, 0) AS migrations, e.failed_name,
@@ -41,7 +42,7 @@ CREATE VIEW migrate.runs AS
 COMMENT ON VIEW migrate.runs IS 'every call of apply and revert that had something to do';
 
 -- Committed steps show; what the step under way has done does not, until it commits.
-CREATE VIEW migrate.progress AS
+CREATE VIEW migrate.progress WITH (security_barrier) AS
     SELECT r.run_id, pg_catalog.split_part(n.current, ':', 1) AS project,
            pg_catalog.substr(n.current, pg_catalog.strpos(n.current, ':') OPERATOR(pg_catalog.+) 1) AS name,
            NULL::integer AS statement_no, NULL::integer AS statements, 'migration'::text AS phase,
@@ -57,16 +58,14 @@ CREATE VIEW migrate.progress AS
     WHERE (SELECT migrate.may_see(NULL)) OR migrate.may_see(r.project);
 COMMENT ON VIEW migrate.progress IS 'the run under way and how far it is';
 
-CREATE VIEW migrate.texts AS
-    SELECT t.checksum, t.part, t.body, t.registered_at, t.registered_by
-    FROM migrate.text_bodies t
-    WHERE (SELECT migrate.may_see(NULL))
-       OR EXISTS (SELECT FROM migrate.registered r
-                  WHERE t.checksum OPERATOR(pg_catalog.=) ANY (ARRAY[r.up, r.down, r.verify])
-                    AND migrate.may_see(r.project));
+CREATE VIEW migrate.texts WITH (security_barrier) AS
+    SELECT DISTINCT ON (checksum, part) checksum, part, body, registered_at, registered_by
+    FROM migrate.text_bodies
+    WHERE (SELECT migrate.may_see(NULL)) OR migrate.may_see(project)
+    ORDER BY checksum, part, registered_at;
 COMMENT ON VIEW migrate.texts IS 'every text ever registered, by its checksum';
 
-CREATE VIEW migrate.migrations AS
+CREATE VIEW migrate.migrations WITH (security_barrier) AS
     SELECT r.project, r.name, r.version, r.kind, m.state, m.is_applied, m.is_pending, r.description, r.tags,
            r.requires, r.conflicts, r.replaces, r.options, u.body AS up, d.body AS down, v.body AS verify,
            r.up AS checksum, r.up_path AS source_path, r.registered_at, r.registered_by, s.applied_at, s.applied_by,
@@ -75,14 +74,17 @@ CREATE VIEW migrate.migrations AS
     JOIN migrate.migration_states() m ON m.project OPERATOR(pg_catalog.=) r.project
                                      AND m.name OPERATOR(pg_catalog.=) r.name
     LEFT JOIN migrate.state s ON s.project OPERATOR(pg_catalog.=) r.project AND s.name OPERATOR(pg_catalog.=) r.name
-    LEFT JOIN migrate.text_bodies u ON u.checksum OPERATOR(pg_catalog.=) r.up AND u.part OPERATOR(pg_catalog.=) 'up'
-    LEFT JOIN migrate.text_bodies d ON d.checksum OPERATOR(pg_catalog.=) r.down
+    LEFT JOIN migrate.text_bodies u ON u.project OPERATOR(pg_catalog.=) r.project
+                                   AND u.checksum OPERATOR(pg_catalog.=) r.up AND u.part OPERATOR(pg_catalog.=) 'up'
+    LEFT JOIN migrate.text_bodies d ON d.project OPERATOR(pg_catalog.=) r.project
+                                   AND d.checksum OPERATOR(pg_catalog.=) r.down
                                    AND d.part OPERATOR(pg_catalog.=) 'down'
-    LEFT JOIN migrate.text_bodies v ON v.checksum OPERATOR(pg_catalog.=) r.verify
+    LEFT JOIN migrate.text_bodies v ON v.project OPERATOR(pg_catalog.=) r.project
+                                   AND v.checksum OPERATOR(pg_catalog.=) r.verify
                                    AND v.part OPERATOR(pg_catalog.=) 'verify';
 COMMENT ON VIEW migrate.migrations IS 'all registered migrations with their texts and states';
 
-CREATE VIEW migrate.capabilities AS
+CREATE VIEW migrate.capabilities WITH (security_barrier) AS
     SELECT CASE WHEN a.grantee OPERATOR(pg_catalog.=) 0 THEN 'public' ELSE g.rolname END AS role_name,
            pg_catalog.substr(p.proname::text, 12) AS capability, NULL::text AS project, o.rolname AS granted_by
     FROM pg_catalog.pg_proc p
@@ -100,7 +102,7 @@ CREATE VIEW migrate.capabilities AS
     WHERE (SELECT migrate.may_see(NULL)) OR migrate.may_see(c.project);
 COMMENT ON VIEW migrate.capabilities IS 'who may do what; project NULL is all projects';
 
-CREATE VIEW migrate.settings AS
+CREATE VIEW migrate.settings WITH (security_barrier) AS
     SELECT s.name AS setting, NULL::text AS project, s.setting AS value, s.source, NULL::timestamptz AS changed_at,
            NULL::name AS changed_by
     FROM pg_catalog.pg_settings s WHERE pg_catalog.starts_with(s.name, 'pg_migrations.')

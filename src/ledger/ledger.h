@@ -113,7 +113,7 @@ extern void ledger_replace_up(const char *project, const char *name, bytea *chec
 extern void ledger_delete_definition(const char *project, const char *name);
 extern bool ledger_knows_definition(const Definition *definition);
 extern void ledger_note_definition(const Definition *definition);
-extern void ledger_store_text(const char *body, ScriptPart part, bytea *checksum, bool parses);
+extern void ledger_store_text(const char *project, const char *body, ScriptPart part, bytea *checksum, bool parses);
 
 /* What register must know of a migration that is there already. */
 typedef struct Registered
@@ -141,7 +141,7 @@ typedef struct StoredText
 } StoredText;
 
 extern StoredText *ledger_read_text(const char *project, const char *name, ScriptPart part, const bytea *checksum);
-extern char *ledger_text_by_checksum(bytea *checksum, ScriptPart part);
+extern char *ledger_text_by_checksum(const char *project, bytea *checksum, ScriptPart part);
 
 /* Names that match, each as project and name (resolve.c in plan/ knows the rules). */
 typedef struct FullName

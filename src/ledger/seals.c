@@ -58,6 +58,10 @@ typedef struct Seal
 	int64		rows;
 	bytea	   *hash;
 	char	   *ids;			/* text of the multirange */
+	int64		first_id;
+	int64		last_id;
+	TimestampTz sealed_at;
+	int64		oldest_running;
 } Seal;
 
 /* ---- what is hashed ---- */
@@ -170,11 +174,12 @@ run_text(const char *sql, const char *arg)
 }
 
 /*
- * The hash of a seal over the rows with these ids; *rows is how many there
- * are.  Runs inside a ledger scope.
+ * The hash of a seal: over what it says itself but its number and the count of
+ * rows, and over the rows with its ids; *rows is how many there are.  Runs
+ * inside a ledger scope.
  */
 static bytea *
-compute_hash(const Source *source, const char *ids, const bytea *previous, int64 *rows)
+compute_hash(const Source *source, const Seal *seal, const bytea *previous, int64 *rows)
 {
 	pg_cryptohash_ctx *hash = pg_cryptohash_create(PG_SHA256);
 	bytea	   *result = palloc(VARHDRSZ + PG_SHA256_DIGEST_LENGTH);
@@ -185,12 +190,16 @@ compute_hash(const Source *source, const char *ids, const bytea *previous, int64
 	n = run_text(psprintf("SELECT * FROM migrate.%s WHERE %s OPERATOR(pg_catalog.<@) $1::pg_catalog.int8multirange"
 						  " AND %s OPERATOR(pg_catalog.>=) pg_catalog.lower($1::pg_catalog.int8multirange)"
 						  " AND %s OPERATOR(pg_catalog.<) pg_catalog.upper($1::pg_catalog.int8multirange) ORDER BY %s",
-						  source->table, source->key, source->key, source->key, source->key), ids);
+						  source->table, source->key, source->key, source->key, source->key), seal->ids);
 	add_int8(hash, SEAL_FORMAT);
 	if (previous)
 		add_bytes(hash, VARDATA_ANY(previous), VARSIZE_ANY_EXHDR(previous));
 	add_text(hash, source->name);
-	add_text(hash, ids);
+	add_text(hash, seal->ids);
+	add_int8(hash, seal->first_id);
+	add_int8(hash, seal->last_id);
+	add_int8(hash, seal->sealed_at);
+	add_int8(hash, seal->oldest_running);
 	for (uint64 i = 0; i < n; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -204,48 +213,64 @@ compute_hash(const Source *source, const char *ids, const bytea *previous, int64
 	return result;
 }
 
-/* The last seal, or NULL; inside a ledger scope. */
 static Seal *
-last_seal(void)
+read_seal(uint64 number)
 {
-	static LedgerQuery query = {
-		"SELECT seal, source, rows, hash, ids::pg_catalog.text FROM migrate.seals ORDER BY seal DESC LIMIT 1"
-	};
-	Seal	   *seal;
+	Seal	   *seal = palloc(sizeof(Seal));
 	LedgerRow	row;
 
-	if (ledger_run(&query, NULL) == 0)
-		return NULL;
-	seal = palloc(sizeof(Seal));
-	row_begin(&row, 0);
+	row_begin(&row, number);
 	seal->number = row_int8(&row);
 	seal->source = row_text(&row);
 	seal->rows = row_int8(&row);
 	seal->hash = row_bytea(&row);
 	seal->ids = row_text(&row);
+	seal->first_id = row_int8(&row);
+	seal->last_id = row_int8(&row);
+	seal->sealed_at = row_time(&row);
+	seal->oldest_running = row_int8(&row);	/* xid8 is as wide */
 	return seal;
 }
 
-/*
- * Ids of the rows of a source that no seal covers yet.  What another
- * transaction is still writing cannot be seen, and so is left for later.
- */
-static char *
-unsealed_ids(const Source *source)
+/* The last seal, or NULL; inside a ledger scope. */
+static Seal *
+last_seal(void)
 {
-	LedgerRow	row;
-	char	   *ids;
+	static LedgerQuery query = {
+		"SELECT seal, source, rows, hash, ids::pg_catalog.text, first_id, last_id, sealed_at, oldest_running"
+		" FROM migrate.seals ORDER BY seal DESC LIMIT 1"
+	};
+	if (ledger_run(&query, NULL) == 0)
+		return NULL;
+	return read_seal(0);
+}
 
-	/* Rows behind the last sealed one, and those before it that came late. */
+/*
+ * The rows of a source that no seal covers yet, as a seal without a hash; NULL
+ * if there are none.  What another transaction is still writing cannot be
+ * seen, and so is left for later.
+ */
+static Seal *
+unsealed_rows(const Source *source)
+{
+	Seal	   *seal = palloc0(sizeof(Seal));
+	LedgerRow	row;
+
 	run_text(psprintf("WITH s AS MATERIALIZED (SELECT COALESCE(pg_catalog.range_agg(ids), '{}'::pg_catalog.int8multirange) AS ids"
-					  " FROM (SELECT ids FROM migrate.seals WHERE source OPERATOR(pg_catalog.=) $1 ORDER BY seal DESC) x)"
-					  " SELECT pg_catalog.range_agg(pg_catalog.int8range(t.%s, t.%s, '[]'))::pg_catalog.text"
-					  " FROM migrate.%s t, s WHERE NOT (t.%s OPERATOR(pg_catalog.<@) s.ids)"
-					  " AND t.transaction_id OPERATOR(pg_catalog.<>) COALESCE(pg_catalog.pg_current_xact_id_if_assigned(), '0'::pg_catalog.xid8)",
-					  source->key, source->key, source->table, source->key), source->name);
+					  " FROM migrate.seals WHERE source OPERATOR(pg_catalog.=) $1),"
+					  " u AS (SELECT pg_catalog.range_agg(pg_catalog.int8range(t.%1$s, t.%1$s, '[]')) AS ids"
+					  " FROM migrate.%2$s t, s WHERE NOT (t.%1$s OPERATOR(pg_catalog.<@) s.ids)"
+					  " AND t.transaction_id OPERATOR(pg_catalog.<>) COALESCE(pg_catalog.pg_current_xact_id_if_assigned(), '0'::pg_catalog.xid8))"
+					  " SELECT ids::pg_catalog.text, pg_catalog.lower(ids), pg_catalog.upper(ids) OPERATOR(pg_catalog.-) 1,"
+					  " pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot()) FROM u",
+					  source->key, source->table), source->name);
 	row_begin(&row, 0);
-	ids = row_text(&row);
-	return ids;
+	seal->ids = row_text(&row);
+	seal->first_id = row_int8(&row);
+	seal->last_id = row_int8(&row);
+	seal->oldest_running = row_int8(&row);
+	seal->sealed_at = GetCurrentTimestamp();
+	return seal->ids ? seal : NULL;
 }
 
 static Seal *
@@ -253,22 +278,24 @@ seal_source(const Source *source, const Seal *previous)
 {
 	static LedgerQuery query = {
 		"INSERT INTO migrate.seals (source, first_id, last_id, rows, hash, ids, sealed_at, oldest_running)"
-		" VALUES ($1, pg_catalog.lower($4::pg_catalog.int8multirange), pg_catalog.upper($4::pg_catalog.int8multirange) OPERATOR(pg_catalog.-) 1,"
-		" $2, $3, $4::pg_catalog.int8multirange, pg_catalog.clock_timestamp(),"
-		" pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot()))"
+		" VALUES ($1, $2, $3, $4, $5, $6::pg_catalog.int8multirange, $7, $8::pg_catalog.text::pg_catalog.xid8)"
 	};
-	char	   *ids = unsealed_ids(source);
+	Seal	   *seal = unsealed_rows(source);
 	LedgerArgs	args = {0};
 	bytea	   *hash;
 	int64		rows;
 
-	if (ids == NULL)
+	if (seal == NULL)
 		return NULL;
-	hash = compute_hash(source, ids, previous ? previous->hash : NULL, &rows);
+	hash = compute_hash(source, seal, previous ? previous->hash : NULL, &rows);
 	arg_text(&args, source->name);
+	arg_int8(&args, seal->first_id);
+	arg_int8(&args, seal->last_id);
 	arg_int8(&args, rows);
 	arg_bytea(&args, hash);
-	arg_text(&args, ids);
+	arg_text(&args, seal->ids);
+	arg_time(&args, seal->sealed_at);
+	arg_int8(&args, seal->oldest_running);
 	ledger_run(&query, &args);
 	return last_seal();
 }
@@ -360,30 +387,20 @@ static List *
 all_seals(void)
 {
 	static LedgerQuery query = {
-		"SELECT seal, source, rows, hash, ids::pg_catalog.text FROM migrate.seals ORDER BY seal"
+		"SELECT seal, source, rows, hash, ids::pg_catalog.text, first_id, last_id, sealed_at, oldest_running"
+		" FROM migrate.seals ORDER BY seal"
 	};
 	List	   *seals = NIL;
 	uint64		n = ledger_run(&query, NULL);
 
 	for (uint64 i = 0; i < n; i++)
-	{
-		Seal	   *seal = palloc(sizeof(Seal));
-		LedgerRow	row;
-
-		row_begin(&row, i);
-		seal->number = row_int8(&row);
-		seal->source = row_text(&row);
-		seal->rows = row_int8(&row);
-		seal->hash = row_bytea(&row);
-		seal->ids = row_text(&row);
-		seals = lappend(seals, seal);
-	}
+		seals = lappend(seals, read_seal(i));
 	return seals;
 }
 
 /* Name the sealed rows that are gone. */
 static void
-report_missing(ReturnSetInfo *result, const Source *source, const Seal *seal)
+report_missing(ReturnSetInfo *result, const Source *source, const Seal *seal, int64 rows)
 {
 	uint64		n;
 	int64	   *ids;
@@ -392,6 +409,9 @@ report_missing(ReturnSetInfo *result, const Source *source, const Seal *seal)
 						  " LATERAL pg_catalog.generate_series(pg_catalog.lower(r), pg_catalog.upper(r) OPERATOR(pg_catalog.-) 1) g"
 						  " WHERE NOT EXISTS (SELECT FROM migrate.%s t WHERE t.%s OPERATOR(pg_catalog.=) g)",
 						  source->table, source->key), seal->ids);
+	if (n == 0)
+		problem(result, "seals", seal->number,
+				psprintf("changed: it speaks of " INT64_FORMAT " rows and covers " INT64_FORMAT, seal->rows, rows));
 	ids = palloc(Max(n, 1) * sizeof(int64));
 	for (uint64 i = 0; i < n; i++)
 	{
@@ -423,9 +443,9 @@ verify_chain(ReturnSetInfo *result, List *seals, int64 wanted, bytea **head)
 			problem(result, seal->source, seal->number, "seal of a log that does not exist");
 			continue;
 		}
-		hash = compute_hash(source, seal->ids, previous, &rows);
+		hash = compute_hash(source, seal, previous, &rows);
 		if (rows != seal->rows)
-			report_missing(result, source, seal);
+			report_missing(result, source, seal, rows);
 		else if (!same_hash(hash, seal->hash))
 			problem(result, source->name, seal->number,
 					psprintf("changed: rows %s are not as seal " INT64_FORMAT " has them, or an earlier seal was removed", seal->ids, seal->number));

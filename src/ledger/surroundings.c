@@ -55,8 +55,12 @@ ledger_surroundings(void)
 		" AND pg_catalog.starts_with(t.tgname::pg_catalog.text, 'guard') AND t.tgenabled OPERATOR(pg_catalog.<>) 'A'"},
 		{"SELECT 'warning', 'published', p.pubname::pg_catalog.text,"
 			" 'publication ' || pg_catalog.quote_ident(p.pubname) || ' includes the tables of pg_migrations; a subscriber skips their rows',"
-			" 'Publish schemas or tables by name instead of FOR ALL TABLES.'"
-		" FROM pg_catalog.pg_publication p WHERE p.puballtables"},
+			" 'Publish other schemas or tables by name.'"
+		" FROM pg_catalog.pg_publication p WHERE p.puballtables"
+			" OR EXISTS (SELECT FROM pg_catalog.pg_publication_rel x JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) x.prrelid"
+			" WHERE x.prpubid OPERATOR(pg_catalog.=) p.oid AND c.relnamespace OPERATOR(pg_catalog.=) 'migrate'::pg_catalog.regnamespace)"
+			" OR EXISTS (SELECT FROM pg_catalog.pg_publication_namespace x WHERE x.pnpubid OPERATOR(pg_catalog.=) p.oid"
+		" AND x.pnnspid OPERATOR(pg_catalog.=) 'migrate'::pg_catalog.regnamespace)"},
 		{"SELECT 'warning', 'interrupted_run', s.run_id::pg_catalog.text,"
 			" 'run ' || s.run_id || ' of ' || s.role_name || ' has no end: it was interrupted; what it had committed stands',"
 			" 'CALL migrate.apply();'"

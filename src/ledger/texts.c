@@ -12,13 +12,16 @@
 #include "script/version.h"
 #include "utils/builtins.h"
 
-/* Keep a text; one that is there already stays as it is. */
+/*
+ * Keep a text; one that is there already stays as it is.  Each project has its
+ * own, so that projects do not wait for each other.
+ */
 void
-ledger_store_text(const char *body, ScriptPart part, bytea *checksum, bool parses)
+ledger_store_text(const char *project, const char *body, ScriptPart part, bytea *checksum, bool parses)
 {
 	static LedgerQuery query = {
-		"INSERT INTO migrate.text_bodies (checksum, part, normal, body, registered_by, registered_at)"
-		" VALUES ($1, $2, $3, $4, $5, pg_catalog.clock_timestamp()) ON CONFLICT DO NOTHING"
+		"INSERT INTO migrate.text_bodies (project, checksum, part, normal, body, registered_by, registered_at)"
+		" VALUES ($1, $2, $3, $4, $5, $6, pg_catalog.clock_timestamp()) ON CONFLICT DO NOTHING"
 	};
 	LedgerArgs	args = {0};
 	LedgerScope scope;
@@ -27,6 +30,7 @@ ledger_store_text(const char *body, ScriptPart part, bytea *checksum, bool parse
 	if (parses)
 		mig_checksum_normal(body, normal);
 	ledger_enter(&scope);
+	arg_text(&args, project);
 	arg_bytea(&args, checksum);
 	arg_text(&args, mig_part_name(part));
 	arg_bytea(&args, parses ? mig_checksum_bytea(normal) : NULL);
@@ -47,7 +51,7 @@ ledger_read_text(const char *project, const char *name, ScriptPart part, const b
 		"SELECT t.body, t.checksum,"
 		" CASE $3 WHEN 'up' THEN r.up_path WHEN 'down' THEN r.down_path ELSE r.verify_path END,"
 		" CASE $3 WHEN 'up' THEN r.up_line WHEN 'down' THEN r.down_line ELSE r.verify_line END, r.options"
-		" FROM migrate.registered r JOIN migrate.text_bodies t ON t.part OPERATOR(pg_catalog.=) $3"
+		" FROM migrate.registered r JOIN migrate.text_bodies t ON t.project OPERATOR(pg_catalog.=) r.project AND t.part OPERATOR(pg_catalog.=) $3"
 		" AND t.checksum OPERATOR(pg_catalog.=)"
 		" COALESCE($4, CASE $3 WHEN 'up' THEN r.up WHEN 'down' THEN r.down ELSE r.verify END)"
 		" WHERE r.project OPERATOR(pg_catalog.=) $1 AND r.name OPERATOR(pg_catalog.=) $2"
@@ -78,16 +82,18 @@ ledger_read_text(const char *project, const char *name, ScriptPart part, const b
 }
 
 char *
-ledger_text_by_checksum(bytea *checksum, ScriptPart part)
+ledger_text_by_checksum(const char *project, bytea *checksum, ScriptPart part)
 {
 	static LedgerQuery query = {
-		"SELECT body FROM migrate.text_bodies WHERE checksum OPERATOR(pg_catalog.=) $1 AND part OPERATOR(pg_catalog.=) $2"
+		"SELECT body FROM migrate.text_bodies WHERE project OPERATOR(pg_catalog.=) $1"
+		" AND checksum OPERATOR(pg_catalog.=) $2 AND part OPERATOR(pg_catalog.=) $3"
 	};
 	LedgerArgs	args = {0};
 	LedgerScope scope;
 	char	   *body = NULL;
 
 	ledger_enter(&scope);
+	arg_text(&args, project);
 	arg_bytea(&args, checksum);
 	arg_text(&args, mig_part_name(part));
 	if (ledger_run(&query, &args) > 0)

@@ -52,7 +52,7 @@ same_meaning(const char *a, const char *b)
 static void
 keep_frozen_up(Definition *definition, const Registered *existing)
 {
-	char	   *body = ledger_text_by_checksum(existing->up, PART_UP);
+	char	   *body = ledger_text_by_checksum(definition->project, existing->up, PART_UP);
 
 	if (body && same_meaning(body, definition->up.body))
 	{
@@ -102,12 +102,12 @@ refuse_same_version(const Definition *definition)
 static void
 store_texts(const Definition *definition)
 {
-	ledger_store_text(definition->up.body, PART_UP, definition->up_checksum, true);
+	ledger_store_text(definition->project, definition->up.body, PART_UP, definition->up_checksum, true);
 	if (definition->down.body)
-		ledger_store_text(definition->down.body, PART_DOWN, definition->down_checksum,
+		ledger_store_text(definition->project, definition->down.body, PART_DOWN, definition->down_checksum,
 						  definition->down_problem == NULL);
 	if (definition->verify.body)
-		ledger_store_text(definition->verify.body, PART_VERIFY, definition->verify_checksum,
+		ledger_store_text(definition->project, definition->verify.body, PART_VERIFY, definition->verify_checksum,
 						  definition->verify_problem == NULL);
 }
 
@@ -258,7 +258,7 @@ accept(const FullName *full, const char *up, const char *reason)
 	decision.name = full->name;
 	decision.checksum = mig_checksum_bytea(checksum);
 	decision.reason = reason;
-	ledger_store_text(text.body, PART_UP, decision.checksum, true);
+	ledger_store_text(full->project, text.body, PART_UP, decision.checksum, true);
 	definition = ledger_read_definition(full->project, full->name);
 	definition->up_checksum = decision.checksum;
 	ledger_replace_up(full->project, full->name, decision.checksum, mig_definition_hash(definition));

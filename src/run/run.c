@@ -235,14 +235,18 @@ run_step(Run *run, const PlanStep *step)
 {
 	const Migration *migration = run->plan->model->nodes[step->node].migration;
 
-	if (held_meanwhile(run, migration))
-		return false;
 	run->current = mig_full_name(migration);
 	run->step.run_id = run->run_id;
 	run->step.reason = run->reason;
 	run->step.plan = run->plan;
 	run->step.step = step;
 	run->step.check_deferred = run->commits;
+	mig_step_begin(&run->step);
+	if (held_meanwhile(run, migration))
+	{
+		run->current = NULL;
+		return false;
+	}
 	mig_step_run(&run->step);
 	return true;
 }
@@ -377,8 +381,10 @@ run_unit(Run *run, int first)
 		ReThrowError(error);
 	}
 	PG_END_TRY();
+	HOLD_INTERRUPTS();			/* a cancel now belongs to the next step */
 	if (!run->atomic && next > first)
 		step_done(run);
+	RESUME_INTERRUPTS();
 	MemoryContextDelete(context);
 	return go_on ? next : -1;
 }
@@ -391,12 +397,14 @@ run_committing(Run *run)
 	commit(run);
 	while (next >= 0 && next < planned(run))
 		next = run_unit(run, next);
+	HOLD_INTERRUPTS();			/* it is done, and that is to be written */
 	report_end(run, 0);
 	if (!run->atomic)
 	{
 		end(run, "succeeded", NULL);
 		commit(run);
 	}
+	RESUME_INTERRUPTS();
 	seal(run);
 }
 

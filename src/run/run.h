@@ -64,6 +64,9 @@ typedef struct StepRun
 	bool		check_deferred; /* the transaction is ours, up to here */
 } StepRun;
 
+/* From here on a failure is this step's. */
+extern void mig_step_begin(StepRun *run);
+
 /* Run one step in the present transaction and write what came of it. */
 extern void mig_step_run(StepRun *run);
 

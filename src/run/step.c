@@ -148,8 +148,8 @@ write_success(StepRun *run)
 		ledger_set_baseline(migration->project, migration->version, run->attempt.id);
 }
 
-static void
-begin_attempt(StepRun *run)
+void
+mig_step_begin(StepRun *run)
 {
 	const Migration *migration = run->plan->model->nodes[run->step->node].migration;
 
@@ -173,7 +173,6 @@ mig_step_run(StepRun *run)
 {
 	const Migration *migration = run->plan->model->nodes[run->step->node].migration;
 
-	begin_attempt(run);
 	switch (run->step->action)
 	{
 		case STEP_APPLY:

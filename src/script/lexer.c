@@ -5,6 +5,7 @@
 #include "postgres.h"
 
 #include "common/keywords.h"
+#include "parser/parser.h"
 #include "parser/scanner.h"
 #include "script/lexer.h"
 
@@ -17,6 +18,11 @@ mig_lexer_begin(Lexer *lexer, const char *text)
 	lexer->token = 0;
 	lexer->scanner = scanner_init(text, &lexer->extra,
 								  &ScanKeywords, ScanKeywordTokens);
+
+	/* As mig_script_pin_settings has it: the session's settings do not count. */
+	lexer->extra.standard_conforming_strings = true;
+	lexer->extra.backslash_quote = BACKSLASH_QUOTE_SAFE_ENCODING;
+	lexer->extra.escape_string_warning = true;
 }
 
 /*
