@@ -20,6 +20,8 @@ SELECT is(migrate.register('0001_a', 'CREATE TABLE a (i int);', 'DROP TABLE a;',
           'updated', 'force goes back to it');
 SELECT is(up_of('0001_a'), 'CREATE TABLE a (i int);', 'and back it is');
 SELECT is(migrate.register('0001_a', 'CREATE TABLE a (i bigint);', 'DROP TABLE a;'), 'stale', 'now the other one is stale');
+SELECT is(migrate.register('0001_a', 'CREATE TABLE a (i int);', 'DROP TABLE a;'), 'unchanged',
+          'force itself is no part of what is registered');
 SELECT is(migrate.register('0001_a', 'CREATE TABLE a (i int);', 'DROP TABLE a;', description => 'first'), 'updated',
           'a description is part of it');
 SELECT is(decisions_of('0001_a'), 'registered updated updated updated',
@@ -134,6 +136,9 @@ SELECT throws_ok($$SELECT migrate.accept_text('default:0001_a', 'SELECT 1', 'why
                  'accept_text for what is not applied');
 SELECT migrate.accept_text('0002_b', 'CREATE TABLE b AS SELECT 1 AS i', 'same table', 'frozen') \g /dev/null
 SELECT is(up_of('0002_b'), 'CREATE TABLE b AS SELECT 1 AS i', 'the accepted text is the up');
+SELECT is(migrate.register('0002_b', 'CREATE TABLE b AS SELECT 1 AS i', 'DROP TABLE b CASCADE;', 'SELECT true',
+                           description => 'd', tags => '{t}', options => '{"lock_timeout": 5}', project => 'frozen'),
+          'unchanged', 'the accepted text may be registered');
 SELECT is(migrate.register('0002_b', E'CREATE TABLE b (i int);\n\n-- data\nINSERT INTO b VALUES (1);\n',
                            'DROP TABLE b CASCADE;', 'SELECT true',
                            description => 'd', tags => '{t}', options => '{"lock_timeout": 5}', project => 'frozen'),
@@ -241,7 +246,8 @@ SELECT is((e.code, (e.detail || e.message || e.context) ~* ('\mline ' || t.line 
     (E'SELECT 1;\nROLLBACK TO a;', 2),
     (E'SELECT 1;\nPREPARE TRANSACTION ''x'';', 2),
     (E'SELECT 1;\nSET TRANSACTION ISOLATION LEVEL SERIALIZABLE;', 2),
-    (E'BEGIN ISOLATION LEVEL SERIALIZABLE;\nSELECT 1;\nCOMMIT;', 1)
+    (E'BEGIN ISOLATION LEVEL SERIALIZABLE;\nSELECT 1;\nCOMMIT;', 1),
+    (E'BEGIN;\nSELECT 1;\nCOMMIT AND CHAIN;', 3)
     ) AS t (up, line) CROSS JOIN LATERAL pg_temp.error_of(format('SELECT migrate.register(''n'', %L)', t.up)) e;
 SELECT is(migrate.register('verify', '', verify => E'BEGIN;\nSELECT true;\nROLLBACK;', project => 'tx', requires => '{}'),
           'registered', 'a verify may end in ROLLBACK');
@@ -267,6 +273,7 @@ SELECT is(migrate.register('psql' || row_number() OVER (), t.up, project => 'psq
 SELECT is(migrate.register('text' || row_number() OVER (), t.up, project => 'texts', requires => '{}'), 'registered', t.what) FROM (VALUES
     ('', 'an empty text'), (E' \n\t', 'a text of blanks'), ('-- nothing', 'a comment'), (';;;', 'semicolons'),
     (E'CREATE TABLE crlf (i int);\r\nCOPY crlf FROM stdin;\r\n1\r\n2\r\n\\.\r\nINSERT INTO crlf VALUES (3);\r\n', 'a text with \r\n'),
+    (E'\uFEFFCREATE TABLE bom ();', 'a text with a byte order mark'),
     (E'CREATE TABLE "Ünï côde" ("a;b" int); COMMENT ON TABLE "Ünï côde" IS ''x;y'';', 'odd identifiers'),
     ('CREATE RULE r AS ON INSERT TO crlf DO (SELECT 1; SELECT 2)', 'semicolons inside a statement')
     ) AS t (up, what);
@@ -275,6 +282,7 @@ SELECT set_eq($$SELECT name, statements FROM migrate.plan(NULL, 'texts') WHERE n
               'statements are what the parser says');
 CALL migrate.apply(project => 'texts') \g /dev/null
 SELECT set_eq('SELECT i FROM crlf', ARRAY[1, 2, 3], 'the text with \r\n has run');
+SELECT has_table('bom'::name);
 SELECT has_table('Ünï côde'::name);
 SET LOCAL standard_conforming_strings = off;
 SET LOCAL search_path = pg_temp, public;
@@ -295,6 +303,7 @@ SELECT unnest(ARRAY[is(e.code, 'MG005', 'two of one version'), matches(e.message
     FROM pg_temp.error_of($$SELECT migrate.register('V1__b', '', project => 'twice')$$) e;
 SELECT throws_ok($$SELECT migrate.register('x', '', project => 'twice', version => '1')$$, 'MG005', NULL,
                  'two of one version, given');
+SELECT throws_ok($$SELECT migrate.register('V01__c', '', project => 'twice')$$, 'MG005', NULL, '1 and 01 are one version');
 SELECT is(migrate.register('V1__b', '', project => 'twice', requires => '{V1__a}'), 'registered',
           'unless it says what it requires');
 SELECT is(migrate.register('V1__a', '', project => 'twice2'), 'registered', 'or is of another project');
@@ -309,6 +318,7 @@ SELECT is_empty($$SELECT * FROM migrate.migrations WHERE project = 'gone'$$, 'it
 SELECT is(decisions_of('0001_x'), 'registered updated unregistered', 'but the record is not');
 SELECT throws_ok($$SELECT migrate.unregister('0001_x', 'gone')$$, 'MG002', NULL, 'unregister what is not there');
 SELECT is(migrate.register('0001_x', 'SELECT 1', project => 'gone'), 'registered', 'it can be registered again');
+SELECT is(migrate.register('0001_x', 'SELECT 2', project => 'gone'), 'updated', 'and changed as if for the first time');
 SELECT throws_ok($$SELECT migrate.unregister('0002_b', 'frozen')$$, '55000', NULL, 'what was applied stays');
 SELECT throws_ok($$SELECT migrate.unregister('0001_down', 'broken')$$, '55000', NULL, 'and what was reverted');
 

@@ -120,7 +120,8 @@ SELECT set_eq($$SELECT project, value, source FROM migrate.settings WHERE settin
 SELECT throws_ok(t.call, t.code, NULL, t.code || ': ' || t.call) FROM (VALUES
     ('SELECT migrate.configure(''nonsense'', ''x'', ''why'')', '22023'), ('SELECT migrate.configure(''heads'', ''two'', ''why'')', '22023'),
     ('SELECT migrate.configure(''heads'', ''one'', NULL)', '22004'), ('SELECT migrate.configure(NULL, ''one'', ''why'')', '22004'),
-    ('SELECT migrate.configure(''approvals'', ''1'', ''why'')', '22023')
+    ('SELECT migrate.configure(''approvals'', ''1'', ''why'')', '22023'), ('SELECT migrate.configure(''heads'', ''one'', '''')', '22023'),
+    ('SELECT migrate.configure(''heads'', ''one'', ''why'', ''a b'')', '22023')
     ) AS t (call, code);
 
 SELECT register_graph('heads', 'h1'), register_graph('heads', 'h2', 'h1'), register_graph('heads', 'h3', 'h1') \g /dev/null
@@ -147,6 +148,7 @@ SELECT ok(message ~ '(wrong:)?c1 -> (wrong:)?c3 -> (wrong:)?c2 -> (wrong:)?c1'
           OR message ~ '(wrong:)?c1 -> (wrong:)?c2 -> (wrong:)?c3 -> (wrong:)?c1', 'a cycle with its path')
     FROM migrate.check('wrong') WHERE name = 'c1';
 SELECT matches(message, '(wrong:)?own -> (wrong:)?own', 'also of one') FROM migrate.check('wrong') WHERE name = 'own';
+SELECT matches(message, 'nowhere.*elsewhere:gone', 'all that is missing') FROM migrate.check('wrong') WHERE name = 'm1';
 SELECT is(state_in('wrong', t.name), t.state, 'state of ' || t.name) FROM (VALUES
     ('c1', 'blocked'), ('own', 'blocked'), ('m1', 'blocked'), ('m2', 'blocked'), ('good', 'pending'), ('broken', 'pending')) AS t (name, state);
 SELECT matches(e.code, 'MG003|MG004', 'apply raises the first') FROM pg_temp.error_of($$CALL migrate.apply(project => 'wrong')$$) e;

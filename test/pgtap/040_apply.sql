@@ -219,6 +219,16 @@ BEGIN;
 SELECT is(e.code, '22012', 'a failure in a block has its SQLSTATE') FROM pg_temp.error_of('CALL migrate.apply(project => ''block'')') e;
 SELECT hasnt_table('k5'::name, 'nothing of it stands once the caller went back');
 COMMIT;
+BEGIN;
+SAVEPOINT a;
+\set ON_ERROR_STOP 0
+CALL migrate.apply(project => 'block');
+\set ON_ERROR_STOP 1
+ROLLBACK TO a;
+SELECT is(migrate.register('0005_k5', '', project => 'block'), 'updated', 'and the transaction can go on, and mend it');
+CALL migrate.apply(project => 'block') \gset
+SELECT is(:applied, 1, 'and apply it');
+ROLLBACK;
 SELECT register_tables('block', '0005_k5') \g /dev/null
 BEGIN READ ONLY;
 SELECT throws_ok('CALL migrate.apply(project => ''block'')', '25006', NULL, 'a read-only transaction is refused');
@@ -332,6 +342,8 @@ CALL migrate.apply(project => 'verify');
 \set ON_ERROR_STOP 1
 SELECT is(:'LAST_ERROR_SQLSTATE'::text, 'MG011', 'a verify that fails, outside a block');
 SELECT hasnt_table('v3'::name, 'fails the migration');
+SELECT pg_temp.rows_are($$SELECT outcome, error_code, error_statement, error_statement_no, error_line FROM migrate.history WHERE name = '0003_v3'$$,
+                        $$VALUES ('failed', 'MG011', 'SELECT count(*) > 0 FROM v3', 2, 2)$$, 'with the statement');
 DELETE FROM v1;
 SELECT pg_temp.rows_are($$SELECT * FROM migrate.verify(project => 'verify')$$,
                         $$VALUES ('verify', '0001_v1', false, 'MG011', (SELECT error_message FROM migrate.verify('0001_v1'))),
@@ -461,6 +473,7 @@ SELECT migrate.hold('0002_d2', 'wait for BI') \g /dev/null
 SELECT is(state_of('hold:0002_d2') || ' ' || state_of('hold:0003_d3'), 'held blocked', 'hold, and what requires it');
 CALL migrate.apply(project => 'hold') \gset
 SELECT is(attempts('hold'), '0001_d1 applied, 0004_d4 applied', 'apply leaves them out');
+SELECT is(e.code, 'MG007', 'a target that is held is refused') FROM pg_temp.error_of('CALL migrate.apply(''0003_d3'', ''hold'')') e;
 SELECT is(migrate.is_current('hold'), false, 'what a hold blocks is not current');
 SELECT is((SELECT reason FROM migrate.decisions WHERE project = 'hold' AND decision = 'held'), 'wait for BI', 'it is a decision');
 SELECT migrate.release('0002_d2', 'BI is ready') \g /dev/null

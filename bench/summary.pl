@@ -1,0 +1,97 @@
+# bench/summary.pl: medians and spread of what bench/run.sh measured.
+#
+# summary.pl pairs         lines "psql|apply WALL CPU", in pairs
+# summary.pl values UNIT   lines "NAME VALUE"
+# summary.pl growth        lines "N NAME MILLISECONDS", for two values of N
+
+use strict;
+use warnings;
+
+# Value at a fraction of the sorted list, between neighbours.
+sub quantile
+{
+	my ($fraction, @values) = @_;
+	my @sorted = sort { $a <=> $b } @values;
+	my $at = $fraction * $#sorted;
+	my $low = int $at;
+
+	return $sorted[$low] if $low == $#sorted;
+	return $sorted[$low] + ($at - $low) * ($sorted[ $low + 1 ] - $sorted[$low]);
+}
+
+sub spread
+{
+	my ($name, $format, @values) = @_;
+	my $all = join ', ', map { my $q = $_; sprintf $format, quantile($q, @values) } 0, 0.25, 0.75, 1;
+
+	printf "   %-28s median $format   (min, quartiles, max: %s; n = %d)\n", $name, quantile(0.5, @values), $all,
+	  scalar @values;
+}
+
+sub pairs
+{
+	my (%wall, %cpu);
+
+	while (<STDIN>)
+	{
+		my ($kind, $wall, $cpu) = split;
+		push @{ $wall{$kind} }, $wall / 1e6;
+		push @{ $cpu{$kind} }, $cpu / 1e6;
+	}
+	my $last = $#{ $wall{apply} };
+	my @ratios = map { $wall{apply}[$_] / $wall{psql}[$_] } 0 .. $last;
+
+	spread('psql, s', '%.2f', @{ $wall{psql} });
+	spread('migrate.apply, s', '%.2f', @{ $wall{apply} });
+	spread('ratio of each pair', '%.3f', @ratios);
+	spread('ratio, CPU of the server', '%.3f', map { $cpu{apply}[$_] / $cpu{psql}[$_] } 0 .. $last);
+	print '   ratios in order: ', join(' ', map { sprintf '%.3f', $_ } @ratios), "\n";
+}
+
+sub values_of
+{
+	my ($unit) = @_;
+	my (%values, @names);
+
+	while (<STDIN>)
+	{
+		my ($name, $value) = split;
+		push @names, $name unless $values{$name};
+		push @{ $values{$name} }, $value;
+	}
+	spread("$_, $unit", '%.1f', @{ $values{$_} }) for @names;
+}
+
+sub growth
+{
+	my %ms;
+
+	while (<STDIN>)
+	{
+		my ($n, $name, $value) = split /[\s|]+/;
+		push @{ $ms{$name}{$n} }, $value;
+	}
+	for my $name (sort keys %ms)
+	{
+		my ($few, $many) = sort { $a <=> $b } keys %{ $ms{$name} };
+
+		spread("$name() of $_, ms", '%.1f', @{ $ms{$name}{$_} }) for $few, $many;
+		printf "   %-28s %.2f times the time per migration\n", "$name() of $many",
+		  quantile(0.5, @{ $ms{$name}{$many} }) / quantile(0.5, @{ $ms{$name}{$few} }) * $few / $many;
+	}
+}
+
+my $what = shift;
+
+if ($what eq 'pairs')
+{
+	pairs();
+}
+elsif ($what eq 'values')
+{
+	values_of(@ARGV);
+}
+else
+{
+	growth();
+}

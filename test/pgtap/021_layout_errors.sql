@@ -1,0 +1,201 @@
+-- 021_layout_errors.sql: sets of files that cannot be loaded, and what is said
+-- of them: the culprits, or the file and the line.
+
+\ir common.psql
+BEGIN;
+SELECT * FROM no_plan();
+
+-- Load pairs of path and content.
+CREATE FUNCTION pg_temp.load(layout text, VARIADIC files text[]) RETURNS void LANGUAGE sql AS $$
+    SELECT migrate.load((SELECT array_agg(files[i] ORDER BY i) FROM generate_series(1, cardinality(files), 2) i),
+                        (SELECT array_agg(files[i] ORDER BY i) FROM generate_series(2, cardinality(files), 2) i),
+                        layout, 'refused')
+$$;
+
+-- A test that loading these files fails in this way.
+CREATE FUNCTION pg_temp.refused(code text, message text, detail text, what text, layout text, VARIADIC files text[])
+RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    e record;
+BEGIN
+    SELECT * INTO e FROM pg_temp.error_of(format('SELECT pg_temp.load(%L, VARIADIC %L)', layout, files));
+    RETURN public.is((e.code, e.message, e.detail)::text, (code, message, detail)::text, what);
+END
+$$;
+
+CREATE FUNCTION pg_temp.hint_of(layout text, VARIADIC files text[]) RETURNS text LANGUAGE sql AS $$
+    SELECT hint FROM pg_temp.error_of(format('SELECT pg_temp.load(%L, VARIADIC %L)', layout, files))
+$$;
+
+-- No layout
+
+SELECT pg_temp.refused('22023', 'layout "flyaway" is not known', '', 'an unknown layout', 'flyaway', 'a.sql', '');
+SELECT is(pg_temp.hint_of('Flyway', 'a.sql', ''), 'Layouts are "auto", "sqitch", "flyway", "prisma", "diesel", "goose", "sql-migrate", ' ||
+          '"dbmate", "numbered", "node-pg-migrate", "directories", "updown", "plain".', 'its hint has them all');
+SELECT pg_temp.refused('22023', 'none of the files is a migration of a known layout', 'They are "a.json", "b.txt".', 'nothing but other files',
+                       'auto', 'b.txt', '', 'a.json', '');
+SELECT pg_temp.refused('22023', 'none of the files is a migration of a known layout', 'It is "x.plan".', 'a plan of something else',
+                       'auto', 'x.plan', 'first do this');
+SELECT is((e.code, e.message)::text, ('22023', 'there are no files to load')::text, 'no files at all')
+    FROM pg_temp.error_of($$SELECT migrate.load('{}', '{}')$$) e;
+SELECT pg_temp.refused('22023', format('the files are not of layout "%s"', layout), '', layout || ', which they are not', layout, '1_a.sql', 'SELECT 1')
+    FROM unnest(ARRAY['sqitch', 'flyway', 'prisma', 'diesel', 'numbered', 'directories']) layout;
+SELECT is(pg_temp.hint_of('prisma', '1/up.sql', 'SELECT 1'), 'Name no layout: they will be read as "diesel".', 'the hint says what they are');
+SELECT pg_temp.refused('22023', format('files have no "%s"', mark), 'They are "1_a.sql", "2_b.sql".', layout || ', but no marks', layout,
+                       '1_a.sql', 'SELECT 1', '2_b.sql', '')
+    FROM (VALUES ('goose', '-- +goose Up'), ('dbmate', '-- migrate:up'), ('sql-migrate', '-- +migrate Up')) v (layout, mark);
+
+-- Two for one
+
+SELECT pg_temp.refused('MG005', 'files are given twice', 'It is "a/1.sql".', 'one path twice', 'auto', 'a/1.sql', '', 'a/2.sql', '', 'a/1.sql', '');
+SELECT pg_temp.refused('MG005', 'files have the same version', 'They are "1_a.sql", "1_b.sql", "03_x.sql", "3_y.sql".', 'versions',
+                       'auto', '1_b.sql', '', '3_y.sql', '', '2.sql', '', '1_a.sql', '', '03_x.sql', '');
+SELECT pg_temp.refused('MG005', 'files have the same version', 'They are "a/0001_x.sql", "b/0001_y.sql".', 'in directories that are no versions',
+                       'auto', 'a/0001_x.sql', '', 'b/0001_y.sql', '');
+SELECT pg_temp.refused('MG005', 'files have the same version', 'They are "a/0001.sql", "b/0001.sql".', 'of one name',
+                       'auto', 'a/0001.sql', '', 'b/0001.sql', '');
+SELECT pg_temp.refused('MG005', 'files have the same version', 'They are "20240101_a.sql", "20240101_b.sql".', 'of one day, by version',
+                       'auto', '20240101_a.sql', '-- migrate:up', '20240101_b.sql', '-- migrate:up');
+SELECT pg_temp.refused('MG005', 'files have the same version', 'They are "V01__b.sql", "V1__a.sql".', 'in Flyway''s way',
+                       'auto', 'V01__b.sql', '', 'V1__a.sql', '');
+SELECT pg_temp.refused('MG005', 'files have the same version', 'They are "2024-01-02_a/up.sql", "20240102_b/up.sql".', 'in Diesel''s way',
+                       'auto', '2024-01-02_a/up.sql', '', '20240102_b/up.sql', '');
+SELECT pg_temp.refused('MG005', 'files have the same version', (SELECT 'They are ' || string_agg(format('"1_%s.sql"', chr(96 + i)), ', ') || ' and 16 more.'
+                                                                 FROM generate_series(1, 10) i), 'many of them',
+                       'auto', VARIADIC (SELECT array_agg(x) FROM generate_series(1, 26) i, unnest(ARRAY[format('1_%s.sql', chr(96 + i)), '']) x));
+SELECT pg_temp.refused('MG005', 'files give the same migration', 'They are "1_a.sql", "1_a.up.sql".', 'an up twice',
+                       'auto', '1_a.up.sql', '', '1_a.sql', '');
+SELECT pg_temp.refused('MG005', 'files give the same migration', 'They are "a/1/up.sql", "b/1/up.sql", "c/1/up.sql".', 'folders of one name',
+                       'auto', 'a/1/up.sql', '', 'b/1/up.sql', '', 'c/1/up.sql', '');
+SELECT pg_temp.refused('MG005', 'files give the same migration', 'They are "1_a.sql", "2_b.sql".', 'a name given in the header',
+                       'auto', '1_a.sql', '-- migrate: name x', '2_b.sql', '-- migrate: name x');
+SELECT pg_temp.refused('MG005', 'files undo the same version', 'They are "U1_0__b.sql", "U1__b.sql".', 'two undos',
+                       'auto', 'V1.0__a.sql', '', 'U1_0__b.sql', '', 'U1__b.sql', '');
+SELECT pg_temp.refused('MG005', 'directories are for different databases', 'They are "db/mysql/", "db/postgresql/".', 'databases',
+                       'auto', 'db/postgresql/1/migration.sql', '', 'db/mysql/1/migration.sql', '', 'db/mysql/2/migration.sql', '');
+SELECT pg_temp.refused('MG005', 'two plans are of project "p"', 'They are "a/s.plan", "b/s.plan".', 'plans',
+                       'auto', 'a/s.plan', '%project=p', 'b/s.plan', '%project=p');
+
+-- No up
+
+SELECT pg_temp.refused('22023', 'files belong to migrations without an up', 'They are "1_a.down.sql", "3_c.verify.sql".', 'downs and verifies alone',
+                       'auto', '1_a.down.sql', '', '2_b.up.sql', '', '3_c.verify.sql', '');
+SELECT pg_temp.refused('22023', 'files belong to migrations without an up', 'It is "m/1/down.sql".', 'a folder with a down only',
+                       'auto', 'm/1/down.sql', '', 'm/2/up.sql', '');
+SELECT pg_temp.refused('22023', 'files belong to migrations without an up', 'It is "down/2.sql".', 'a directory',
+                       'auto', 'down/2.sql', '', 'up/1.sql', '', 'down/1.sql', '');
+SELECT pg_temp.refused('22023', 'files belong to migrations without an up', 'It is "m.sql".', 'a number',
+                       'auto', 'm.sql', E'-- 1 up\n-- 2 down\n');
+SELECT pg_temp.refused('22023', 'files undo versions that are not in the set', 'They are "U2__b.sql", "U3__c.sql".', 'undos',
+                       'auto', 'V1__a.sql', '', 'U2__b.sql', '', 'U3__c.sql', '');
+SELECT pg_temp.refused('22023', 'files have no "-- migrate:up"', 'It is "2_b.sql".', 'some files without marks',
+                       'auto', '1_a.sql', '-- migrate:up', '2_b.sql', 'SELECT 1');
+SELECT pg_temp.refused('22023', 'files seem to be downs, and their ups are not beside them', 'It is "rollback/1.sql".', 'a down is no plain file',
+                       'auto', '1.sql', '', 'rollback/1.sql', '');
+SELECT pg_temp.refused('22023', 'files seem to be downs, and their ups are not beside them', 'They are "db/down/1.sql", "db/down/2.sql".', 'nothing but downs',
+                       'auto', 'db/down/1.sql', '', 'db/down/2.sql', '');
+SELECT pg_temp.refused('22023', 'files seem to be downs, and their ups are not beside them', 'It is "down.sql".', 'whatever is said',
+                       'plain', 'down.sql', '', 'up.sql', '');
+
+-- Files that belong to nothing
+
+SELECT pg_temp.refused('22023', 'files beside Flyway''s are named in another way', 'They are "beforeMigrate.sql", "v2__b.sql".', 'callbacks',
+                       'auto', 'V1__a.sql', '', 'v2__b.sql', '', 'beforeMigrate.sql', '');
+SELECT pg_temp.refused('22023', 'files are in no directory "up", "down" or "verify"', 'It is "x/seed.sql".', 'beside directories',
+                       'auto', 'x/up/1.sql', '', 'x/down/1.sql', '', 'x/seed.sql', '');
+SELECT pg_temp.refused('22023', 'files beside those of a folder for each migration are not "migration.sql" or "down.sql"', 'It is "p/seed.sql".', 'beside folders',
+                       'auto', 'p/1/migration.sql', '', 'p/seed.sql', '');
+SELECT pg_temp.refused('22023', 'scripts of changes in the plan are missing', 'They are "d/deploy/a@v1.sql", "d/deploy/b/c.sql".', 'in a plan',
+                       'auto', 'd/s.plan', E'%project=p\n\na\n@v1\na\nb/c\n', 'd/deploy/a.sql', '');
+
+-- What a file says and cannot be done
+
+SELECT pg_temp.refused('MG009', message, format('It is on line %s of x/1_a.sql.', line), what, 'auto', 'x/1_a.sql', content)
+    FROM (VALUES
+    ('formatted SQL of Liquibase cannot be read', 1, 'Liquibase', E'--liquibase formatted sql\n--changeset a:1\nSELECT 1;'),
+    ('formatted SQL of Liquibase cannot be read', 3, 'Liquibase further down', E'\n-- x\n--  Liquibase  formatted SQL\n'),
+    ('archives of Atlas cannot be read', 1, 'Atlas archives', E'-- atlas:txtar\n\n-- migration.sql --\nSELECT 1;'),
+    ('delimiters other than the semicolon cannot be read', 2, 'Atlas delimiters', E'-- x\n-- atlas:delimiter \\n\\n\nSELECT 1'),
+    ('files cannot be included in a migration', 3, 'graphile includes', E'SELECT 1;\n\n--! include other.sql\n'),
+    ('variables of the environment cannot be put into a migration', 3, 'goose variables', E'-- +goose Up\nSELECT 1;\n-- +goose ENVSUB ON\n'),
+    ('annotation of goose is not known', 2, 'goose annotations', E'-- +goose Up\n-- +goose StatementBegins\nSELECT 1;\n'),
+    ('"-- +goose Up" is there a second time', 4, 'goose, two ups', E'-- +goose Up\nSELECT 1;\n-- +goose Down\n-- +goose Up\n'),
+    ('a down has no "-- +goose Up" before it', 1, 'goose, a down first', E'-- +goose Down\nSELECT 1;\n-- +goose Up\n'),
+    ('a down has no "-- migrate:up" before it', 3, 'dbmate, two downs', E'-- migrate:up\r\n-- migrate:down\r\n-- migrate:down\r\n'),
+    ('a statement stands above the first mark and belongs to nothing', 3, 'dbmate, a statement above', E'-- x\n/*\n*/ SELECT 1;\n-- migrate:up\nSELECT 1;'),
+    ('a statement stands above the first mark and belongs to nothing', 2, 'sql-migrate, a statement above', E'\nSELECT 1;\n-- +migrate Up\nSELECT 1;'),
+    ('a statement stands above the first mark and belongs to nothing', 1, 'node-pg-migrate, a statement above', E'SELECT 1;\n-- Up Migration\nSELECT 1;'),
+    ('a statement stands above the first mark and belongs to nothing', 1, 'numbers, a statement above', E'SELECT 1;\n-- 1 up\nSELECT 1;'),
+    ('the up of version 1 is there a second time', 4, 'a number twice', E'-- 1 up\nSELECT 1;\n-- 2 up\n-- 1 up\n')
+    ) AS v (message, line, what, content);
+SELECT pg_temp.refused('MG009', 'placeholder "${schema}" cannot be replaced', 'It is on line 2 of V1__a.sql.', 'Flyway''s placeholders, in quotes as well',
+                       'auto', 'V1__a.sql', E'DO $$BEGIN\nPERFORM ''${schema}''; END$$');
+SELECT pg_temp.refused('MG009', 'placeholder "${schema}" cannot be replaced', 'It is on line 1 of U1__a.sql.', 'and in undos',
+                       'auto', 'V1__a.sql', 'SELECT 1', 'U1__a.sql', 'DROP SCHEMA ${schema}');
+SELECT pg_temp.refused('MG009', 'conditions on a migration cannot be judged', 'It is on line 2 of V1__a.sql.conf.', 'Flyway''s conditions',
+                       'auto', 'V1__a.sql', 'SELECT 1', 'V1__a.sql.conf', E'encoding=UTF-8\nshouldExecute=${x}==1\n');
+SELECT pg_temp.refused('MG009', 'the migrations are for "mysql"', 'It is on line 2 of m/migration_lock.toml.', 'Prisma, for another database',
+                       'auto', 'm/1/migration.sql', '', 'm/migration_lock.toml', E'# x\nprovider = "mysql"\n');
+SELECT pg_temp.refused('MG009', message, format('It is on line %s of s.plan.', line), what, 'auto', 's.plan', E'%project=p\n\n' || plan, 'deploy/a.sql', '')
+    FROM (VALUES
+    ('reverts cannot be part of a plan', 4, 'a plan with a revert', E'a\n-a\n'),
+    ('a change has no name', 3, 'no name', E'+ # x\n'),
+    ('change "a" is there a second time without a tag in between', 5, 'a change twice', E'a\n# x\na\n'),
+    ('tag "@t" has no change before it', 3, 'a tag first', E'@t\na\n'),
+    ('tag "@t" is there a second time', 5, 'a tag twice', E'a\n@t\n@t\n'),
+    ('tag "@u" is not in the plan of project "p"', 4, 'an unknown tag', E'b\na [b@u]\n'),
+    ('changes cannot be named by their identifiers', 3, 'an identifier', E'a [d41f2c7b51cd9b0be2a5a8e0d43a1c4b5e6f7a89]\n')
+    ) AS v (message, line, what, plan);
+
+-- Out of a transaction: the switch of each tool is found, with its line.
+
+SELECT is((e.code, e.detail)::text, ('0A000', format('It is on line %s of %s.', v.line, coalesce(v.place, v.path)))::text, v.what)
+    FROM (VALUES
+    ('1_a.sql', E'-- x\n-- atlas:txmode none\n\nSELECT 1', NULL, NULL, NULL, 2, 'Atlas'),
+    ('1_a.sql', E'--! Previous: -\n--! Hash: sha1:1\n\n--! no-transaction\nSELECT 1', NULL, NULL, NULL, 4, 'graphile-migrate'),
+    ('1_a.up.sql', E'-- no-transaction\nSELECT 1', NULL, NULL, NULL, 1, 'sqlx'),
+    ('1_a.sql', E'-- migrate:up x:y transaction:false\nSELECT 1', NULL, NULL, NULL, 1, 'dbmate'),
+    ('1_a.sql', E'-- +goose NO TRANSACTION\n-- +goose Up\nSELECT 1', NULL, NULL, NULL, 1, 'goose'),
+    ('1_a.sql', E'-- +migrate Up notransaction\nSELECT 1', NULL, NULL, NULL, 1, 'sql-migrate'),
+    ('1_a/up.sql', 'SELECT 1', '1_a/metadata.toml', E'[x]\nrun_in_transaction=false # why', '1_a/metadata.toml', 2, 'Diesel'),
+    ('V1__a.sql', 'SELECT 1', 'V1__a.sql.conf', E'executeInTransaction = false', 'V1__a.sql.conf', 1, 'Flyway')
+    ) AS v (path, content, path2, content2, place, line, what),
+    pg_temp.error_of(CASE WHEN path2 IS NULL THEN format('SELECT pg_temp.load(''auto'', %L, %L)', path, content)
+                          ELSE format('SELECT pg_temp.load(''auto'', %L, %L, %L, %L)', path, content, path2, content2) END) e;
+SELECT lives_ok(format('SELECT pg_temp.load(''auto'', ''1_%s.sql'', %L)', n, content), what)
+    FROM (VALUES (1, E'SELECT 1;\n-- no-transaction', 'below a statement it is a comment'),
+                 (2, E'-- atlas:txmode file\nSELECT 1;', 'one transaction for the file is what we do'),
+                 (3, E'-- migrate:up transaction:true nottransaction:false\nSELECT 1;', 'other options of dbmate mean nothing')) AS v (n, content, what),
+         LATERAL (SELECT migrate.unregister(m.name, m.project) FROM migrate.migrations m) u;
+
+-- The header
+
+SELECT pg_temp.refused('22023', message, format('It is on line %s of 1_a.sql.', line), what, 'auto', '1_a.sql', content)
+    FROM (VALUES
+    ('header key "require" is not known', 2, 'an unknown key', E'\n-- migrate: require x\nSELECT 1'),
+    ('header key "up" is not known', 1, 'dbmate''s mark with a blank', E'-- migrate: up\nSELECT 1'),
+    ('header key "" is not known', 1, 'no key', E'-- migrate:   \nSELECT 1'),
+    ('header key "name" is there a second time', 5, 'a key twice', E'/*\n\n*/\n-- migrate: name a\n-- migrate: name b\n'),
+    ('header key "version" has no value', 2, 'no value', E'-- x\r\n-- migrate: version \r\n'),
+    ('options must be a JSON object', 1, 'options that are no object', E'-- migrate: options [1]\n'),
+    ('header key "x" is not known', 6, 'below a mark', E'-- x\n\n-- migrate: tags t\n-- migrate:up\n\n-- migrate: x y\nSELECT 1')
+    ) AS v (message, line, what, content);
+SELECT is(pg_temp.hint_of('auto', '1_a.sql', '-- migrate: x'),
+          'Keys are name, project, version, kind, description, requires, conflicts, replaces, tags and options.', 'the hint has all keys');
+SELECT is((e.code, split_part(e.context, E'\n', 2))::text, ('22P02', 'header, line 2 of 1_a.sql')::text, 'options that are no JSON')
+    FROM pg_temp.error_of($$SELECT pg_temp.load('auto', '1_a.sql', E'-- x\n-- migrate: options {x}\n')$$) e;
+
+-- Errors of the texts name the line of the file.
+
+SELECT matches(e.context, format('^line %s of 1_a\.sql', v.line), what)
+    FROM (VALUES
+    (4, 'below a mark', '1_a.sql', E'\n-- migrate:up\n\nSELEC 1;\n'),
+    (6, 'in the second of two ups', '1_a.sql', E'-- migrate:up\nSELECT 1;\n-- migrate:down\nSELECT 2;\n-- migrate:up\nSELEC 1;\n'),
+    (3, 'in a numbered file', '1_a.sql', E'-- 1 up\n-- 2 up\nSELEC 1;\n'),
+    (2, 'in a plain one', '1_a.sql', E'\nSELEC 1;\n')) AS v (line, what, path, content),
+    pg_temp.error_of(format('SELECT pg_temp.load(''auto'', %L, %L)', path, content)) e;
+
+SELECT is_empty($$SELECT * FROM migrate.migrations WHERE project IN ('refused', 'p')$$, 'nothing of all this was registered');
+
+SELECT * FROM finish();
+ROLLBACK;

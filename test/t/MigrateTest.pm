@@ -1,0 +1,142 @@
+# MigrateTest.pm: what the TAP tests share: quick servers, sessions that run aside, SQLSTATEs.
+package MigrateTest;
+
+use strict;
+use warnings;
+use Exporter qw(import);
+use IPC::Run ();
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+our @EXPORT = qw(new_node literal names_of same sqlstate sqlstates raises start_client end_client
+	wait_until);
+
+# A server that is made quickly; it survives kill -9 as any other, since the
+# operating system does.
+sub new_node
+{
+	my ($name, %init) = @_;
+	my $node = PostgreSQL::Test::Cluster->new($name);
+
+	$node->init(%init);
+	$node->append_conf('postgresql.conf', <<'CONF');
+fsync = off
+jit = off
+max_prepared_transactions = 4
+log_min_messages = warning
+CONF
+	return $node;
+}
+
+sub literal
+{
+	my ($text) = @_;
+
+	return "'" . $text =~ s/'/''/gr . "'";
+}
+
+# The first column of a query's result, as a list.
+sub names_of
+{
+	my ($node, $db, $sql) = @_;
+
+	return split /\n/, $node->safe_psql($db, $sql);
+}
+
+# One test: two long texts are the same; shows only the lines that differ.
+sub same
+{
+	my ($got, $wanted, $name) = @_;
+	my %count;
+
+	return pass($name) if $got eq $wanted;
+	fail($name);
+	$count{$_}++ foreach split /\n/, $got;
+	$count{$_}-- foreach split /\n/, $wanted;
+	my @lines = map { ($count{$_} > 0 ? '+' : '-') . $_ } sort grep { $count{$_} } keys %count;
+	splice @lines, 20 if @lines > 20;
+	diag(@lines ? join("\n", @lines) : 'the lines are in another order');
+	return 0;
+}
+
+# The SQLSTATE of the first error of a script and what psql printed of it; empty if there was none.
+sub sqlstate
+{
+	my ($node, $db, $sql, %option) = @_;
+	my (undef, undef, $err) = $node->psql($db, "\\set VERBOSITY verbose\n$sql",
+		on_error_stop => 1, %option);
+
+	return $err =~ /(?:ERROR|FATAL):  (\w{5}): / ? ($1, $err) : ('', $err);
+}
+
+# The SQLSTATE of each of several statements, each after what $first does; 00000 is success.
+sub sqlstates
+{
+	my ($node, $db, $statements, $first) = @_;
+	my $script = join "\n",
+	  map { ($first // '', "$statements->{$_};", "\\echo @ $_ :SQLSTATE", 'ROLLBACK;') } sort keys %$statements;
+	my (undef, $out) = $node->psql($db, $script, on_error_stop => 0);
+
+	return { $out =~ /^@ (\S+) (\w{5})$/mg };
+}
+
+# One test: the script fails with this SQLSTATE, and says so in these words.
+sub raises
+{
+	my ($node, $db, $sql, $state, $pattern, $name) = @_;
+	my ($got, $err) = sqlstate($node, $db, $sql);
+
+	if ($got ne $state || $err !~ $pattern)
+	{
+		fail($name);
+		diag("wanted $state and $pattern, got $got:\n$err");
+		return 0;
+	}
+	return pass($name);
+}
+
+# A client of its own that runs a script, statement by statement, while we go on.
+sub start_client
+{
+	my ($node, $db, $sql, %option) = @_;
+	my %client = (out => '', err => '', started => time);
+	my $file = PostgreSQL::Test::Utils::tempdir . '/script.sql';
+	my $connection = $option{connection} // $node->connstr($db);
+	my $timer = IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default);
+
+	# From a file: a pipe would be fed only when we next look after it.
+	append_to_file($file, "\\set VERBOSITY verbose\n$sql");
+	$client{run} = IPC::Run::start(
+		[ 'psql', '-X', '-A', '-t', '-q', '-v', 'ON_ERROR_STOP=1', '-d', $connection, '-f', $file ],
+		'>', \$client{out}, '2>', \$client{err}, $timer);
+	return \%client;
+}
+
+# Waits for it: whether it went well, and its output; what it wrote to stderr stays in it.
+sub end_client
+{
+	my ($client) = @_;
+
+	$client->{run}->finish;
+	$client->{took} = time - $client->{started};
+	chomp $client->{out};
+	return ($client->{run}->result(0) == 0, $client->{out});
+}
+
+# Waits until a query says t; dies when it never does.
+sub wait_until
+{
+	my ($node, $db, $sql) = @_;
+	my $give_up = time + $PostgreSQL::Test::Utils::timeout_default;
+
+	while ($node->safe_psql($db, $sql) ne 't')
+	{
+		die "it never became true: $sql" if time > $give_up;
+		sleep 0.02;
+	}
+	return;
+}
+
+1;
