@@ -163,6 +163,9 @@ SELECT matches(found(format('INSERT INTO migrate.log_decisions (id, %1$s) SELECT
 -- The chain of seals itself.
 
 SELECT isnt(found('UPDATE migrate.seals SET hash = sha256(hash) WHERE seal = 1'), NULL, 'a changed hash is found');
+SELECT isnt(found(format('UPDATE migrate.seals SET %s WHERE seal = 2', t.change)), NULL, 'a changed seal: ' || t.change)
+    FROM (VALUES ('rows = rows + 1'), ('first_id = first_id - 1'), ('last_id = last_id + 1'), ('sealed_at = sealed_at + ''1 microsecond'''),
+                 ('oldest_running = ''3''')) AS t (change);
 SELECT isnt(found('UPDATE migrate.seals SET source = ''decisions'' WHERE seal = 1'), NULL, 'a changed source');
 SELECT isnt(found('UPDATE migrate.seals SET ids = ids + ''{[100000,100002)}''::int8multirange WHERE seal = 1'), NULL, 'changed ids');
 SELECT isnt(found('DELETE FROM migrate.seals WHERE seal = 3'), NULL, 'a removed seal');
@@ -208,11 +211,11 @@ COMMIT;
 -- A row that commits late is not taken for one inserted, and nobody waits for it.
 
 SELECT dblink_exec('other', 'BEGIN') \g /dev/null
-SELECT * FROM dblink('other', $$SELECT migrate.register('0001_o', 'SELECT 1', project => 'open')$$) AS t (r text) \g /dev/null
-BEGIN;
-SELECT migrate.register('0001_p', 'SELECT 2', project => 'prepared') \g /dev/null
-PREPARE TRANSACTION 'tap_records';
+SELECT * FROM dblink('other', $$SELECT migrate.register('0001_o', 'SELECT 1', '', project => 'open')$$) AS t (r text) \g /dev/null
 SET statement_timeout = '5s';
+BEGIN;
+SELECT migrate.register('0001_p', 'SELECT 1', '', project => 'prepared') \g /dev/null
+PREPARE TRANSACTION 'tap_records';
 SELECT register_tables('meanwhile', '0001_m') \g /dev/null
 CALL migrate.apply(project => 'meanwhile') \gset
 SELECT is(:applied, 1, 'nobody waits for a record of another session');

@@ -162,6 +162,24 @@ SELECT is(outcome('tap_one', format('SELECT 1/(CASE WHEN EXISTS (SELECT FROM mig
           'it sees nothing of another project in ' || v) FROM unnest('{history,decisions,runs,migrations,capabilities}'::text[]) v;
 SELECT is(outcome('tap_one', format('SELECT 1/count(*) FROM migrate.%I WHERE project = ''one''', v)), 'yes', 'but its own in ' || v)
     FROM unnest('{history,decisions,migrations,capabilities}'::text[]) v;
+-- A condition that tells what it is shown is shown nothing that the view leaves out.
+CREATE TABLE projects_of_views AS
+    SELECT c.relname::text AS relation, a.attname::text AS column FROM pg_class c JOIN pg_attribute a ON attrelid = c.oid AND attnum > 0
+    WHERE relnamespace = 'migrate'::regnamespace AND relkind = 'v' AND relname <> 'settings';
+CREATE FUNCTION tells(value text) RETURNS boolean LANGUAGE plpgsql COST 0.00001 AS $$
+BEGIN
+    IF value ~ 'told' THEN
+        RAISE 'it tells' USING ERRCODE = 'P0666';
+    END IF;
+    RETURN true;
+END
+$$;
+SELECT migrate.register('told', 'SELECT ''told''', description => 'told', tags => '{told}', requires => '{}', project => 'told'),
+       migrate.hold('told', 'told', 'told'), migrate.mark_applied('told', 'told', 'told') \g /dev/null
+SELECT is(outcome('tap_monitor', 'SELECT * FROM migrate.texts WHERE tells(body)'), 'P0666: it tells', 'who sees all is told');
+SELECT is(outcome('tap_one', format('SELECT * FROM migrate.%I WHERE tells(%I::text)', v.relation, v.column)), 'yes',
+          format('who sees one project is not told by %s.%s', v.relation, v.column))
+    FROM projects_of_views v ORDER BY v.relation, v.column;
 SELECT migrate.grant_capability('tap_one', 'administrator', 'one') \g /dev/null
 SELECT is(outcome('tap_one', t.call), t.result, 'administrator of one project: ' || t.call) FROM (VALUES
     ('SELECT migrate.mark_applied(''0002_o'', ''why'')', 'yes'), ('SELECT migrate.mark_applied(''0001_t'', ''why'')', 'no'),

@@ -1,7 +1,7 @@
 /*
  * pairs.c
  *		Layouts that keep the up, down and verify of a migration in files of
- *		their own: by ending, by directory, by folder; and plain files.
+ *		their own, told by ending or by directory; and plain files.
  */
 #include "postgres.h"
 
@@ -41,12 +41,14 @@ layout_pair(Piece *pieces, int n)
 	{
 		SourceText *text;
 
+		CHECK_FOR_INTERRUPTS();
 		if (m == NULL || strcmp(m->name, pieces[i].name) != 0)
 			migrations = lappend(migrations, m = layout_new(pieces[i].name));
 		text = part_of(m, pieces[i].part);
 		if (text->body)
 		{
-			culprits = list_append_unique_ptr(culprits, unconstify(char *, text->path));
+			if (culprits == NIL || strcmp(pieces[i - 1].file->path, llast(culprits)) != 0)
+				culprits = lappend(culprits, unconstify(char *, pieces[i - 1].file->path));
 			culprits = lappend(culprits, unconstify(char *, pieces[i].file->path));
 			continue;
 		}
@@ -58,7 +60,7 @@ layout_pair(Piece *pieces, int n)
 	return migrations;
 }
 
-/* ---- NAME.up.sql, NAME.down.sql, NAME.verify.sql ---- */
+/* ---- NAME.sql; NAME.up.sql, NAME.down.sql, NAME.verify.sql ---- */
 
 static const char *const endings[] = {".up", ".down", ".verify"};
 
@@ -72,75 +74,239 @@ part_by_ending(const char *stem)
 	return -1;
 }
 
+int
+layout_ending(const char *path)
+{
+	return part_by_ending(layout_stem(path));
+}
+
 bool
 layout_is_updown(const SourceSet *set)
 {
 	for (int i = 0; i < set->n; i++)
-		if (layout_is_sql(set->files[i].path) && part_by_ending(layout_stem(set->files[i].path)) >= 0)
+		if (layout_ending(set->files[i].path) >= 0)
 			return true;
 	return false;
 }
 
-/* A file without an ending of its own is an up. */
-List *
-layout_updown(const SourceSet *set)
+bool
+layout_is_plain(const SourceSet *set)
 {
-	Piece	   *pieces = palloc(Max(set->n, 1) * sizeof(Piece));
-	int			n = 0;
+	return set->n > 0;
+}
+
+/* A file without an ending of its own is an up. */
+static void
+name_pieces(const SourceSet *set, Piece *pieces, bool by_path)
+{
+	for (int i = 0; i < set->n; i++)
+	{
+		const char *path = set->files[i].path;
+		char	   *stem = layout_stem(path);
+		int			part = part_by_ending(stem);
+		int			length = strlen(stem) - (part < 0 ? 0 : strlen(endings[part]));
+		const char *relative = layout_relative(set, path);
+
+		pieces[i].name = by_path ? pnstrdup(relative, layout_base(path) - relative + length) :
+			pnstrdup(stem, length);
+		pieces[i].part = part < 0 ? PART_UP : part;
+		pieces[i].file = &set->files[i];
+	}
+}
+
+/*
+ * Do directories stand for versions, each with migrations of its own?  So it
+ * is where two files of different directories have one name or one version,
+ * or where only directories have versions.
+ */
+static bool
+directories_count(const SourceSet *set, const Piece *pieces)
+{
+	HTAB	   *seen = names_create(2 * set->n);
+	bool		names_have_versions = false;
+	bool		directories_have_versions = false;
 
 	for (int i = 0; i < set->n; i++)
 	{
-		char	   *stem;
-		int			part;
+		char	   *version = mig_version_from_name(pieces[i].name);
+		char	   *directory = layout_directory(layout_relative(set, pieces[i].file->path));
+		char	   *keys[2] = {NULL, NULL};
 
-		if (!layout_is_sql(set->files[i].path))
-			continue;
-		stem = layout_stem(set->files[i].path);
-		part = part_by_ending(stem);
-		pieces[n].name = part < 0 ? stem : pnstrdup(stem, strlen(stem) - strlen(endings[part]));
-		pieces[n].part = part < 0 ? PART_UP : part;
-		pieces[n++].file = &set->files[i];
+		keys[0] = psprintf("%d %s", pieces[i].part, pieces[i].name);
+		if (version)
+			keys[1] = psprintf("%d/%s", pieces[i].part, mig_version_canonical(version));
+		for (int j = 0; j < 2 && keys[j]; j++)
+			if (!names_add(seen, keys[j], directory) && strcmp(names_find(seen, keys[j]), directory) != 0)
+				return true;
+		names_have_versions |= version != NULL;
+		directories_have_versions |= mig_version_from_name(directory) != NULL;
 	}
-	return layout_pair(pieces, n);
+	return directories_have_versions && !names_have_versions;
 }
 
-/* ---- up/NAME.sql, down/NAME.sql ---- */
+/* Does a directory of the path, or its name, say that it is a down? */
+static bool
+is_called_down(const char *path)
+{
+	static const char *const words[] = {"down", "downs", "downgrade", "revert", "rollback", "rollbacks", "undo"};
+	const char *segment;
+	int			length;
+	bool		more;
+
+	do
+	{
+		more = layout_next_segment(&path, &segment, &length);
+		if (!more)
+		{
+			segment = path;
+			length = strlen(layout_stem(path));
+		}
+		for (int i = 0; i < lengthof(words); i++)
+			if (layout_segment_is(segment, length, words[i]))
+				return true;
+	} while (more);
+	return false;
+}
+
+/* Downs among plain files: to run those as ups would be a disaster. */
+static void
+refuse_downs(const SourceSet *set)
+{
+	List	   *culprits = NIL;
+
+	for (int i = 0; i < set->n; i++)
+	{
+		const char *path = set->files[i].path;
+
+		if (is_called_down(layout_relative(set, path)) || is_called_down(layout_folder(path)))
+			culprits = lappend(culprits, unconstify(char *, path));
+	}
+	if (culprits)
+		layout_culprits(ERRCODE_INVALID_PARAMETER_VALUE, "files seem to be downs, and their ups are not beside them",
+						culprits,
+						"Put the ups into a directory \"up\" and the downs into \"down\", or leave these files out.");
+}
+
+/*
+ * Some number their downs as the ups and name them differently: a down of its
+ * own goes with the one up of its version.
+ */
+static void
+pair_by_version(List **migrations)
+{
+	HTAB	   *ups = names_create(list_length(*migrations));
+	List	   *kept = NIL;
+	ListCell   *cell;
+
+	foreach(cell, *migrations)
+	{
+		SourceMigration *m = lfirst(cell);
+		char	   *version = mig_version_from_name(m->name);
+
+		if (m->up.body && m->down.body == NULL && version)
+			names_add(ups, mig_version_canonical(version), m);
+	}
+	foreach(cell, *migrations)
+	{
+		SourceMigration *m = lfirst(cell);
+		char	   *version = mig_version_from_name(m->name);
+		SourceMigration *up = version && m->up.body == NULL && m->down.body ?
+			names_find(ups, mig_version_canonical(version)) : NULL;
+
+		if (up && up->down.body == NULL && m->verify.body == NULL)
+			up->down = m->down;
+		else
+			kept = lappend(kept, m);
+	}
+	*migrations = kept;
+}
+
+List *
+layout_plain(const SourceSet *set)
+{
+	Piece	   *pieces = palloc(Max(set->n, 1) * sizeof(Piece));
+	bool		by_path;
+	List	   *migrations;
+	ListCell   *cell;
+
+	refuse_downs(set);
+	name_pieces(set, pieces, false);
+	by_path = directories_count(set, pieces);
+	if (by_path)
+		name_pieces(set, pieces, true);
+	migrations = layout_pair(pieces, set->n);
+	pair_by_version(&migrations);
+	if (by_path)
+		foreach(cell, migrations)
+		{
+			SourceMigration *m = lfirst(cell);
+
+			m->version = layout_path_version(m->name, false);
+		}
+	return migrations;
+}
+
+/* ---- up/NAME.sql, down/NAME.sql, verify/NAME.sql ---- */
 
 static const char *const directories[][2] = {
-	{"up/", "deploy/"}, {"down/", "revert/"}, {"verify/", "verify/"}
+	{"up", "deploy"}, {"down", "revert"}, {"verify", "verify"}
 };
 
-/* Part that the directory of a file tells, or -1. */
 static int
-part_by_directory(const char *path)
+part_by_segment(const char *segment, int length)
 {
-	char	   *directory = layout_directory(path);
-
 	for (int part = 0; part < lengthof(directories); part++)
-		for (int i = 0; i < 2; i++)
-		{
-			const char *name = directories[part][i];
-
-			if (strcmp(directory, name) == 0 || layout_ends_with(directory, psprintf("/%s", name)))
-				return part;
-		}
+		if (layout_segment_is(segment, length, directories[part][0]) ||
+			layout_segment_is(segment, length, directories[part][1]))
+			return part;
 	return -1;
 }
 
+/*
+ * Part that a directory of a path tells, or -1, and *name, the path below it.
+ * Among the directories that tell one set from another the first decides,
+ * above them the last.
+ */
+static int
+part_by_directory(const SourceSet *set, const char *path, const char **name)
+{
+	const char *relative = layout_relative(set, path);
+	const char *at = path;
+	const char *segment;
+	int			length;
+	int			part = -1;
+
+	while (layout_next_segment(&at, &segment, &length))
+	{
+		int			own = part_by_segment(segment, length);
+
+		if (own < 0)
+			continue;
+		part = own;
+		*name = at;
+		if (segment >= relative)
+			break;
+	}
+	return part;
+}
+
+/* All files are in such directories, or some are in one of ups and some in one of downs. */
 bool
 layout_is_directories(const SourceSet *set)
 {
-	bool		found = false;
+	int			counts[3] = {0};
+	int			n = 0;
+	const char *name;
 
 	for (int i = 0; i < set->n; i++)
 	{
-		if (!layout_is_sql(set->files[i].path))
-			continue;
-		if (part_by_directory(set->files[i].path) < 0)
-			return false;
-		found = true;
+		int			part = part_by_directory(set, set->files[i].path, &name);
+
+		if (part >= 0)
+			counts[part]++;
+		n += part >= 0;
 	}
-	return found;
+	return n > 0 && counts[PART_UP] > 0 && (n == set->n || counts[PART_DOWN] > 0);
 }
 
 List *
@@ -148,95 +314,20 @@ layout_directories(const SourceSet *set)
 {
 	Piece	   *pieces = palloc(Max(set->n, 1) * sizeof(Piece));
 	List	   *culprits = NIL;
-	int			n = 0;
-
-	for (int i = 0; i < set->n; i++)
-	{
-		if (!layout_is_sql(set->files[i].path))
-			continue;
-		pieces[n].name = layout_stem(set->files[i].path);
-		pieces[n].part = part_by_directory(set->files[i].path);
-		pieces[n].file = &set->files[i];
-		if (pieces[n++].part < 0)
-			culprits = lappend(culprits, unconstify(char *, set->files[i].path));
-	}
-	if (culprits)
-		layout_culprits(ERRCODE_INVALID_PARAMETER_VALUE, "files are in no directory up, down or verify", culprits, NULL);
-	return layout_pair(pieces, n);
-}
-
-/* ---- plain files ---- */
-
-bool
-layout_is_plain(const SourceSet *set)
-{
-	for (int i = 0; i < set->n; i++)
-		if (layout_is_sql(set->files[i].path))
-			return true;
-	return false;
-}
-
-static int
-compare_names(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *) a, *(const char *const *) b);
-}
-
-/* Do two of the files have one base name, as in a directory for each version? */
-static bool
-base_names_repeat(const SourceSet *set)
-{
-	const char **names = palloc(Max(set->n, 1) * sizeof(char *));
-	int			n = 0;
-
-	for (int i = 0; i < set->n; i++)
-		if (layout_is_sql(set->files[i].path))
-			names[n++] = layout_stem(set->files[i].path);
-	qsort(names, n, sizeof(char *), compare_names);
-	for (int i = 1; i < n; i++)
-		if (strcmp(names[i - 1], names[i]) == 0)
-			return true;
-	return false;
-}
-
-/* The versions of the parts of a path, one after the other. */
-static char *
-version_of_path(const char *path)
-{
-	StringInfoData version;
-	char	   *copy = pstrdup(path);
-	char	   *save = NULL;
-
-	initStringInfo(&version);
-	for (char *part = strtok_r(copy, "/", &save); part; part = strtok_r(NULL, "/", &save))
-	{
-		char	   *own = mig_version_from_name(part);
-
-		if (own)
-			appendStringInfo(&version, "%s%s", version.len ? "." : "", own);
-	}
-	return version.len ? version.data : NULL;
-}
-
-List *
-layout_plain(const SourceSet *set)
-{
-	bool		by_path = base_names_repeat(set);
-	List	   *migrations = NIL;
 
 	for (int i = 0; i < set->n; i++)
 	{
 		const char *path = set->files[i].path;
-		const char *relative = layout_relative(set, path);
-		SourceMigration *m;
+		const char *name = path;
 
-		if (!layout_is_sql(path))
-			continue;
-		m = layout_new(by_path ? pnstrdup(relative, strrchr(relative, '.') - relative) : layout_stem(path));
-		if (by_path)
-			m->version = version_of_path(m->name);
-		layout_set_text(&m->up, set->files[i].content, path, 1);
-		migrations = lappend(migrations, m);
+		pieces[i].part = part_by_directory(set, path, &name);
+		pieces[i].name = pnstrdup(name, layout_base(name) - name + strlen(layout_stem(name)));
+		pieces[i].file = &set->files[i];
+		if (pieces[i].part < 0)
+			culprits = lappend(culprits, unconstify(char *, path));
 	}
-	return migrations;
+	if (culprits)
+		layout_culprits(ERRCODE_INVALID_PARAMETER_VALUE, "files are in no directory \"up\", \"down\" or \"verify\"",
+						culprits, "Leave them out.");
+	return layout_pair(pieces, set->n);
 }

@@ -1,250 +1,296 @@
 /*
  * sqitch.c
- *		Sqitch: a plan file, and beside it deploy, revert and verify scripts.
+ *		Sqitch: plan files, and beside each its deploy, revert and verify
+ *		scripts.
  */
 #include "postgres.h"
 
 #include "common/errors.h"
 #include "common/lines.h"
+#include "miscadmin.h"
 #include "script/layouts/layouts_private.h"
-#include "script/script.h"
+#include "script/layouts/sqitch.h"
 
-/* One plan file while it is read. */
-typedef struct SqitchPlan
+/* All plans of a set. */
+typedef struct SqitchSet
 {
-	const SourceSet *set;
-	const SourceFile *file;
-	const char *directory;
-	char	   *project;		/* of %project */
-	List	   *changes;		/* of SourceMigration *, in order */
-	List	   *tags;			/* of SqitchTag * */
-} SqitchPlan;
+	const SourceSet *files;
+	List	   *plans;			/* of SqitchPlan * */
+	HTAB	   *by_project;
+} SqitchSet;
 
-/* A tag stands behind a change. */
-typedef struct SqitchTag
+/* A dependency, taken apart. */
+typedef struct Dependency
 {
-	char	   *name;
-	SourceMigration *change;	/* the last one before it, or NULL */
-	int			position;		/* how many changes stand before it */
-} SqitchTag;
+	bool		conflict;
+	const char *project;		/* NULL: that of the plan */
+	const char *name;			/* empty: the change with the tag */
+	const char *tag;			/* or NULL */
+} Dependency;
 
 bool
 layout_is_sqitch(const SourceSet *set)
 {
-	for (int i = 0; i < set->n; i++)
-		if (layout_ends_with(set->files[i].path, ".plan"))
+	for (int i = 0; i < set->nothers; i++)
+		if (sqitch_is_plan(&set->others[i]))
 			return true;
 	return false;
 }
 
-static SourceMigration *
-find_change(const SqitchPlan *plan, const char *name, int before)
+/* [!][project:][name][@tag] */
+static Dependency
+parse_dependency(const SqitchPlan *plan, const char *text)
 {
-	for (int i = Min(before, list_length(plan->changes)) - 1; i >= 0; i--)
-	{
-		SourceMigration *m = list_nth(plan->changes, i);
+	Dependency	result = {0};
+	const char *colon;
+	const char *at;
 
-		if (strcmp(m->name, name) == 0)
-			return m;
+	result.conflict = *text == '!';
+	text += result.conflict;
+	if ((colon = strchr(text, ':')) != NULL)
+	{
+		result.project = pnstrdup(text, colon - text);
+		text = colon + 1;
+		if (strcmp(result.project, plan->project) == 0)
+			result.project = NULL;
 	}
-	return NULL;
+	at = strchr(text, '@');
+	result.name = pnstrdup(text, at ? at - text : (int) strlen(text));
+	result.tag = at ? at + 1 : NULL;
+	return result;
 }
 
-static const SqitchTag *
-find_tag(const SqitchPlan *plan, const char *name)
+static bool
+is_identifier(const char *name)
 {
-	ListCell   *cell;
-
-	foreach(cell, plan->tags)
-		if (strcmp(((SqitchTag *) lfirst(cell))->name, name) == 0)
-			return lfirst(cell);
-	return NULL;
+	return strlen(name) == 40 && strspn(name, "0123456789abcdef") == 40;
 }
 
 /*
- * The full name that a dependency means, or NULL for one that cannot be told
- * from this plan: a tag of another project.
+ * The name in its project of what a dependency of the change at a position
+ * means, or NULL for one that nothing here knows: a tag of a project that is
+ * not in the set.
  */
-static char *
-dependency_name(const SqitchPlan *plan, char *dependency, int line)
+static const char *
+resolve(const SqitchPlan *plan, const Dependency *dependency, int position,
+		const SqitchPlan *from, int line)
 {
-	char	   *colon = strchr(dependency, ':');
-	char	   *at = strchr(colon ? colon : dependency, '@');
-	const SqitchTag *tag;
-	SourceMigration *change;
+	const char *name = dependency->name;
+	SqitchChange *change;
+	SqitchTag  *tag = NULL;
 
-	if (colon && (plan->project == NULL || strncmp(dependency, plan->project, colon - dependency) != 0 ||
-				  plan->project[colon - dependency] != '\0'))
+	if (is_identifier(name))
+		layout_cannot("changes cannot be named by their identifiers", from->file->path, line,
+					  "Write the name of the change.");
+	if (plan == NULL || (dependency->project && dependency->tag == NULL))
+		return *name != '\0' ? name : NULL;
+	if (dependency->tag)
 	{
-		if (at == colon + 1)
-		{
-			ereport(NOTICE,
-					(errmsg("dependency on tag \"%s\" of another project is not kept", dependency),
-					 errdetail("%s", mig_place(plan->file->path, line))));
-			return NULL;
-		}
-		return at ? pnstrdup(dependency, at - dependency) : pstrdup(dependency);
+		tag = names_find(plan->by_tag, dependency->tag);
+		if (tag == NULL)
+			layout_cannot(psprintf("tag \"@%s\" is not in the plan of project \"%s\"", dependency->tag, plan->project),
+						  from->file->path, line, NULL);
+		if (*name == '\0')
+			return tag->change->migration->name;
+		position = tag->change->position;
 	}
-	if (colon)
-		dependency = colon + 1;
-	if (at == NULL)
-		return pstrdup(dependency);
-	tag = find_tag(plan, at + 1);
-	if (tag == NULL)
-		layout_cannot(psprintf("tag \"%s\" is not in the plan", at), plan->file->path, line, NULL);
-	if (at == dependency)
-		return tag->change ? tag->change->name : NULL;
-	change = find_change(plan, pnstrdup(dependency, at - dependency), tag->position);
-	return change ? change->name : pnstrdup(dependency, at - dependency);
+	else
+		position--;
+	change = sqitch_find(plan, name, position);
+	return change ? change->migration->name : name;
 }
 
-/* What stands between the brackets of a change. */
-static void
-read_dependencies(SqitchPlan *plan, SourceMigration *m, char *text, int line)
+/* Two dependencies may mean one change. */
+static List *
+append_new(List *names, char *name)
 {
-	char	   *save = NULL;
+	ListCell   *cell;
 
-	for (char *word = strtok_r(text, " \t", &save); word; word = strtok_r(NULL, " \t", &save))
+	foreach(cell, names)
+		if (strcmp(lfirst(cell), name) == 0)
+			return names;
+	return lappend(names, name);
+}
+
+/* Turn what stands between the brackets of a change into names. */
+static void
+resolve_dependencies(const SqitchSet *set, SqitchPlan *plan, SqitchChange *change)
+{
+	SourceMigration *m = change->migration;
+	ListCell   *cell;
+
+	foreach(cell, change->dependencies)
 	{
-		bool		conflict = word[0] == '!';
-		char	   *name = dependency_name(plan, conflict ? word + 1 : word, line);
+		Dependency	dependency = parse_dependency(plan, lfirst(cell));
+		const SqitchPlan *other = dependency.project ? names_find(set->by_project, dependency.project) : plan;
+		const char *name = resolve(other, &dependency, change->position, plan, change->line);
+		char	   *full;
 
 		if (name == NULL)
+		{
+			ereport(NOTICE,
+					(errmsg("dependency \"%s\" of change \"%s\" is not kept: the plan of that project is not among the files",
+							(char *) lfirst(cell), change->name),
+					 errdetail("%s", mig_place(plan->file->path, change->line))));
 			continue;
-		if (conflict)
-			m->conflicts = lappend(m->conflicts, name);
+		}
+		full = dependency.project ? psprintf("%s:%s", dependency.project, name) : pstrdup(name);
+		if (dependency.conflict)
+			m->conflicts = append_new(m->conflicts, full);
 		else
-			m->requires = lappend(m->requires, name);
+			m->requires = append_new(m->requires, full);
 	}
 }
 
 /*
- * A change that stands in the plan again was reworked: the one before keeps
- * its name with the tag that came after it.
+ * The name of a change in the registry.  What was applied before a rework
+ * keeps its name, so the reworks get names of their own.
  */
 static void
-rename_reworked(SqitchPlan *plan, const char *name)
+name_reworks(SqitchPlan *plan)
 {
-	SourceMigration *before = find_change(plan, name, list_length(plan->changes));
 	ListCell   *cell;
 
-	if (before == NULL)
-		return;
-	foreach(cell, plan->tags)
+	foreach(cell, plan->changes)
 	{
-		SqitchTag  *tag = lfirst(cell);
+		SqitchChange *change = lfirst(cell);
+		int			count = 1;
 
-		if (tag->position > list_length(plan->changes) ||
-			find_change(plan, name, tag->position) != before)
+		if (change->earlier)
 			continue;
-		before->name = psprintf("%s@%s", name, tag->name);
-		return;
+		for (SqitchChange *rework = change->later; rework; rework = rework->later)
+			rework->migration->name = psprintf("%s#%d", change->name, ++count);
 	}
 }
 
-static void
-read_change(SqitchPlan *plan, char *text, int line)
+static const SourceFile *
+script(const SqitchSet *set, const SqitchPlan *plan, const char *folder, const char *name)
 {
-	int			length;
-	SourceMigration *m;
-	char	   *open;
-	char	   *close;
+	return layout_find(set->files, psprintf("%s%s/%s.sql", plan->directory, folder, name));
+}
 
-	if (*text == '+')
-		text += 1 + strspn(text + 1, " \t");
-	else if (*text == '-')
-		layout_cannot("reverts cannot be part of a plan", plan->file->path, line, NULL);
-	length = strcspn(text, " \t");
-	m = layout_new(pnstrdup(text, length));
-	m->unversioned = m->has_requires = true;
-	m->project = plan->project;
-	rename_reworked(plan, m->name);
-	if (strchr(text, '#'))
+/*
+ * The base name of a change's scripts: its own, or for one that was reworked
+ * the name with a tag that stands between it and the rework.
+ */
+static const char *
+script_name(const SqitchSet *set, const SqitchPlan *plan, const SqitchChange *change)
+{
+	const char *first = NULL;
+
+	if (change->later == NULL)
+		return change->name;
+	for (int i = change->later->tags_before - 1; i >= change->tags_before; i--)
 	{
-		char	   *note = strchr(text, '#');
+		const SqitchTag *tag = list_nth(plan->tags, i);
+		const char *name = psprintf("%s@%s", change->name, tag->name);
 
-		m->description = pstrdup(note + 1 + strspn(note + 1, " \t"));
-		*note = '\0';
+		if (script(set, plan, "deploy", name))
+			return name;
+		if (first == NULL)
+			first = name;
 	}
-	open = text + length + strspn(text + length, " \t");
-	if (*open == '[' && (close = strchr(open, ']')) != NULL)
-		read_dependencies(plan, m, pnstrdup(open + 1, close - open - 1), line);
-	plan->changes = lappend(plan->changes, m);
+	return first;
 }
 
 static void
-read_tag(SqitchPlan *plan, const char *text)
+add_script(SourceText *text, const SourceFile *file)
 {
-	SqitchTag  *tag = palloc(sizeof(SqitchTag));
-
-	tag->name = pnstrdup(text + 1, strcspn(text + 1, " \t"));
-	tag->position = list_length(plan->changes);
-	tag->change = plan->changes ? llast(plan->changes) : NULL;
-	plan->tags = lappend(plan->tags, tag);
-}
-
-static void
-read_line(SqitchPlan *plan, const Line *line)
-{
-	char	   *text = pnstrdup(line->text + line->start, line->length);
-
-	text += strspn(text, " \t");
-	if (strncmp(text, "%project=", 9) == 0)
-		plan->project = pnstrdup(text + 9, strcspn(text + 9, " \t"));
-	else if (*text == '@')
-		read_tag(plan, text);
-	else if (*text != '\0' && *text != '%' && *text != '#')
-		read_change(plan, text, line->number);
-}
-
-static void
-add_script(const SqitchPlan *plan, SourceText *text, const char *folder, const char *name)
-{
-	const SourceFile *file = layout_find(plan->set, psprintf("%s%s/%s.sql", plan->directory, folder, name));
-
 	if (file)
 		layout_set_text(text, file->content, file->path, 1);
 }
 
 /* The scripts of the changes; each must have its deploy. */
-static void
-add_scripts(const SqitchPlan *plan)
+static List *
+add_scripts(const SqitchSet *set, const SqitchPlan *plan, List *culprits)
 {
-	List	   *culprits = NIL;
 	ListCell   *cell;
 
 	foreach(cell, plan->changes)
 	{
-		SourceMigration *m = lfirst(cell);
+		SqitchChange *change = lfirst(cell);
+		const char *name = script_name(set, plan, change);
 
-		add_script(plan, &m->up, "deploy", m->name);
-		add_script(plan, &m->down, "revert", m->name);
-		add_script(plan, &m->verify, "verify", m->name);
-		if (m->up.body == NULL)
-			culprits = lappend(culprits, psprintf("%sdeploy/%s.sql", plan->directory, m->name));
+		CHECK_FOR_INTERRUPTS();
+		add_script(&change->migration->up, script(set, plan, "deploy", name));
+		add_script(&change->migration->down, script(set, plan, "revert", name));
+		add_script(&change->migration->verify, script(set, plan, "verify", name));
+		if (change->migration->up.body == NULL)
+			culprits = lappend(culprits, psprintf("%sdeploy/%s.sql", plan->directory, name));
 	}
-	if (culprits)
-		layout_culprits(ERRCODE_INVALID_PARAMETER_VALUE, "files that the plan names are missing", culprits, NULL);
+	return culprits;
+}
+
+/* The changes of a plan, behind those of the projects that it needs. */
+static void
+append_plan(const SqitchSet *set, SqitchPlan *plan, List **migrations)
+{
+	ListCell   *cell;
+
+	check_stack_depth();
+	if (plan->visited)
+		return;
+	plan->visited = true;
+	foreach(cell, plan->changes)
+	{
+		SqitchChange *change = lfirst(cell);
+		ListCell   *inner;
+
+		foreach(inner, change->dependencies)
+		{
+			Dependency	dependency = parse_dependency(plan, lfirst(inner));
+			SqitchPlan *other = dependency.project ? names_find(set->by_project, dependency.project) : NULL;
+
+			if (other)
+				append_plan(set, other, migrations);
+		}
+	}
+	foreach(cell, plan->changes)
+		*migrations = lappend(*migrations, ((SqitchChange *) lfirst(cell))->migration);
+}
+
+static void
+read_plans(SqitchSet *set)
+{
+	for (int i = 0; i < set->files->nothers; i++)
+	{
+		SqitchPlan *plan;
+
+		if (!sqitch_is_plan(&set->files->others[i]))
+			continue;
+		plan = sqitch_read_plan(&set->files->others[i]);
+		name_reworks(plan);
+		set->plans = lappend(set->plans, plan);
+		if (!names_add(set->by_project, plan->project, plan))
+			layout_culprits(ERRCODE_MIG_CONFLICT, psprintf("two plans are of project \"%s\"", plan->project),
+							list_make2(unconstify(char *, ((SqitchPlan *) names_find(set->by_project, plan->project))->file->path),
+									   unconstify(char *, plan->file->path)),
+							"Load one of them.");
+	}
 }
 
 List *
-layout_sqitch(const SourceSet *set)
+layout_sqitch(const SourceSet *files)
 {
+	SqitchSet	set = {files, NIL, names_create(16)};
 	List	   *migrations = NIL;
+	List	   *culprits = NIL;
+	ListCell   *cell;
 
-	for (int i = 0; i < set->n; i++)
+	read_plans(&set);
+	foreach(cell, set.plans)
 	{
-		SqitchPlan	plan = {set, &set->files[i]};
-		Line		line;
+		SqitchPlan *plan = lfirst(cell);
+		ListCell   *inner;
 
-		if (!layout_ends_with(set->files[i].path, ".plan"))
-			continue;
-		plan.directory = layout_directory(set->files[i].path);
-		line_begin(&line, set->files[i].content);
-		while (line_next(&line))
-			read_line(&plan, &line);
-		add_scripts(&plan);
-		migrations = list_concat(migrations, plan.changes);
+		foreach(inner, plan->changes)
+			resolve_dependencies(&set, plan, lfirst(inner));
+		culprits = add_scripts(&set, plan, culprits);
 	}
+	if (culprits)
+		layout_culprits(ERRCODE_INVALID_PARAMETER_VALUE, "scripts of changes in the plan are missing", culprits,
+						"Add them, or take the changes out of the plan.");
+	foreach(cell, set.plans)
+		append_plan(&set, lfirst(cell), &migrations);
 	return migrations;
 }
