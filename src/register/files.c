@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "catalog/pg_authid.h"
+#include "common/lines.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "nodes/pg_list.h"
@@ -63,6 +64,7 @@ to_database_encoding(char *bytes, const char *path)
 	char	   *text;
 
 	error_context_stack = &callback;
+	bytes = mig_without_mark(bytes);
 	text = pg_any_to_server(bytes, strlen(bytes), PG_UTF8);
 	error_context_stack = callback.previous;
 	return text;

@@ -147,6 +147,7 @@ run_statement(Execution *execution, const ScriptStatement *stmt)
 	if (execution->records)
 	{
 		StatementRecord *record = &execution->records[execution->done];
+		MemoryContext before_record = MemoryContextSwitchTo(execution->context);
 
 		record->number = stmt->number;
 		record->line = stmt->line;
@@ -159,6 +160,7 @@ run_statement(Execution *execution, const ScriptStatement *stmt)
 			record->rewritten = relation_array(relation);
 		if (mig_track_locks)
 			record->locks = ledger_own_locks();
+		MemoryContextSwitchTo(before_record);
 	}
 	execution->done++;
 }
@@ -184,6 +186,7 @@ mig_execute(Execution *execution)
 	ErrorContextCallback callback = {error_context_stack, mig_execution_context, execution};
 
 	error_context_stack = &callback;
+	execution->context = CurrentMemoryContext;
 	SPI_connect();
 	run_all(execution);
 	SPI_finish();

@@ -25,6 +25,7 @@ typedef struct Execution
 	const char *path;			/* file it came from, or NULL */
 	const Script *script;
 	const ScriptStatement *current; /* what runs now, or failed */
+	MemoryContext context;		/* where what is recorded lives */
 	StatementRecord *records;	/* NULL: not recorded */
 	int			done;
 	int64		rows;

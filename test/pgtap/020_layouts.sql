@@ -208,14 +208,14 @@ SELECT pg_temp.loaded('auto', 'sqitch.plan', E'%project=sq2\n\na 2013-12-30T23:1
         'deploy/b.sql', 'SELECT 3', 'deploy/c.sql', 'SELECT 4') \g /dev/null
 SELECT pg_temp.rows_are($$SELECT name, m.state, up, down, requires FROM migrate.migrations m JOIN loads USING (name) WHERE m.project = 'sq2' ORDER BY ordinal$$,
                         $$VALUES ('a', 'applied', 'SELECT 1', 'SELECT -1', '{}'::text[]), ('b', 'pending', 'SELECT 3', NULL, '{a}'),
-                                 ('a#2', 'pending', 'SELECT 2', 'SELECT -2', '{a}'), ('c', 'pending', 'SELECT 4', NULL, '{a#2,a}')$$,
+                                 ('a#2', 'pending', 'SELECT 2', 'SELECT -2', '{a,b}'), ('c', 'pending', 'SELECT 4', NULL, '{a#2,a}')$$,
                         'a rework is a migration of its own; what was applied before it stays what it was');
 
 SELECT pg_temp.loaded('auto', 'one/x.plan', E'%project = sq4\n\na [sq5:b sq5:@t] 2013-12-30T23:19:45Z A <a@b.c>\n', 'one/deploy/a.sql', 'SELECT 1',
         'two/x.plan', E'%project = sq5\n\nb 2013-12-30T23:19:45Z A <a@b.c>\nc 2013-12-30T23:19:45Z A <a@b.c>\n@t 2013-12-30T23:19:45Z A <a@b.c>\n',
         'two/deploy/b.sql', 'SELECT 2', 'two/deploy/c.sql', 'SELECT 3') \g /dev/null
 SELECT pg_temp.rows_are($$SELECT m.project, name, up, requires FROM migrate.migrations m JOIN loads USING (name) WHERE m.project IN ('sq4', 'sq5') ORDER BY ordinal$$,
-                        $$VALUES ('sq5', 'b', 'SELECT 2', '{}'::text[]), ('sq5', 'c', 'SELECT 3', '{}'), ('sq4', 'a', 'SELECT 1', '{sq5:b,sq5:c}')$$,
+                        $$VALUES ('sq5', 'b', 'SELECT 2', '{}'::text[]), ('sq5', 'c', 'SELECT 3', '{b}'), ('sq4', 'a', 'SELECT 1', '{sq5:b,sq5:c}')$$,
                         'several plans: a project that others need comes first');
 
 -- Our own header

@@ -200,6 +200,26 @@ add_script(SourceText *text, const SourceFile *file)
 		layout_set_text(text, file->content, file->path, 1);
 }
 
+/*
+ * Sqitch deploys in the order of the plan, and changes count on it: each one
+ * follows the one before it, besides what it names.
+ */
+static void
+follow_plan(const SqitchPlan *plan)
+{
+	SourceMigration *before = NULL;
+	ListCell   *cell;
+
+	foreach(cell, plan->changes)
+	{
+		SqitchChange *change = lfirst(cell);
+
+		if (before)
+			change->migration->requires = append_new(change->migration->requires, before->name);
+		before = change->migration;
+	}
+}
+
 /* The scripts of the changes; each must have its deploy. */
 static List *
 add_scripts(const SqitchSet *set, const SqitchPlan *plan, List *culprits)
@@ -285,6 +305,7 @@ layout_sqitch(const SourceSet *files)
 
 		foreach(inner, plan->changes)
 			resolve_dependencies(&set, plan, lfirst(inner));
+		follow_plan(plan);
 		culprits = add_scripts(&set, plan, culprits);
 	}
 	if (culprits)
