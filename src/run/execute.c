@@ -113,6 +113,19 @@ relation_array(Oid relation)
 	return construct_array(&element, 1, TEXTOID, -1, false, TYPALIGN_INT);
 }
 
+/*
+ * As for a statement of a client: planned with a snapshot that sees what the
+ * statements before it did, which matters to functions that say they are
+ * immutable and look.
+ */
+static void
+push_fresh_snapshot(void)
+{
+	CommandCounterIncrement();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	UpdateActiveSnapshotCommandId();
+}
+
 static uint64
 run_sql(const ScriptStatement *stmt)
 {
@@ -120,7 +133,9 @@ run_sql(const ScriptStatement *stmt)
 	int			code;
 
 	options.dest = None_Receiver;
+	push_fresh_snapshot();
 	code = SPI_execute_extended(stmt->sql, &options);
+	PopActiveSnapshot();
 	if (code < 0)
 		raise_spi_code(code);
 	return SPI_processed;
@@ -229,12 +244,14 @@ run_verify_statements(Execution *execution)
 		execution->current = stmt;
 		CHECK_FOR_INTERRUPTS();
 		arm_statement_timeout();
+		push_fresh_snapshot();
 		if (stmt->copy_data)
 			mig_copy_data(stmt);
 		else if ((code = SPI_execute(stmt->sql, false, 0)) < 0)
 			raise_spi_code(code);
 		else
 			judge_verify(execution);
+		PopActiveSnapshot();
 		mig_disarm_statement_timeout();
 	}
 	mig_deployer_inside(false);

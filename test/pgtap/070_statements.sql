@@ -17,4 +17,13 @@ SELECT is(
 	 WHERE h.name = '0002_rewrite' AND statement_no = 1),
 	'{AccessExclusiveLock public.st,ShareLock public.st}'::text[],
 	'with track = locks the locks are kept as pg_locks spells them');
+
+-- A function that says it is immutable is run while the statement is planned.
+CREATE FUNCTION public.has_schema(wanted text) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS
+	$$BEGIN RETURN EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = wanted); END$$;
+SELECT migrate.register('0003_schema', 'CREATE SCHEMA seen; CREATE TABLE seen.t AS SELECT public.has_schema(''seen'') AS ok;',
+	NULL, 'SELECT public.has_schema(''seen'');');
+CALL migrate.apply();
+SELECT ok(migrate.is_applied('0003_schema'), 'a verify sees what its migration did, even while it is planned');
+SELECT results_eq('SELECT ok FROM seen.t', 'VALUES (true)', 'and so does a statement behind another');
 SELECT finish();
