@@ -11,7 +11,7 @@ const path = require('path');
 const Module = require('module');
 
 const [, , out, ...directories] = process.argv;
-const FILE = /^(?:Migration)?(\d{13,14}).*\.js$/;
+const FILE = /^[A-Za-z]*(\d{13,14}).*\.js$/;
 
 // MikroORM's base class collects statements itself.
 class Migration
@@ -89,8 +89,6 @@ async function record(Class, stamp)
 			continue;
 		await migration[direction](queryRunner(queried, direction));
 		const statements = (migration.statements || []).concat(queried);
-		if (statements.length === 0)
-			continue;
 		const text = statements.map((sql) => sql.trim().replace(/;*\s*$/, ';')).join('\n') + '\n';
 		fs.writeFileSync(path.join(out, `${stamp}_${Class.name}.${direction}.sql`), text);
 	}

@@ -1,27 +1,41 @@
 // record_pg_boss.mjs: writes pg-boss's base schema and migrations to NNNN.up.sql and NNNN.down.sql.
 //
-// node record_pg_boss.mjs BASE_PACKAGE BASE_VERSION PACKAGE OUT
+// node record_pg_boss.mjs BASE_PACKAGE BASE_VERSION PACKAGE OUT INDEXES
 //
-// What pg-boss leaves to a worker of its own ("async") goes to NNNN.async.
+// The indexes that pg-boss has a worker of its own build afterwards go to
+// INDEXES/NNNN.sql, as that worker runs them on the table all queues share.
 import fs from 'node:fs';
 import path from 'node:path';
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 
-const [, , basePackage, baseVersion, newPackage, out] = process.argv;
+const [, , basePackage, baseVersion, newPackage, out, indexes] = process.argv;
 const require = createRequire(import.meta.url);
 const { create } = require(path.resolve(basePackage, 'src/plans.js'));
 const { getAll } = await import(pathToFileURL(path.resolve(newPackage, 'dist/migrationStore.js')));
-const ENDINGS = { install: 'up.sql', uninstall: 'down.sql', async: 'async' };
 
-function write(version, ending, text)
+function write(directory, version, ending, statements)
 {
-	fs.writeFileSync(path.join(out, `${String(version).padStart(4, '0')}.${ending}`), text);
+	const name = `${String(version).padStart(4, '0')}${ending}`;
+
+	if (statements?.length)
+		fs.writeFileSync(path.join(directory, name), statements.join(';\n') + ';\n');
+}
+
+// The statement inside of SELECT job_table_run_async('name', version, $$...$$).
+function indexStatement(call)
+{
+	const body = typeof call === 'string' ? /\$\$([^]*?)\$\$/.exec(call)[1] : call.command;
+
+	return body.trim().replace(/\.job\b/g, '.job_common').replace(/\bjob_i(\d+)/g, 'job_common_i$1');
 }
 
 fs.mkdirSync(out, { recursive: true });
-write(baseVersion, 'up.sql', create('pgboss', Number(baseVersion), {}));
-for (const migration of getAll('pgboss'))
-	for (const [key, ending] of Object.entries(ENDINGS))
-		if (migration.version > Number(baseVersion) && migration[key]?.length)
-			write(migration.version, ending, migration[key].join(';\n') + ';\n');
+fs.mkdirSync(indexes, { recursive: true });
+write(out, baseVersion, '.up.sql', [create('pgboss', Number(baseVersion), {})]);
+for (const migration of getAll('pgboss').filter(({ version }) => version > Number(baseVersion)))
+{
+	write(out, migration.version, '.up.sql', migration.install);
+	write(out, migration.version, '.down.sql', migration.uninstall);
+	write(indexes, migration.version, '.sql', migration.async?.map(indexStatement));
+}
