@@ -47,14 +47,18 @@ ledger_store_text(const char *project, const char *body, ScriptPart part, bytea 
 StoredText *
 ledger_read_text(const char *project, const char *name, ScriptPart part, const bytea *checksum)
 {
+	/*
+	 * OFFSET 0 has all three columns looked up in the index: left to join, the
+	 * planner may compare the checksum only afterwards, with every text.
+	 */
 	static LedgerQuery query = {
-		"SELECT t.body, t.checksum,"
-		" CASE $3 WHEN 'up' THEN r.up_path WHEN 'down' THEN r.down_path ELSE r.verify_path END,"
-		" CASE $3 WHEN 'up' THEN r.up_line WHEN 'down' THEN r.down_line ELSE r.verify_line END, r.options"
-		" FROM migrate.registered r JOIN migrate.text_bodies t ON t.project OPERATOR(pg_catalog.=) r.project AND t.part OPERATOR(pg_catalog.=) $3"
-		" AND t.checksum OPERATOR(pg_catalog.=)"
-		" COALESCE($4, CASE $3 WHEN 'up' THEN r.up WHEN 'down' THEN r.down ELSE r.verify END)"
-		" WHERE r.project OPERATOR(pg_catalog.=) $1 AND r.name OPERATOR(pg_catalog.=) $2"
+		"SELECT t.body, t.checksum, r.path, r.line, r.options FROM (SELECT options,"
+		" CASE $3 WHEN 'up' THEN up_path WHEN 'down' THEN down_path ELSE verify_path END AS path,"
+		" CASE $3 WHEN 'up' THEN up_line WHEN 'down' THEN down_line ELSE verify_line END AS line,"
+		" COALESCE($4, CASE $3 WHEN 'up' THEN up WHEN 'down' THEN down ELSE verify END) AS wanted"
+		" FROM migrate.registered WHERE project OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2) r"
+		" CROSS JOIN LATERAL (SELECT body, checksum FROM migrate.text_bodies WHERE project OPERATOR(pg_catalog.=) $1"
+		" AND part OPERATOR(pg_catalog.=) $3 AND checksum OPERATOR(pg_catalog.=) r.wanted OFFSET 0) t"
 	};
 	StoredText *result = NULL;
 	LedgerArgs	args = {0};
