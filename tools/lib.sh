@@ -81,6 +81,16 @@ install_for_server()
 	[ -x "$PG_CONFIG" ] || die "there is no $PG_CONFIG"
 }
 
+# Sees to what the sets of other projects need: npm, and a directory that keeps
+# what was fetched for the next run, which the unprivileged user fills.
+prepare_corpora()
+{
+	command -v npm > /dev/null || install_packages nodejs npm
+	export CORPORA_CACHE=$CACHE/corpora
+	mkdir -p "$CORPORA_CACHE"
+	[ "$(id -u)" != 0 ] || chown "$TEST_USER:" "$CORPORA_CACHE"
+}
+
 # Copies the source, without what a build left in it, to a directory.
 copy_source()
 {
@@ -99,7 +109,7 @@ as_test_user()
 		drop=(setpriv "--reuid=$(id -u $TEST_USER)" "--regid=$(id -g $TEST_USER)"
 			  --clear-groups --inh-caps=-all)
 	fi
-	for name in PG_CONFIG ONLY CI TERM http_proxy https_proxy no_proxy \
+	for name in PG_CONFIG ONLY CI TERM CORPORA CORPORA_CACHE http_proxy https_proxy no_proxy \
 		npm_config_registry NPM_CONFIG_REGISTRY NODE_EXTRA_CA_CERTS; do
 		[ -z "${!name:-}" ] || keep+=("$name=${!name}")
 	done

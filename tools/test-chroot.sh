@@ -45,6 +45,8 @@ make_chroot()
 
 make_work
 [ -e "$root" ] || make_chroot
+prepare_corpora
+mkdir -p "$root$CORPORA_CACHE"
 rm -rf "$WORK"
 TMPDIR=$root/tmp make_work
 copy_source "$WORK/source"
@@ -59,11 +61,12 @@ setsid unshare --mount --pid --fork --kill-child bash -c '
 	mount --rbind /dev "$1/dev"
 	mount -t tmpfs -o mode=1777 tmpfs "$1/dev/shm"
 	mount -t proc proc "$1/proc"
+	mount --bind "$CORPORA_CACHE" "$1$CORPORA_CACHE"
 	[ ! -e /etc/resolv.conf ] || cat /etc/resolv.conf > "$1/etc/resolv.conf"
 	shift
 	exec "$@"' - "$root" \
 	chroot "$root" env "PATH=/usr/sbin:/usr/bin:/sbin:/bin" "TMPDIR=$inside/tmp" \
-	"ONLY=${ONLY:-}" "PG_CONFIG=/usr/lib/postgresql/$major/bin/pg_config" \
+	"XDG_CACHE_HOME=${CACHE%/*}" "ONLY=${ONLY:-}" "CORPORA=${CORPORA:-}" "PG_CONFIG=/usr/lib/postgresql/$major/bin/pg_config" \
 	"$inside/source/tools/test.sh" &
 SESSION=$!
 wait $SESSION || status=$?

@@ -3,6 +3,7 @@
 #
 # PG_CONFIG   the server to copy (default: Debian's 15)
 # ONLY        kinds (lint regress isolation pgtap tap) or kind/file, separated by blanks
+# CORPORA     which migration sets of other projects (default: all)
 # ACCEPT=1    takes the outputs of regress and isolation over as expected ones
 #
 # Everything that runs a server does so as an unprivileged user, in a temporary
@@ -13,6 +14,7 @@ config=${PG_CONFIG:-/usr/lib/postgresql/15/bin/pg_config}
 PG_CONFIG=$config
 
 install_for_server
+prepare_corpora
 make_work
 say "$("$PG_CONFIG" --version), in $WORK"
 private_server

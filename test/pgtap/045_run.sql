@@ -161,6 +161,21 @@ SELECT migrate.register('0001_def', 'INSERT INTO child VALUES (1); INSERT INTO p
 CALL migrate.apply(project => 'deferred') \gset
 SELECT is(:applied, 2, 'one that is satisfied in the end does not');
 
+-- Sqitch's own record, by the README's line: a reworked change is there twice.
+
+SELECT migrate.load('{sqitch.plan,deploy/a.sql,deploy/a@v1.sql,deploy/b.sql,revert/a.sql,revert/a@v1.sql,revert/b.sql}', ARRAY[
+    E'%syntax-version=1.0.0\n%project=sq\n\na 2013-12-30T23:19:45Z A <a@b.c>\nb [a] 2013-12-30T23:19:45Z A <a@b.c>\n'
+    '@v1 2013-12-30T23:19:45Z A <a@b.c>\na [a@v1] 2014-12-30T23:19:45Z A <a@b.c>\n',
+    'SELECT 2', 'SELECT 1', 'SELECT 1', 'SELECT 1', 'SELECT 1', 'SELECT 1']) \g /dev/null
+CREATE SCHEMA sqitch;
+CREATE TABLE sqitch.changes (change_id text, project text, change text, committed_at timestamptz, planned_at timestamptz);
+INSERT INTO sqitch.changes VALUES ('1', 'sq', 'a', '2020-01-01', '2013-12-30'), ('2', 'sq', 'b', '2020-01-01', '2013-12-31'),
+    ('3', 'sq', 'a', '2020-01-01', '2014-12-30');
+\set readme_line `sed -nE 's/^\| Sqitch \| \x60(.*);\x60 \|$/\1/p' "$PG_ABS_SRCDIR/../README.md"`
+:readme_line \g /dev/null
+SELECT is(string_agg(name || ' ' || state, ', ' ORDER BY name), 'a marked, a#2 marked, b marked', 'Sqitch''s record is taken over')
+    FROM migrate.status('sq');
+
 -- From inside a migration.
 
 SELECT register_tables('base', '0001_b1', '0002_b2') \g /dev/null

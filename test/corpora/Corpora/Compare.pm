@@ -47,12 +47,16 @@ sub psql_files
 
 sub pg_dump
 {
-	my ($node, $db, @options) = @_;
-	my $file = PostgreSQL::Test::Utils::tempdir() . '/dump.sql';
+	my ($node, $db, $file, @options) = @_;
 	my ($ok, $output) = run_command('/', 'pg_dump', @options, '-f', $file, $node->connstr($db));
 
 	die "pg_dump failed: $output" if !$ok;
 	return read_file($file);
+}
+
+sub temporary_file
+{
+	return PostgreSQL::Test::Utils::tempdir() . '/dump.sql';
 }
 
 # Takes away what our extension alone adds to a dump that leaves its schema
@@ -72,24 +76,25 @@ sub dump_schema
 {
 	my ($node, $db) = @_;
 
-	return comparable(pg_dump($node, $db, '-s', '-N', 'migrate'));
+	return comparable(pg_dump($node, $db, temporary_file(), '-s', '-N', 'migrate'));
 }
 
 # Rows in any order: an UPDATE may leave them in another one.
 sub dump_data
 {
 	my ($node, $db, $random_ids) = @_;
-	my $dump = comparable(pg_dump($node, $db, '-a', '-N', 'migrate'));
+	my $dump = comparable(pg_dump($node, $db, temporary_file(), '-a', '-N', 'migrate'));
 
 	$dump =~ s/\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/(random)/g if $random_ids;
 	return join "\n", sort split /\n/, $dump;
 }
 
+# Schema and rows, kept in a file as pg_dump wrote them; what can be compared of it.
 sub dump_plain
 {
-	my ($node, $db) = @_;
+	my ($node, $db, $file, @options) = @_;
 
-	return comparable(pg_dump($node, $db, '-N', 'migrate'));
+	return comparable(pg_dump($node, $db, $file, @options));
 }
 
 1;

@@ -21,13 +21,13 @@ my $unreachable = qr/ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETU
 # Errors alone, and no long wait where there is no network.
 my @npm = ('npm', '--loglevel=error', '--fetch-retry-mintimeout=1000', '--fetch-retry-maxtimeout=5000');
 
-# Directories that may hold what was fetched before, the writable ones first.
+# Directories that may hold what was fetched before; CORPORA_CACHE names one.
 sub caches
 {
 	my @roots = ($ENV{XDG_CACHE_HOME}, defined $ENV{HOME} ? "$ENV{HOME}/.cache" : undef, '/var/cache');
 	my @caches = map { "$_/pg_migrations/corpora" } grep { defined $_ && $_ ne '' } @roots;
 
-	return @caches;
+	return defined $ENV{CORPORA_CACHE} ? ($ENV{CORPORA_CACHE}, @caches) : @caches;
 }
 
 # The first cache that can be written, else a directory that ends with the test.
@@ -74,13 +74,27 @@ sub run_command
 }
 
 # Skips are told apart from failures by the class of the exception.
-sub give_up
+sub skip
 {
-	my ($what, $output) = @_;
+	my ($reason) = @_;
 
-	die bless { reason => $what }, 'Corpora::Skip' if !defined $output;
-	die bless { reason => "$what cannot be fetched: the registry cannot be reached" }, 'Corpora::Skip'
-	  if $output =~ $unreachable;
+	die bless { reason => $reason }, 'Corpora::Skip';
+}
+
+# Clients that had no network: asking again would only take time.
+my %without_network;
+
+# Runs a client that fetches something into a directory.
+sub fetch
+{
+	my ($what, $directory, @command) = @_;
+	my $client = $command[0];
+	my ($ok, $output);
+
+	($ok, $output) = run_command($directory, @command) if !$without_network{$client};
+	return if $ok;
+	$without_network{$client} = 1 if defined $output && $output =~ $unreachable;
+	skip("$what cannot be fetched: the registry cannot be reached") if $without_network{$client};
 	die "$what cannot be fetched:\n$output";
 }
 
@@ -92,7 +106,7 @@ sub need_command
 	{
 		return if -x "$directory/$command";
 	}
-	give_up("there is no $command here (Debian package $package)");
+	skip("there is no $command here (Debian package $package)");
 	return;
 }
 
@@ -102,9 +116,8 @@ sub fetch_into_cache
 	my ($what, @command) = @_;
 	my $cache = writable_cache();
 	my $new = tempdir('new_XXXXXX', DIR => $cache, CLEANUP => 1);
-	my ($ok, $output) = run_command($new, @command);
 
-	give_up($what, $output) if !$ok;
+	fetch($what, $new, @command);
 	foreach my $file (glob "$new/*")
 	{
 		move($file, "$cache/" . basename($file)) or die "could not move $file: $!";
@@ -142,8 +155,8 @@ sub npm_packages
 # of what they need in turn are those that the registry has.
 sub npm_modules
 {
-	my ($name, @specs) = @_;
-	my $modules = "node-$name";
+	my @specs = @_;
+	my $modules = join '+', @specs;
 
 	need_command('node', 'nodejs');
 	if (!defined cached("$modules/node_modules/.package-lock.json"))
@@ -155,10 +168,7 @@ sub npm_modules
 		open my $manifest, '>', "$new/package.json" or die "could not write $new/package.json: $!";
 		print $manifest "{}\n";
 		close $manifest;
-		my ($ok, $output) =
-		  run_command($new, @npm, 'install', '--ignore-scripts', '--no-audit', '--no-fund', @specs);
-
-		give_up("npm package @specs", $output) if !$ok;
+		fetch("npm package @specs", $new, @npm, 'install', '--ignore-scripts', '--no-audit', '--no-fund', @specs);
 		rename $new, writable_cache() . "/$modules";
 		chmod 0755, writable_cache() . "/$modules";
 	}
@@ -184,7 +194,7 @@ sub debian_packages
 			need_command('apt-get', 'apt');
 			my ($known, $policy) = run_command('/', 'apt-cache', 'madison', $name);
 
-			give_up("apt knows no $spec here") if $policy !~ /\|\s*\Q$version\E\s*\|/;
+			skip("apt knows no $spec here: it is another release, or never updated") if $policy !~ /\|\s*\Q$version\E\s*\|/;
 			fetch_into_cache("Debian package $spec", 'apt-get', '-q', 'download', $spec);
 			($found) = glob writable_cache() . "/$file";
 		}

@@ -9,7 +9,7 @@ use Exporter 'import';
 use File::Basename qw(basename dirname);
 use File::Path qw(make_path);
 
-our @EXPORT_OK = qw(runnable_sets prepare_set read_file write_file);
+our @EXPORT_OK = qw(runnable_sets prepare_set natural read_file write_file);
 
 my $here = dirname(dirname(__FILE__));
 
@@ -82,14 +82,17 @@ sub pair_project
 	return { project => $project, directory => $directory, migrations => \@migrations };
 }
 
-# Copies files, with what matches made a comment.
+# Copies files, with what matches made a comment in those whose names match.
 sub disable_lines
 {
-	my ($lines, $from, $to) = @_;
+	my ($lines, $names, $from, $to) = @_;
 
 	foreach my $file (glob "$from/*.sql")
 	{
-		write_file("$to/" . basename($file), read_file($file) =~ s/$lines/-- $&/gr);
+		my $text = read_file($file);
+
+		$text =~ s/$lines/-- $&/g if basename($file) =~ $names;
+		write_file("$to/" . basename($file), $text);
 	}
 	return;
 }
@@ -118,8 +121,7 @@ sub record_classes
 sub prepare_unleash
 {
 	my ($work, $node, $tarball) = @_;
-	my $modules = npm_modules('db-migrate', 'async@3.2.6', 'pg@8.23.1', 'db-migrate@0.11.14',
-		'db-migrate-pg@1.5.2');
+	my $modules = npm_modules('async@3.2.6', 'pg@8.23.1', 'db-migrate@0.11.14', 'db-migrate-pg@1.5.2');
 
 	unpack_npm($tarball, "$work/package", 'dist/migrations/*');
 	$node->safe_psql('postgres', 'CREATE DATABASE recorder');
@@ -130,32 +132,13 @@ sub prepare_unleash
 		},
 		"$here/record_db_migrate.js", "$work/package/dist/migrations", "$work/files");
 	$node->safe_psql('postgres', 'DROP DATABASE recorder');
-	tell_versions_apart("$work/files", "$work/told_apart");
-	disable_lines(qr/^ *COMMIT;$/m, "$work/told_apart", "$work/mended");
+	disable_lines(qr/^ *COMMIT;$/m, qr/./, "$work/files", "$work/mended");
 	return {
 		%{ pair_project('unleash', "$work/mended") },
 		refused => [
-			{ directory => "$work/told_apart", sqlstate => 'MG009', line => qr/^ *COMMIT;$/ }
+			{ directory => "$work/files", sqlstate => 'MG009', line => qr/^ *COMMIT;$/ }
 		]
 	};
-}
-
-# Five files of this set share two stamps, which says nothing of their order;
-# the tool takes them by name, and a header line says so.
-sub tell_versions_apart
-{
-	my ($from, $to) = @_;
-	my %seen;
-
-	foreach my $file (sort glob "$from/*.sql")
-	{
-		my ($stamp, $direction) = basename($file) =~ /^(\d+).*\.(up|down)\.sql$/;
-		my $before = $seen{$stamp}{$direction}++;
-		my $header = $before && $direction eq 'up' ? "-- migrate: version $stamp.$before\n" : '';
-
-		write_file("$to/" . basename($file), $header . read_file($file));
-	}
-	return;
 }
 
 my @medusa_modules = qw(auth cart customer fulfillment inventory order payment pricing product
@@ -180,7 +163,7 @@ my @pgpm_modules = qw(verify@0.20.0 types@0.16.0 base32@0.20.0 inflection@0.16.0
 
 # Sqitch's files as they are; the plan says the order and the project's name.
 # The first module's verify scripts call functions that later changes of it
-# make, so that there is a copy without them.
+# make, so that it is applied from a copy without them.
 sub prepare_pgpm
 {
 	my ($work, $node, @tarballs) = @_;
@@ -319,8 +302,8 @@ sub prepare_minion
 }
 
 # Shell scripts with an unquoted here-document; the base is the fresh install
-# cut off where version 2.0 begins.  Transactions are opened and closed in the
-# middle of files, so those lines go: each file is one transaction anyway.
+# cut off where version 2.0 begins.  Two of them open or close a transaction in
+# their middle, and those lines go.
 sub prepare_kea
 {
 	my ($work, $node, $archive) = @_;
@@ -341,7 +324,7 @@ sub prepare_kea
 		write_file("$work/original/${from}_" . basename($script, '.sh') . '.sql', $sql);
 	}
 	my $control = qr/^(?:START TRANSACTION|BEGIN|COMMIT);$/m;
-	disable_lines($control, "$work/original", "$work/files");
+	disable_lines($control, qr/^(?:001\.0|006\.1)_/, "$work/original", "$work/files");
 	return {
 		%{ plain_project('kea', "$work/files") },
 		refused => [ { directory => "$work/original", sqlstate => 'MG009', line => $control } ]
@@ -384,13 +367,14 @@ sub ledgersmb_list
 
 # A base with COPY data, changes in the order of a list, and then modules that
 # are loaded anew whenever they change.  Left out are the module that makes
-# roles named after the database, and the one with \copy.
+# roles named after the database, the one with \copy, and one with a view that
+# servers from 16 on refuse, for psql as well.
 sub prepare_ledgersmb
 {
 	my ($work, $node, $archive) = @_;
 	my $root = unpack_debian($archive, "$work/package") . '/usr/share/ledgersmb/sql';
 	my @changes = grep { !$ledgersmb_fails{$_} } ledgersmb_list("$root/changes/LOADORDER");
-	my @modules = grep { !/^(?:Roles|Duplicates_Functions)\.sql$/ } ledgersmb_list("$root/modules/LOADORDER");
+	my @modules = grep { !/^(?:admin|Roles|Duplicates_Functions)\.sql$/ } ledgersmb_list("$root/modules/LOADORDER");
 	my $number = 0;
 
 	write_file("$work/files/0000_base.sql", read_file("$root/Pg-database.sql"));
@@ -410,23 +394,25 @@ sub prepare_ledgersmb
 # ---- the table
 #
 # ups, downs, verifies: how many there must be.  before: statements that the
-# set takes for granted.  random_ids: rows have identifiers
-# drawn by lot.
+# set takes for granted.  random_ids: rows have identifiers drawn by lot.
+# stops_at: the migration whose down fails in the full reverse, for psql as well.
+# ends_empty: the full reverse leaves nothing.  baseline: the result's dump is
+# registered as a migration.
 
 my @sets = (
 	{
 		name => 'unleash', title => 'Unleash', npm => ['unleash-server@7.5.1'],
-		prepare => \&prepare_unleash, ups => 374, downs => 374,
+		prepare => \&prepare_unleash, ups => 374, downs => 374, baseline => 1,
 		before => ['CREATE TABLE migrations (id serial, name varchar(255), run_on timestamp)']
 	},
 	{
 		name => 'medusa', title => 'Medusa, 12 modules',
 		npm => [ map { "\@medusajs/$_\@2.21.2" } @medusa_modules ],
-		prepare => \&prepare_medusa, ups => 141, downs => 125
+		prepare => \&prepare_medusa, ups => 141, downs => 125, baseline => 1
 	},
 	{
 		name => 'pgpm', title => 'pgpm, 8 modules', npm => [ map { "\@pgpm/$_" } @pgpm_modules ],
-		prepare => \&prepare_pgpm, ups => 151, downs => 151, verifies => 120, ends_empty => 1, random_ids => 1,
+		prepare => \&prepare_pgpm, ups => 151, downs => 151, verifies => 139, ends_empty => 1, random_ids => 1,
 		before => [
 			(map { qq{CREATE EXTENSION "$_"} } qw(uuid-ossp pgcrypto citext hstore unaccent)),
 			map { "DO \$\$BEGIN CREATE ROLE $_; EXCEPTION WHEN duplicate_object THEN NULL; END\$\$" }
@@ -435,7 +421,7 @@ my @sets = (
 	},
 	{
 		name => 'paperclip', title => 'Paperclip', npm => ['@paperclipai/db@2026.824.1'],
-		prepare => \&prepare_paperclip, ups => 221, downs => 0, random_ids => 1
+		prepare => \&prepare_paperclip, ups => 221, downs => 0, random_ids => 1, baseline => 1
 	},
 	{
 		name => 'pgboss', title => 'pg-boss', npm => [ 'pg-boss@11.0.0', 'pg-boss@12.38.0' ],
@@ -478,7 +464,7 @@ my @sets = (
 	},
 	{
 		name => 'ledgersmb', title => 'LedgerSMB', debian => ['ledgersmb=1.6.33+ds-2.1'],
-		prepare => \&prepare_ledgersmb, ups => 88, downs => 0
+		prepare => \&prepare_ledgersmb, ups => 87, downs => 0, baseline => 1
 	});
 
 sub runnable_sets

@@ -1,0 +1,141 @@
+# 050_encodings.pl: texts, names and files in databases of several encodings; directories that cannot be read.
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::RealBin;
+use Digest::SHA qw(sha256_hex);
+use MigrateTest;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+$ENV{PGCLIENTENCODING} = 'UTF8';
+my $node = new_node('main', extra => [ '-E', 'UTF8', '--locale', 'C' ]);
+$node->start;
+my @databases = ('utf8', 'latin1', 'sql_ascii', 'Ünï "côde"');
+foreach my $db (@databases)
+{
+	my $encoding = $db =~ /^\w+$/ ? $db : 'utf8';
+
+	$node->safe_psql('postgres', sprintf q{CREATE DATABASE "%s" ENCODING '%s' LOCALE 'C' TEMPLATE template0},
+		$db =~ s/"/""/gr, $encoding);
+	$node->safe_psql($db, 'CREATE EXTENSION pg_migrations');
+}
+
+# Files of all kinds.  What is unreadable is so for all but root, as whom no server runs.
+my $top = PostgreSQL::Test::Utils::tempdir;
+my $bom = "\xef\xbb\xbf";
+
+sub directory
+{
+	my ($name, %files) = @_;
+
+	mkdir "$top/$name" or die "could not make $name: $!";
+	append_to_file("$top/$name/$_", $files{$_}) foreach keys %files;
+	return "$top/$name";
+}
+
+sub load
+{
+	my ($directory, %arguments) = @_;
+
+	return sprintf 'SELECT name, action FROM migrate.load_directory(%s%s)', literal($directory),
+		join '', map { ", $_ => " . literal($arguments{$_}) } sort keys %arguments;
+}
+
+# ---- one text, one checksum, whatever the database is encoded in
+
+my $text = "CREATE TABLE \"tâblé\" (i int); -- ünï\nCOMMENT ON TABLE \"tâblé\" IS 'çà';";
+my $set = directory('set', '0001_Ünï côde.up.sql' => $text, '0001_Ünï côde.down.sql' => 'DROP TABLE "tâblé"');
+my $sum = sha256_hex($text);
+foreach my $db (@databases)
+{
+	is($node->safe_psql($db, sprintf q{SELECT name, action FROM migrate.load('{up/0001_Ünï côde.sql,down/0001_Ünï côde.sql}', ARRAY[%s])},
+			join ', ', map { literal($_) } $text, 'DROP TABLE "tâblé"'), '0001_Ünï côde|registered', "$db: a name beyond ASCII");
+	# How a directory's names are encoded is known where the database is UTF-8.
+	is($node->safe_psql($db, load($set)), '0001_Ünï côde|unchanged', "$db: in a directory as well") if $db ne 'latin1';
+	is($node->safe_psql($db, "SELECT encode(checksum, 'hex') FROM migrate.migrations"), $sum, "$db: SHA-256 of its UTF-8");
+	is($node->safe_psql($db, sprintf 'SELECT migrate.register(%s, %s, %s)', literal('0001_Ünï côde'), literal($text),
+			literal('DROP TABLE "tâblé"')), 'unchanged', "$db: wherever it comes from");
+	is($node->safe_psql($db, 'CALL migrate.apply()'), '1|1', "$db: it can be applied");
+	is($node->safe_psql($db, q{SELECT obj_description(to_regclass('"tâblé"'), 'pg_class')}), 'çà', "$db: as it is");
+	is($node->safe_psql($db, q{SELECT migrate.is_applied('0001_Ünï'), state FROM migrate.status()}), 't|applied', "$db: and found");
+	raises($node, $db, q{SELECT migrate.is_applied('0001_Ünï cöde')}, 'MG002', qr/"0001_Ünï cöde".*0001_Ünï côde/s, "$db: and proposed");
+	is($node->safe_psql($db, 'CALL migrate.revert(); SELECT * FROM migrate.verify_history()'), '2|1', "$db: and reverted");
+}
+
+# ---- names
+
+my $long = 'ü' x 31 . 'x';
+my @names = ('a "quoted" one', q{it's}, 'semi;colon', 'back\\slash', '-- comment', '$1', '%s%n', $long, 'ü' x 127 . 'x', '日本', "\x{f0}\x{9f}\x{90}\x{98}");
+my $registers = join "\n", map { sprintf 'SELECT migrate.register(%s, %s, %s, project => \'odd\');', literal($_),
+	literal(sprintf 'CREATE TABLE "%s" (i int)', $_ =~ s/"/""/gr), literal(sprintf 'DROP TABLE "%s"', $_ =~ s/"/""/gr) } @names;
+is($node->safe_psql('utf8', $registers) =~ s/registered\n?//gr, '', 'names of all kinds');
+is($node->safe_psql('utf8', q{CALL migrate.apply(project => 'odd')}), '3|' . @names, 'are applied');
+is($node->safe_psql('utf8', sprintf 'SELECT count(*) FROM (VALUES %s) v (n) WHERE migrate.is_applied(n) AND migrate.sql(n) IS NOT NULL',
+		join ', ', map { '(' . literal($_) . ')' } @names), scalar @names, 'and found by their names');
+is($node->safe_psql('utf8', q{CALL migrate.revert('zero', 'odd'); SELECT count(*) FROM pg_tables WHERE schemaname = 'public'}),
+	'4|' . @names . "\n0", 'and reverted');
+my %bad = (
+	empty => '', blank => ' a', trailing => 'a ', at => '@a', zero => 'zero', latest => 'latest', newline => "a\nb", tab => "a\tb",
+	delete => "a\x7f", long => 'x' x 256, long_umlauts => 'ü' x 128);
+my %statements = map { $_ => sprintf q{SELECT migrate.register(%s, '')}, literal($bad{$_}) } keys %bad;
+is_deeply(sqlstates($node, 'utf8', \%statements), { map { $_ => '22023' } keys %bad }, 'names that cannot be');
+
+# ---- texts
+
+my $crlf = directory('crlf', '0001_crlf.sql' =>
+	  "${bom}CREATE TABLE crlf (i int, t text);\r\nCOPY crlf FROM stdin;\r\n1\ta\r\n2\tb\r\n\\.\r\n-- end\r\nINSERT INTO crlf VALUES (3, 'c');\r\n");
+foreach my $db (@databases)
+{
+	is($node->safe_psql($db, load($crlf, project => 'crlf')), '0001_crlf|registered', "$db: a byte order mark and lines that end in CRLF");
+	is($node->safe_psql($db, q{CALL migrate.apply(project => 'crlf'); SELECT string_agg(i || t, ' ' ORDER BY i) FROM crlf}) =~ s/^.*\n//r,
+		'1a 2b 3c', "$db: run as they would in psql");
+}
+append_to_file("$crlf/0002_error.sql", "${bom}SELECT 1;\r\n\r\nSELECT 1 / 0;\r\n");
+$node->safe_psql('utf8', load($crlf, project => 'crlf'));
+raises($node, 'utf8', q{CALL migrate.apply(project => 'crlf')}, '22012', qr/statement 2 of 2, line 3 of 0002_error.sql/, 'lines are counted as the file has them');
+is($node->safe_psql('utf8', q{SELECT action FROM migrate.load('{0001_crlf.sql}', ARRAY[replace(migrate.sql('crlf:0001_crlf'), E'\r', '')], project => 'crlf')}),
+	"unchanged\nabsent", 'and are the same text with other line ends');
+
+my %wrong = ('0001_right.sql' => 'SELECT 1', '0002_wrong.sql' => "SELECT '\xff\xfe';");
+my $wrong = directory('wrong', %wrong);
+foreach my $db (@databases)
+{
+	raises($node, $db, load($wrong, project => 'wrong'), '22021', qr{0002_wrong\.sql}, "$db: invalid UTF-8, and in which file");
+	is($node->safe_psql($db, q{SELECT count(*) FROM migrate.migrations WHERE project = 'wrong'}), '0', "$db: none of them is registered");
+}
+my $euro = directory('euro', '0001_euro.sql' => "SELECT '€'");
+raises($node, 'latin1', load($euro), '22P05', qr{0001_euro\.sql}, 'a character that the database does not have, and in which file');
+raises($node, 'utf8', load(directory('nul', '0001_nul.sql' => "SELECT '\0'")), '22021', qr{0001_nul\.sql}, 'a zero byte, and in which file');
+
+my $backslash = q{CREATE TABLE strings AS SELECT 'a\\' AS t; INSERT INTO strings VALUES (E'\\'b;'), ('c;\\')};
+$node->safe_psql('postgres', 'CREATE DATABASE old; ALTER DATABASE old SET standard_conforming_strings = off');
+$node->safe_psql('old', 'CREATE EXTENSION pg_migrations');
+is($node->safe_psql('old', load(directory('strings', '0001_s.sql' => $backslash))), '0001_s|registered', 'backslashes where strings are of old');
+is($node->safe_psql('old', q{CALL migrate.apply(); SELECT string_agg(t, ' ') FROM strings; SHOW standard_conforming_strings}),
+	"1|1\na\\ 'b; c;\\\noff", 'mean what they mean elsewhere');
+
+# ---- directories
+
+my $closed = directory('closed', '0001_x.sql' => 'SELECT 1');
+my $hidden = directory('hidden', '0001_x.sql' => 'SELECT 1', '0002_y.sql' => 'SELECT 1');
+chmod 0, $closed, "$hidden/0002_y.sql";
+raises($node, 'utf8', load("$top/nowhere"), '58P01', qr/nowhere/, 'a directory that is not there');
+raises($node, 'utf8', load($closed), '42501', qr/closed.*Permission denied/, 'one that cannot be read');
+raises($node, 'utf8', load($hidden), '42501', qr/0002_y\.sql.*Permission denied/, 'a file that cannot be read');
+raises($node, 'utf8', load("$set/0001_Ünï côde.up.sql"), '42809', qr/Not a directory/, 'a file in place of a directory');
+raises($node, 'utf8', 'SELECT * FROM migrate.load_directory(NULL)', '22004', qr/directory/, 'no directory');
+$node->safe_psql('utf8', q{CREATE ROLE author; SELECT migrate.grant_capability('author', 'author'); CREATE ROLE reader; CREATE ROLE stranger; GRANT pg_read_server_files TO reader});
+raises($node, 'utf8', 'SET ROLE author; ' . load($set), '42501', qr/pg_read_server_files/, 'an author who may not read files');
+raises($node, 'utf8', 'SET ROLE reader; ' . load($set), '42501', qr/author/, 'one who may read files but is no author');
+raises($node, 'utf8', 'SET ROLE stranger; ' . load("$top/nowhere"), '42501', qr/permission denied/, 'others do not learn what is there');
+is($node->safe_psql('utf8', 'GRANT pg_read_server_files TO author; SET ROLE author; ' . load($set, project => 'new')), '0001_Ünï côde|registered', 'both together');
+chmod 0700, $closed, "$hidden/0002_y.sql";
+
+foreach my $db (@databases)
+{
+	is($node->safe_psql($db, 'SELECT * FROM migrate.verify_history()'), '', "$db: the history is sound");
+}
+$node->stop;
+done_testing();
