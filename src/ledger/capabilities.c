@@ -118,8 +118,9 @@ ledger_require(const char *capability, const char *project)
 			 project ?
 			 errmsg("permission denied: this needs the capability \"%s\" for project \"%s\"", capability, project) :
 			 errmsg("permission denied: this needs the capability \"%s\"", capability),
-			 errhint("An administrator can grant it: SELECT migrate.grant_capability('%s', '%s');",
-					 GetUserNameFromId(GetUserId(), false), capability)));
+			 errhint("An administrator can grant it: SELECT migrate.grant_capability(%s, '%s'%s);",
+					 quote_literal_cstr(GetUserNameFromId(GetUserId(), false)), capability,
+					 project ? psprintf(", %s", quote_literal_cstr(project)) : "")));
 }
 
 /* Grant or take back a capability for one project. */

@@ -5,6 +5,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/table.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
@@ -15,6 +16,7 @@
 #include "ledger/query.h"
 #include "miscadmin.h"
 #include "replication/logicalworker.h"
+#include "storage/bufmgr.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -367,6 +369,16 @@ row_jsonb(LedgerRow *row)
 	Datum		value = row_next(row, &isnull);
 
 	return isnull ? NULL : DatumGetJsonbPCopy(value);
+}
+
+bool
+ledger_is_empty(const char *name)
+{
+	Relation	relation = table_open(ledger_relation(name), AccessShareLock);
+	bool		empty = RelationGetNumberOfBlocks(relation) == 0;
+
+	table_close(relation, AccessShareLock);
+	return empty;
 }
 
 int64

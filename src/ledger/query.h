@@ -86,6 +86,9 @@ extern TimestampTz row_time(LedgerRow *row);
 extern bytea *row_bytea(LedgerRow *row);
 extern Jsonb *row_jsonb(LedgerRow *row);
 
+/* Has one of our tables no page at all?  False says nothing of its rows. */
+extern bool ledger_is_empty(const char *name);
+
 /* Draw the next number of one of our sequences. */
 extern int64 ledger_next_id(const char *sequence);
 

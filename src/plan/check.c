@@ -215,7 +215,9 @@ fail(const Check *check, const char *fail_on)
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_MIG_CHECK_FAILED),
-			 errmsg("check found %d errors and %d warnings", check->errors, check->warnings),
+			 errmsg("check found %d %s and %d %s",
+					check->errors, check->errors == 1 ? "error" : "errors",
+					check->warnings, check->warnings == 1 ? "warning" : "warnings"),
 			 errdetail_internal("%s", check->text.data),
 			 errhint("SELECT * FROM migrate.check();")));
 }

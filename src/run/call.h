@@ -22,6 +22,7 @@ typedef struct Run
 	TimestampTz started_at;
 	int64		waited;
 	int			done;
+	int			left_out;		/* planned, but held since */
 	StepRun		step;
 	const char *current;		/* full name of the step under way, or NULL */
 } Run;

@@ -38,6 +38,13 @@ planned(const Run *run)
 	return list_length(run->plan->steps);
 }
 
+/* How many of the planned are neither done nor left out. */
+static int
+not_started(const Run *run)
+{
+	return planned(run) - run->done - run->left_out;
+}
+
 /* Seconds for people, to a tenth. */
 static char *
 seconds(int64 microseconds)
@@ -50,13 +57,13 @@ static void
 run_context(void *arg)
 {
 	const Run  *run = arg;
-	int			left = planned(run) - run->done - 1;
+	int			left = not_started(run) - 1;
 
 	if (run->run_id == 0 || run->current == NULL)
 		return;
 	if (run->commits && !run->atomic)
 		errcontext("run " INT64_FORMAT ": %d %s and kept; nothing of %s stands; %d not started",
-				   run->run_id, run->done, verb(run), run->current, left);
+				   run->run_id, run->done, verb(run), run->step.attempt.name, left);
 	else
 		errcontext("run " INT64_FORMAT ": one transaction, nothing of it stands; %d not started",
 				   run->run_id, left);
@@ -73,18 +80,13 @@ commit(Run *run)
 /* ---- before the first step ---- */
 
 static void
-warn_left_out(const Run *run)
+warn_left_out(const Model *model, int number)
 {
-	ListCell   *cell;
+	const PlanNode *node = &model->nodes[number];
 
-	foreach(cell, run->plan->left_out)
-	{
-		const PlanNode *node = &run->plan->model->nodes[lfirst_int(cell)];
-
-		ereport(WARNING,
-				(errmsg("migration \"%s\" is left out: %s", mig_full_name(node->migration), node->left_out),
-				 node->state == STATE_HELD && node->detail ? errdetail("It is %s.", node->detail) : 0));
-	}
+	ereport(WARNING,
+			(errmsg("migration \"%s\" is left out: %s", mig_full_name(node->migration), node->left_out),
+			 node->state == STATE_HELD && node->detail ? errdetail("It is %s.", node->detail) : 0));
 }
 
 static void
@@ -202,34 +204,56 @@ start(Run *run)
 /* ---- steps ---- */
 
 static void
-report_step(Run *run, const char *outcome, int64 duration)
+report_step(Run *run, const char *what, int64 duration)
 {
 	ErrorContextCallback *around = error_context_stack;
 
 	/* These are not about the error whose context the callbacks give. */
 	error_context_stack = NULL;
 	ereport(NOTICE,
-			(errmsg("%d/%d  %s  %s  %s", run->done + (run->step.attempt.error ? 1 : 0), planned(run),
-					run->current, outcome, seconds(duration))));
+			(errmsg("%d/%d  %s  %s  %s", run->done + run->left_out + (run->step.attempt.error ? 1 : 0), planned(run),
+					run->current, what, seconds(duration))));
 	ereport(LOG_SERVER_ONLY,
 			(errmsg("run " INT64_FORMAT ": migration \"%s\" %s, %d statements, %s", run->run_id,
-					run->current, outcome, run->step.attempt.statements, seconds(duration))));
+					run->current, what, run->step.attempt.statements, seconds(duration))));
 	error_context_stack = around;
 }
 
-/* Held by somebody since the plan was made? */
-static bool
-held_meanwhile(const Run *run, const Migration *migration)
+/* What a migration that is planned requires and this run has left out, or -1. */
+static int
+left_out_before(const Run *run, int node)
 {
-	if (run->request.revert || mig_model_overrides(run->plan->model, "held") ||
-		!ledger_is_held(migration->project, migration->name))
+	const Model *model = run->plan->model;
+
+	for (int i = 0; run->left_out > 0 && i < model->graph->nedges[node]; i++)
+		if (model->nodes[model->graph->edges[node][i]].left_out)
+			return model->graph->edges[node][i];
+	return -1;
+}
+
+/* Held by somebody since the plan was made, or behind one that is? */
+static bool
+held_meanwhile(Run *run, int number)
+{
+	const Model *model = run->plan->model;
+	const Migration *migration = model->nodes[number].migration;
+	const char *why;
+	int			before;
+
+	if (run->request.revert)
 		return false;
-	ereport(WARNING,
-			(errmsg("migration \"%s\" is held now: the run ends before it", mig_full_name(migration))));
+	before = left_out_before(run, number);
+	if (before >= 0)
+		why = psprintf("blocked by %s", mig_full_name(model->nodes[before].migration));
+	else if (!mig_model_overrides(model, "held") && ledger_is_held(migration->project, migration->name))
+		why = "held meanwhile";
+	else
+		return false;
+	model->nodes[number].left_out = MemoryContextStrdup(run->context, why);
 	return true;
 }
 
-/* Run one step in the present transaction; false: the run ends here. */
+/* Run one step in the present transaction; false: it is left out. */
 static bool
 run_step(Run *run, const PlanStep *step)
 {
@@ -242,28 +266,41 @@ run_step(Run *run, const PlanStep *step)
 	run->step.step = step;
 	run->step.check_deferred = run->commits;
 	mig_step_begin(&run->step);
-	if (held_meanwhile(run, migration))
-	{
-		run->current = NULL;
+	if (held_meanwhile(run, step->node))
 		return false;
-	}
 	mig_step_run(&run->step);
 	return true;
 }
 
+/* Say what became of the step, which stands as far as the transaction does. */
 static void
-step_done(Run *run)
+step_done(Run *run, bool ran)
 {
-	run->done++;
-	report_step(run, run->step.attempt.outcome,
-				run->step.attempt.finished_at - run->step.attempt.started_at);
+	if (ran)
+	{
+		run->done++;
+		report_step(run, run->step.attempt.outcome,
+					run->step.attempt.finished_at - run->step.attempt.started_at);
+	}
+	else
+	{
+		run->left_out++;
+		warn_left_out(run->plan->model, run->step.step->node);
+	}
 	run->current = NULL;
+}
+
+/* As in migrate.runs, for one that has come to its end. */
+static const char *
+outcome_of(const Run *run)
+{
+	return run->left_out > 0 ? "partial" : "succeeded";
 }
 
 static void
 report_end(const Run *run, int failed)
 {
-	int			left = planned(run) - run->done - failed;
+	int			left = not_started(run) - failed;
 	StringInfoData line;
 
 	initStringInfo(&line);
@@ -271,6 +308,8 @@ report_end(const Run *run, int failed)
 					 run->atomic && failed ? 0 : run->done, verb(run));
 	if (failed)
 		appendStringInfoString(&line, ", 1 failed and rolled back");
+	if (run->left_out > 0)
+		appendStringInfo(&line, ", %d left out", run->left_out);
 	if (left > 0)
 		appendStringInfo(&line, ", %d not started", left);
 	appendStringInfo(&line, ", %s", seconds(GetCurrentTimestamp() - run->started_at + run->waited));
@@ -338,7 +377,7 @@ roll_back(Run *run, int level)
 
 /*
  * Run steps from first on, in one subtransaction: one step, or with atomic all
- * of them.  Returns the number of the next step, -1 to end before it.
+ * of them.  Returns the number of the next step.
  */
 static int
 run_unit(Run *run, int first)
@@ -347,7 +386,7 @@ run_unit(Run *run, int first)
 	MemoryContext context = AllocSetContextCreate(run->context, "migration", ALLOCSET_DEFAULT_SIZES);
 	ResourceOwner owner = CurrentResourceOwner;
 	volatile int next = first;
-	volatile bool go_on = true;
+	volatile bool ran = true;
 
 	PG_TRY();
 	{
@@ -355,18 +394,15 @@ run_unit(Run *run, int first)
 		MemoryContextSwitchTo(context);
 		do
 		{
-			go_on = run_step(run, list_nth(run->plan->steps, next));
-			if (!go_on)
-				break;
-			next++;
+			ran = run_step(run, list_nth(run->plan->steps, next++));
 			if (run->atomic)
-				step_done(run);
+				step_done(run, ran);
 		} while (run->atomic && next < planned(run));
 		ReleaseCurrentSubTransaction();
 		MemoryContextSwitchTo(run->context);
 		CurrentResourceOwner = owner;
 		if (run->atomic)
-			end(run, "succeeded", NULL);
+			end(run, outcome_of(run), NULL);
 		commit(run);
 	}
 	PG_CATCH();
@@ -382,11 +418,11 @@ run_unit(Run *run, int first)
 	}
 	PG_END_TRY();
 	HOLD_INTERRUPTS();			/* a cancel now belongs to the next step */
-	if (!run->atomic && next > first)
-		step_done(run);
+	if (!run->atomic)
+		step_done(run, ran);
 	RESUME_INTERRUPTS();
 	MemoryContextDelete(context);
-	return go_on ? next : -1;
+	return next;
 }
 
 static void
@@ -395,13 +431,13 @@ run_committing(Run *run)
 	int			next = 0;
 
 	commit(run);
-	while (next >= 0 && next < planned(run))
+	while (next < planned(run))
 		next = run_unit(run, next);
 	HOLD_INTERRUPTS();			/* it is done, and that is to be written */
 	report_end(run, 0);
 	if (!run->atomic)
 	{
-		end(run, "succeeded", NULL);
+		end(run, outcome_of(run), NULL);
 		commit(run);
 	}
 	RESUME_INTERRUPTS();
@@ -414,13 +450,9 @@ run_in_block(Run *run)
 	ListCell   *cell;
 
 	foreach(cell, run->plan->steps)
-	{
-		if (!run_step(run, lfirst(cell)))
-			break;
-		step_done(run);
-	}
+		step_done(run, run_step(run, lfirst(cell)));
 	report_end(run, 0);
-	end(run, "succeeded", NULL);
+	end(run, outcome_of(run), NULL);
 	ereport(LOG_SERVER_ONLY,
 			(errmsg("run " INT64_FORMAT " ended inside its caller's transaction: %d of %d %s",
 					run->run_id, run->done, planned(run), verb(run))));
@@ -431,6 +463,7 @@ static void
 plan_and_run(Run *run)
 {
 	ErrorContextCallback callback = {error_context_stack, run_context, run};
+	ListCell   *cell;
 
 	if (run->commits)
 		commit(run);
@@ -439,7 +472,8 @@ plan_and_run(Run *run)
 		mig_raise_problem(run->plan->problem);
 	if (run->plan->notice)
 		ereport(NOTICE, (errmsg_internal("%s", run->plan->notice)));
-	warn_left_out(run);
+	foreach(cell, run->plan->left_out)
+		warn_left_out(run->plan->model, lfirst_int(cell));
 	if (planned(run) == 0)
 		return;
 	check_capabilities(run);

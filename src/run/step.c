@@ -187,12 +187,16 @@ mig_step_run(StepRun *run)
 	write_success(run);
 }
 
-/* Was it somebody's wish, rather than a timeout, that ended the statement? */
+/*
+ * Was it somebody's wish that ended the statement?  A timeout has the same
+ * SQLSTATE; ProcessInterrupts() tells them apart by nothing but the message,
+ * of which this is the one before translation.
+ */
 static bool
-was_cancelled(const StepRun *run, const ErrorData *error)
+was_cancelled(const ErrorData *error)
 {
-	return error->sqlerrcode == ERRCODE_QUERY_CANCELED &&
-		strstr(error->message_id ? error->message_id : error->message, "timeout") == NULL;
+	return error->sqlerrcode == ERRCODE_QUERY_CANCELED && error->message_id &&
+		strcmp(error->message_id, "canceling statement due to user request") == 0;
 }
 
 void
@@ -201,7 +205,7 @@ mig_step_failed(StepRun *run, const ErrorData *error)
 	const ScriptStatement *stmt = run->verify.current ? run->verify.current : run->execution.current;
 	bool		revert = run->step->action == STEP_REVERT;
 
-	run->attempt.outcome = was_cancelled(run, error) ? "cancelled" : "failed";
+	run->attempt.outcome = was_cancelled(error) ? "cancelled" : "failed";
 	run->attempt.finished_at = GetCurrentTimestamp();
 	run->attempt.statements = run->execution.done;
 	run->attempt.rows = run->execution.rows;

@@ -66,16 +66,10 @@ compare_strings(const char *a, const char *b)
 	return strcmp(a ? a : "", b ? b : "");
 }
 
-static int
-compare_repeatables(const SourceMigration *a, const SourceMigration *b)
-{
-	int			result = compare_strings(a->description ? a->description : a->name,
-										 b->description ? b->description : b->name);
-
-	return result ? result : strcmp(a->name, b->name);
-}
-
-/* Repeatables last, projects together, by version, what has none behind, by name. */
+/*
+ * Repeatables last, by name; projects together, by version, what has none
+ * behind, by name.
+ */
 static int
 compare_migrations(const ListCell *a, const ListCell *b)
 {
@@ -90,7 +84,7 @@ compare_migrations(const ListCell *a, const ListCell *b)
 	if ((result = compare_strings(left->project, right->project)) != 0)
 		return result;
 	if (left_last)
-		return compare_repeatables(left, right);
+		return strcmp(left->name, right->name);
 	if ((left->version == NULL) != (right->version == NULL))
 		return left->version == NULL ? 1 : -1;
 	if (left->version && (result = mig_version_compare(left->version, right->version)) != 0)
