@@ -28,12 +28,16 @@ verify_one(const Migration *migration)
 	MemoryContextSwitchTo(context);
 	PG_TRY();
 	{
-		StoredText *text = ledger_read_text(migration->project, migration->name, PART_VERIFY, NULL);
+		StoredText *text = mig_step_text(migration, PART_VERIFY);
 		Execution	execution = {0};
 		MigrationOptions options;
 		int			level;
 
 		execution.full_name = mig_full_name(migration);
+		if (text == NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_MIG_NO_SUCH_MIGRATION),
+					 errmsg("migration \"%s\" has been unregistered meanwhile", execution.full_name)));
 		execution.path = text->path;
 		execution.script = mig_script_read(text->body, PART_VERIFY, text->path, text->line);
 		mig_migration_options_read(text->options, &options);

@@ -249,6 +249,20 @@ SELECT pg_terminate_backend(pid, 5000) FROM dblink('other', 'SELECT pg_backend_p
 CALL migrate.apply(project => 'busy') \gset
 SELECT is(:applied, 2, 'a dead deployer is in nobody''s way');
 
+-- A verify that is taken away while another one runs.
+
+SELECT dblink_connect('v', format('dbname=%L host=%L port=%s user=%L', current_database(),
+    split_part(current_setting('unix_socket_directories'), ',', 1), current_setting('port'), current_user)) \g /dev/null
+SELECT migrate.register('0001', 'SELECT 1', project => 'gone', verify =>
+    $$SELECT true FROM dblink('v', 'SELECT migrate.register(''0002'', ''SELECT 1'', project => ''gone'', options => ''{"force": true}'')') AS t (r text)$$) \g /dev/null
+SELECT migrate.register('0002', 'SELECT 1', project => 'gone') \g /dev/null
+CALL migrate.apply(project => 'gone') \g /dev/null
+SELECT migrate.register('0002', 'SELECT 1', project => 'gone', verify => 'SELECT true', options => '{"force": true}') \g /dev/null
+SELECT dblink_exec('v', 'SET client_min_messages = error') \g /dev/null
+SELECT pg_temp.rows_are($$SELECT name, ok FROM migrate.verify(project => 'gone')$$, $$VALUES ('0001', true), ('0002', true)$$,
+    'a verify is the one that was registered when they began');
+SELECT dblink_disconnect('v') \g /dev/null
+
 SELECT is_empty('SELECT * FROM migrate.verify_history()', 'after all this the history is sound');
 SELECT * FROM finish();
 DROP OWNED BY tap_runner CASCADE;
