@@ -132,6 +132,18 @@ mig_model_find(const Model *model, const char *project, const char *name)
 	return find_full_name(model, mig_join_name(project, name));
 }
 
+int
+mig_model_need(const Model *model, const FullName *full)
+{
+	int			node = mig_model_find(model, full->project, full->name);
+
+	if (node < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_MIG_NO_SUCH_MIGRATION),
+				 errmsg("migration \"%s:%s\" has been unregistered meanwhile", full->project, full->name)));
+	return node;
+}
+
 /* The first colon separates project and name. */
 int
 mig_model_find_reference(const Model *model, const char *own_project, const char *reference)

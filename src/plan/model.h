@@ -61,6 +61,9 @@ extern bool mig_model_overrides(const Model *model, const char *rule);
 /* Number of the node with this full name, or -1. */
 extern int	mig_model_find(const Model *model, const char *project, const char *name);
 
+/* As mig_model_find; MG002 for one that was unregistered since its name was resolved. */
+extern int	mig_model_need(const Model *model, const FullName *full);
+
 /* Does a full name as it stands in requires name this project's own, or another's? */
 extern int	mig_model_find_reference(const Model *model, const char *own_project, const char *reference);
 

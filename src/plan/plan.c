@@ -70,7 +70,7 @@ static void
 choose_target(RunPlan *plan, const FullName *target, bool *chosen)
 {
 	Model	   *model = plan->model;
-	int			t = mig_model_find(model, target->project, target->name);
+	int			t = mig_model_need(model, target);
 	PlanNode	   *node = &model->nodes[t];
 
 	if (node->stands_for >= 0)
@@ -97,7 +97,7 @@ choose_names(RunPlan *plan, const PlanRequest *request, bool *chosen)
 	foreach(cell, request->names)
 	{
 		FullName   *full = mig_resolve(lfirst(cell), request->project);
-		int			node = mig_model_find(plan->model, full->project, full->name);
+		int			node = mig_model_need(plan->model, full);
 
 		if (wants_to_run(&plan->model->nodes[node]))
 			choose_with_requirements(plan->model, node, chosen);
@@ -262,7 +262,7 @@ plan_apply(RunPlan *plan, const PlanRequest *request, const FullName *target)
 		choose_all(plan, request, chosen);
 	plan->problem = first_problem(model, chosen);
 	if (plan->problem == NULL && target)
-		plan->problem = held_target(model, mig_model_find(model, target->project, target->name));
+		plan->problem = held_target(model, mig_model_need(model, target));
 	for (int i = 0; i < model->n; i++)
 		if (chosen[i] && (model->nodes[i].left_out || plan->problem))
 		{
@@ -359,7 +359,7 @@ static void
 choose_behind(RunPlan *plan, const FullName *target, bool *chosen)
 {
 	Model	   *model = plan->model;
-	int			t = mig_model_find(model, target->project, target->name);
+	int			t = mig_model_need(model, target);
 	int		   *order = palloc(Max(model->n, 1) * sizeof(int));
 	bool		behind = false;
 	int			n;

@@ -43,7 +43,7 @@ mark_begin(Mark *mark, FunctionCallInfo fcinfo, const char *function, const char
 		return;
 	(void) mig_deployer_enter(false, mig_lock_wait);
 	mark->plan.model = mig_model_read(NIL, NULL, NULL);
-	mark->node = &mark->plan.model->nodes[mig_model_find(mark->plan.model, mark->full->project, mark->full->name)];
+	mark->node = &mark->plan.model->nodes[mig_model_need(mark->plan.model, mark->full)];
 }
 
 static void

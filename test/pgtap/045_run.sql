@@ -263,6 +263,17 @@ SELECT pg_temp.rows_are($$SELECT name, ok FROM migrate.verify(project => 'gone')
     'a verify is the one that was registered when they began');
 SELECT dblink_disconnect('v') \g /dev/null
 
+-- A migration that is unregistered while somebody waits to mark it.
+
+SELECT dblink_connect('u', format('dbname=%L host=%L port=%s user=%L', current_database(),
+    split_part(current_setting('unix_socket_directories'), ',', 1), current_setting('port'), current_user)) \g /dev/null
+SELECT migrate.register('0001', 'SELECT 1', project => 'waited') \g /dev/null
+SELECT dblink_exec('u', 'BEGIN') \g /dev/null
+SELECT * FROM dblink('u', $$SELECT migrate.unregister('0001', 'waited')$$) AS t (r text) \g /dev/null
+SELECT dblink_send_query('u', 'SELECT pg_sleep(0.5); COMMIT') \g /dev/null
+SELECT is((pg_temp.error_of($$SELECT migrate.mark_applied('0001', 'why', 'waited')$$)).code, 'MG002', 'unregistered while waiting');
+SELECT dblink_disconnect('u') \g /dev/null
+
 SELECT is_empty('SELECT * FROM migrate.verify_history()', 'after all this the history is sound');
 SELECT * FROM finish();
 DROP OWNED BY tap_runner CASCADE;
