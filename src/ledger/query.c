@@ -409,7 +409,8 @@ mig_guard_write(PG_FUNCTION_ARGS)
 	if (writing || (insert && superuser() && !IsLogicalWorker()))
 		return PointerGetDatum(TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ?
 							   trigger->tg_newtuple : trigger->tg_trigtuple);
-	if (IsLogicalWorker())
+	/* A row can be skipped; a TRUNCATE that is not refused happens. */
+	if (IsLogicalWorker() && !TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event))
 		return PointerGetDatum(NULL);
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
