@@ -29,6 +29,7 @@
 #include "utils/lsyscache.h"
 #include "utils/pg_lsn.h"
 #include "utils/rangetypes.h"
+#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #define SEAL_FORMAT 1			/* of the bytes that are hashed */
@@ -303,6 +304,10 @@ seal_source(const Source *source, const Seal *previous)
 /*
  * Seal what can be sealed; returns the last seal, 0 for none.  If another
  * session is at it, it is left to that one.
+ *
+ * The lock comes before the snapshot: a snapshot of a transaction that is
+ * REPEATABLE READ and has begun to look may not show the last seal, and a seal
+ * that follows another one would break the chain.
  */
 int64
 ledger_seal(void)
@@ -311,13 +316,15 @@ ledger_seal(void)
 	LedgerScope scope;
 	Seal	   *last;
 	int64		number;
+	bool		mine;
 
-	ledger_enter(&scope);
 	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, 0, 0, SEAL_LOCK);
+	mine = !(IsolationUsesXactSnapshot() && FirstSnapshotSet) &&
+		LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
+	ledger_enter(&scope);
 	last = last_seal();
-	if (LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL)
+	if (mine)
 	{
-		last = last_seal();
 		for (int i = 0; i < lengthof(sources); i++)
 		{
 			Seal	   *seal = seal_source(&sources[i], last);

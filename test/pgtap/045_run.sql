@@ -274,6 +274,19 @@ SELECT dblink_send_query('u', 'SELECT pg_sleep(0.5); COMMIT') \g /dev/null
 SELECT is((pg_temp.error_of($$SELECT migrate.mark_applied('0001', 'why', 'waited')$$)).code, 'MG002', 'unregistered while waiting');
 SELECT dblink_disconnect('u') \g /dev/null
 
+-- A seal by a transaction that does not see the last one.
+
+SELECT dblink_connect('s', format('dbname=%L host=%L port=%s user=%L', current_database(),
+    split_part(current_setting('unix_socket_directories'), ',', 1), current_setting('port'), current_user)) \g /dev/null
+SELECT migrate.register('0001', 'SELECT 1', project => 'sealed') \g /dev/null
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT count(*) FROM migrate.seals \g /dev/null
+SELECT * FROM dblink('s', 'SELECT migrate.seal()') AS t (r bigint) \g /dev/null
+SELECT migrate.seal() \g /dev/null
+COMMIT;
+SELECT is_empty('SELECT * FROM migrate.verify_history()', 'REPEATABLE READ does not break the chain');
+SELECT dblink_disconnect('s') \g /dev/null
+
 SELECT is_empty('SELECT * FROM migrate.verify_history()', 'after all this the history is sound');
 SELECT * FROM finish();
 DROP OWNED BY tap_runner CASCADE;
