@@ -78,7 +78,9 @@ check_deferred(Execution *execution)
 
 	execution->current = NULL;
 	error_context_stack = &callback;
+	mig_deployer_inside(true);
 	AfterTriggerSetState(makeNode(ConstraintsSetStmt));
+	mig_deployer_inside(false);
 	error_context_stack = callback.previous;
 }
 

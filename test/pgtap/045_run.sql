@@ -287,6 +287,18 @@ COMMIT;
 SELECT is_empty('SELECT * FROM migrate.verify_history()', 'REPEATABLE READ does not break the chain');
 SELECT dblink_disconnect('s') \g /dev/null
 
+-- A constraint trigger that fires at a migration's end is part of it.
+
+CREATE FUNCTION at_end() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM apply_all('inner'); RETURN NULL; END $$;
+SELECT migrate.register('0001', 'CREATE TABLE ends (i int); CREATE CONSTRAINT TRIGGER t AFTER INSERT ON ends
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION at_end(); INSERT INTO ends VALUES (1)', project => 'outer') \g /dev/null
+SELECT migrate.register('0001', 'SELECT 1', project => 'inner') \g /dev/null
+\set ON_ERROR_STOP 0
+CALL migrate.apply(project => 'outer') \g /dev/null
+\set ON_ERROR_STOP 1
+SELECT is(:'LAST_ERROR_SQLSTATE'::text, 'MG009', 'and applies nothing');
+SELECT is((SELECT state FROM migrate.status('inner')), 'pending', 'of any project');
+
 SELECT is_empty('SELECT * FROM migrate.verify_history()', 'after all this the history is sound');
 SELECT * FROM finish();
 DROP OWNED BY tap_runner CASCADE;
