@@ -265,6 +265,7 @@ run_step(Run *run, const PlanStep *step)
 	run->step.plan = run->plan;
 	run->step.step = step;
 	run->step.check_deferred = run->commits;
+	run->step.defer_again = run->commits && run->atomic;
 	mig_step_begin(&run->step);
 	if (held_meanwhile(run, step->node))
 		return false;

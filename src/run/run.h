@@ -63,6 +63,7 @@ typedef struct StepRun
 	Execution	execution;
 	Execution	verify;			/* of its verify script, once that runs */
 	bool		check_deferred; /* the transaction is ours, up to here */
+	bool		defer_again;	/* and others will run in it */
 } StepRun;
 
 /* From here on a failure is this step's. */

@@ -4,13 +4,21 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
 #include "access/xlog.h"
+#include "catalog/pg_authid.h"
+#include "catalog/pg_constraint.h"
 #include "commands/trigger.h"
 #include "common/errors.h"
 #include "common/lines.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
 #include "run/deployer.h"
 #include "run/run.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 
 /* The text that the plan has seen, whatever has been registered since. */
@@ -70,9 +78,60 @@ verify_step(StepRun *run, const Migration *migration)
 	mig_execute_verify(&run->verify);
 }
 
+/* Deferrable constraints that say INITIALLY IMMEDIATE, as SET CONSTRAINTS takes them. */
+static List *
+initially_immediate(void)
+{
+	Relation	catalog = table_open(ConstraintRelationId, AccessShareLock);
+	SysScanDesc scan = systable_beginscan(catalog, InvalidOid, false, NULL, 0, NULL);
+	List	   *names = NIL;
+	HeapTuple	tuple;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_constraint constraint = (Form_pg_constraint) GETSTRUCT(tuple);
+		char	   *schema;
+
+		if (!constraint->condeferrable || constraint->condeferred || !OidIsValid(constraint->conrelid))
+			continue;
+		schema = get_namespace_name(constraint->connamespace);
+		if (schema)
+			names = lappend(names, makeRangeVar(schema, pstrdup(NameStr(constraint->conname)), -1));
+	}
+	systable_endscan(scan);
+	table_close(catalog, AccessShareLock);
+	return names;
+}
+
+/*
+ * SET CONSTRAINTS lasts as long as the transaction: what runs next in it finds
+ * each constraint as it would at the start of its own.  All triggers have
+ * fired, so that nothing of a user's runs here, as whoever we are.
+ */
+static void
+defer_again(void)
+{
+	ConstraintsSetStmt *stmt = makeNode(ConstraintsSetStmt);
+	Oid			user;
+	int			context;
+
+	stmt->deferred = true;
+	AfterTriggerSetState(stmt);
+	stmt->deferred = false;
+	stmt->constraints = initially_immediate();
+	if (stmt->constraints == NIL)
+		return;
+
+	/* Names are looked up with the right to see their schemas. */
+	GetUserIdAndSecContext(&user, &context);
+	SetUserIdAndSecContext(BOOTSTRAP_SUPERUSERID, context | SECURITY_LOCAL_USERID_CHANGE);
+	AfterTriggerSetState(stmt);
+	SetUserIdAndSecContext(user, context);
+}
+
 /* Constraints that were put off to the commit count against this migration. */
 static void
-check_deferred(Execution *execution)
+check_deferred(Execution *execution, bool again)
 {
 	ErrorContextCallback callback = {error_context_stack, mig_execution_context, execution};
 
@@ -81,6 +140,8 @@ check_deferred(Execution *execution)
 	mig_deployer_inside(true);
 	AfterTriggerSetState(makeNode(ConstraintsSetStmt));
 	mig_deployer_inside(false);
+	if (again)
+		defer_again();
 	error_context_stack = callback.previous;
 }
 
@@ -96,7 +157,7 @@ run_script(StepRun *run, const Migration *migration, ScriptPart part)
 	level = mig_guard_enter(&options);
 	mig_execute(&run->execution);
 	if (run->check_deferred)
-		check_deferred(&run->execution);
+		check_deferred(&run->execution, run->defer_again);
 	if (part == PART_UP)
 		verify_step(run, migration);
 	mig_guard_leave(level);

@@ -299,6 +299,18 @@ CALL migrate.apply(project => 'outer') \g /dev/null
 SELECT is(:'LAST_ERROR_SQLSTATE'::text, 'MG009', 'and applies nothing');
 SELECT is((SELECT state FROM migrate.status('inner')), 'pending', 'of any project');
 
+-- Deferred constraints are checked for each migration, and deferred again for the next.
+
+SELECT migrate.register('0001', 'CREATE TABLE elder (i int PRIMARY KEY);
+    CREATE TABLE younger (i int REFERENCES elder DEFERRABLE INITIALLY DEFERRED);
+    CREATE TABLE at_once (i int UNIQUE DEFERRABLE)', project => 'put_off') \g /dev/null
+SELECT migrate.register('0002', 'INSERT INTO younger VALUES (1); INSERT INTO elder VALUES (1)', project => 'put_off') \g /dev/null
+SELECT migrate.register('0003', $$INSERT INTO at_once VALUES (1);
+    DO 'BEGIN INSERT INTO at_once VALUES (1); EXCEPTION WHEN unique_violation THEN INSERT INTO at_once VALUES (2); END'$$,
+    project => 'put_off') \g /dev/null
+CALL migrate.apply(project => 'put_off', atomic => true) \gset
+SELECT is(:applied, 3, 'with atomic as without it');
+
 SELECT is_empty('SELECT * FROM migrate.verify_history()', 'after all this the history is sound');
 SELECT * FROM finish();
 DROP OWNED BY tap_runner CASCADE;
