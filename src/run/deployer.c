@@ -92,6 +92,30 @@ raise_held(const Holder *holder, const char *why)
 			 errhint("Try again when it has ended: SELECT * FROM migrate.runs WHERE outcome = 'running';")));
 }
 
+void
+mig_deployer_hold(void)
+{
+	(void) try_lock(false);
+}
+
+void
+mig_deployer_keep(void)
+{
+	LOCKTAG		tag;
+
+	deployer_tag(&tag);
+	switch (LockAcquire(&tag, ExclusiveLock, true, true))
+	{
+		case LOCKACQUIRE_OK:
+			return;
+		case LOCKACQUIRE_NOT_AVAIL:
+			raise_held(NULL, "This run's migration has released the lock, and another run has taken it.");
+			break;
+		default:
+			(void) LockRelease(&tag, ExclusiveLock, true);
+	}
+}
+
 /* Sleep, awake for interrupts. */
 static void
 pause_ms(int ms)

@@ -17,6 +17,14 @@
 extern int64 mig_deployer_enter(bool commits, int wait);
 extern void mig_deployer_leave(void);
 
+/*
+ * pg_advisory_unlock_all() in a migration releases the session's lock, too.
+ * hold: have it by the transaction as well; keep: when that has ended, see to
+ * it that the session has it.
+ */
+extern void mig_deployer_hold(void);
+extern void mig_deployer_keep(void);
+
 /* Refuse what a migration may not do to the run that it is part of. */
 extern void mig_deployer_refuse_inside(const char *what);
 

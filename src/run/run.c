@@ -391,6 +391,7 @@ run_unit(Run *run, int first)
 
 	PG_TRY();
 	{
+		mig_deployer_hold();
 		BeginInternalSubTransaction(NULL);
 		MemoryContextSwitchTo(context);
 		do
@@ -414,10 +415,12 @@ run_unit(Run *run, int first)
 		error = CopyErrorData();
 		FlushErrorState();
 		roll_back(run, level);
+		mig_deployer_keep();
 		failed(run, error);
 		ReThrowError(error);
 	}
 	PG_END_TRY();
+	mig_deployer_keep();
 	HOLD_INTERRUPTS();			/* a cancel now belongs to the next step */
 	if (!run->atomic)
 		step_done(run, ran);

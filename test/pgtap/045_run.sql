@@ -311,6 +311,14 @@ SELECT migrate.register('0003', $$INSERT INTO at_once VALUES (1);
 CALL migrate.apply(project => 'put_off', atomic => true) \gset
 SELECT is(:applied, 3, 'with atomic as without it');
 
+-- A migration that releases all advisory locks of its session.
+
+SELECT migrate.register('0001', 'SELECT pg_advisory_unlock_all()', project => 'unlocks') \g /dev/null
+SELECT migrate.register('0002', $$CREATE TABLE held_by AS SELECT pid FROM migrate.deployer()$$, project => 'unlocks') \g /dev/null
+CALL migrate.apply(project => 'unlocks') \g /dev/null
+SELECT is((SELECT pid FROM held_by), pg_backend_pid(), 'is still the one deployer');
+SELECT is((SELECT count(*) FROM migrate.deployer()), 0::bigint, 'until its end');
+
 SELECT is_empty('SELECT * FROM migrate.verify_history()', 'after all this the history is sound');
 SELECT * FROM finish();
 DROP OWNED BY tap_runner CASCADE;
