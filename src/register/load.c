@@ -47,6 +47,8 @@ typedef struct Load
 	ReturnSetInfo *result;
 	const char *project;
 	bool		prune;
+	bool		asked_to_deploy;	/* whether to prune was tried */
+	bool		deploys;		/* and no run is under way */
 	HTAB	   *shelves;
 } Load;
 
@@ -217,11 +219,31 @@ load_one(Load *load, SourceMigration *source)
 	add_row(load, definition.name, action, definition.version, source->up.path);
 }
 
+/* As it is now, with no run under way that could apply it. */
 static bool
-never_applied(const Registered *registered)
+never_applied(const char *project, const char *name)
 {
-	return registered->state == NULL || strcmp(registered->state, "failed") == 0 ||
-		strcmp(registered->state, "pending") == 0;
+	int			n;
+	Registered *registered = ledger_read_registered(project, name, &n);
+
+	return n > 0 && (registered->state == NULL || strcmp(registered->state, "failed") == 0 ||
+					 strcmp(registered->state, "pending") == 0);
+}
+
+/* Not while a run is under way: it may be about to apply what is absent. */
+static bool
+may_prune(Load *load)
+{
+	if (!load->asked_to_deploy)
+	{
+		load->asked_to_deploy = true;
+		load->deploys = mig_deployer_try();
+		if (!load->deploys)
+			ereport(NOTICE,
+					(errmsg("nothing is pruned while a run is under way"),
+					 errhint("Load the set again when it has ended.")));
+	}
+	return load->deploys;
 }
 
 /* What is registered and not in the set: told, and with prune taken away. */
@@ -232,10 +254,11 @@ report_absent_of(Load *load, const Shelf *shelf)
 	{
 		Registered *registered = &shelf->registered[i];
 		ShelfEntry *entry = hash_search(shelf->by_name, &registered->name, HASH_FIND, NULL);
-		bool		pruned = load->prune && never_applied(registered);
+		bool		pruned;
 
 		if (entry->seen)
 			continue;
+		pruned = load->prune && may_prune(load) && never_applied(shelf->project, registered->name);
 		if (pruned)
 		{
 			Decision	decision = {0};

@@ -181,6 +181,13 @@ mig_deployer_enter(bool commits, int wait)
 	return GetCurrentTimestamp() - start;
 }
 
+bool
+mig_deployer_try(void)
+{
+	forbid_prepare = true;
+	return try_lock(false);
+}
+
 /* A prepared run would keep the lock, and its outcome open, for as long as it likes. */
 static void
 at_transaction_end(XactEvent event, void *arg)

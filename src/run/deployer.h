@@ -17,6 +17,9 @@
 extern int64 mig_deployer_enter(bool commits, int wait);
 extern void mig_deployer_leave(void);
 
+/* Become it for the rest of the transaction if nobody else is; never waits. */
+extern bool mig_deployer_try(void);
+
 /*
  * pg_advisory_unlock_all() in a migration releases the session's lock, too.
  * hold: have it by the transaction as well; keep: when that has ended, see to

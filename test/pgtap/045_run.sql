@@ -319,6 +319,19 @@ CALL migrate.apply(project => 'unlocks') \g /dev/null
 SELECT is((SELECT pid FROM held_by), pg_backend_pid(), 'is still the one deployer');
 SELECT is((SELECT count(*) FROM migrate.deployer()), 0::bigint, 'until its end');
 
+-- What a run is applying is not pruned.
+
+SELECT dblink_connect('p', format('dbname=%L host=%L port=%s user=%L', current_database(),
+    split_part(current_setting('unix_socket_directories'), ',', 1), current_setting('port'), current_user)) \g /dev/null
+SELECT migrate.register('0001', $$SELECT * FROM dblink('p',
+    'SELECT action FROM migrate.load(array[''0002.sql''], array[''SELECT 2''], project => ''pruned'', prune => true)') AS t (a text)$$,
+    project => 'pruned') \g /dev/null
+SELECT migrate.register('0002', 'SELECT 2', project => 'pruned') \g /dev/null
+CALL migrate.apply(project => 'pruned') \g /dev/null
+SELECT pg_temp.rows_are($$SELECT name, state FROM migrate.status('pruned')$$, $$VALUES ('0001', 'applied'), ('0002', 'applied')$$,
+    'a migration under way is not pruned');
+SELECT dblink_disconnect('p') \g /dev/null
+
 SELECT is_empty('SELECT * FROM migrate.verify_history()', 'after all this the history is sound');
 SELECT * FROM finish();
 DROP OWNED BY tap_runner CASCADE;
