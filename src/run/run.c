@@ -497,6 +497,7 @@ void
 mig_run(Run *run)
 {
 	bool		timed = get_timeout_active(STATEMENT_TIMEOUT);
+	int			timeout = StatementTimeout;
 
 	if (timed)
 		disable_timeout(STATEMENT_TIMEOUT, false);
@@ -514,7 +515,21 @@ mig_run(Run *run)
 		PG_END_TRY();
 	}
 	else
-		plan_and_run(run);
+	{
+		PG_TRY();
+		{
+			plan_and_run(run);
+		}
+		PG_CATCH();
+		{
+			/* Somebody may catch this: the timer of the statement is not his. */
+			mig_disarm_statement_timeout();
+			if (timed && timeout > 0)
+				enable_timeout_after(STATEMENT_TIMEOUT, timeout);
+			PG_RE_THROW();
+		}
+		PG_END_TRY();
+	}
 	if (timed && StatementTimeout > 0)
 		enable_timeout_after(STATEMENT_TIMEOUT, StatementTimeout);
 }

@@ -13,8 +13,10 @@
 #include "plan/see.h"
 #include "run/deployer.h"
 #include "run/run.h"
+#include "storage/proc.h"
 #include "utils/builtins.h"
 #include "utils/resowner.h"
+#include "utils/timeout.h"
 
 /* Run one script; NULL if it passes. */
 static ErrorData *
@@ -84,6 +86,7 @@ mig_verify(PG_FUNCTION_ARGS)
 	FullName   *full = NULL;
 	ReturnSetInfo *result;
 	Model	   *model;
+	bool		timed = get_timeout_active(STATEMENT_TIMEOUT);
 
 	mig_deployer_refuse_inside("migrate.verify");
 	if (!PG_ARGISNULL(0))
@@ -104,5 +107,7 @@ mig_verify(PG_FUNCTION_ARGS)
 		else if (full)
 			ereport(NOTICE, (errmsg("migration \"%s\" has no verify that can be run", mig_full_name(migration))));
 	}
+	if (timed && StatementTimeout > 0)	/* the scripts have used the timer */
+		enable_timeout_after(STATEMENT_TIMEOUT, StatementTimeout);
 	return (Datum) 0;
 }

@@ -332,6 +332,19 @@ SELECT pg_temp.rows_are($$SELECT name, state FROM migrate.status('pruned')$$, $$
     'a migration under way is not pruned');
 SELECT dblink_disconnect('p') \g /dev/null
 
+-- Timers end with what they were for.
+
+SELECT migrate.register('0001', 'SELECT 1/0', project => 'timer', options => '{"statement_timeout": 200}') \g /dev/null
+SELECT lives_ok($$DO 'BEGIN BEGIN PERFORM apply_all(''timer''); EXCEPTION WHEN division_by_zero THEN END; PERFORM pg_sleep(0.5); END'$$,
+    'that of a failed migration ends with it');
+SELECT migrate.register('0002', 'SELECT 1', project => 'timed', verify => 'SELECT true') \g /dev/null
+SET statement_timeout = '300ms';
+\set ON_ERROR_STOP 0
+DO 'BEGIN PERFORM migrate.verify(''0002'', ''timed''); PERFORM pg_sleep(1); END';
+\set ON_ERROR_STOP 1
+RESET statement_timeout;
+SELECT is(:'LAST_ERROR_SQLSTATE'::text, '57014', 'that of the statement goes on after a verify');
+
 SELECT is_empty('SELECT * FROM migrate.verify_history()', 'after all this the history is sound');
 SELECT * FROM finish();
 DROP OWNED BY tap_runner CASCADE;
