@@ -8,11 +8,13 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "catalog/namespace.h"
 #include "common/compat.h"
 #include "common/errors.h"
 #include "executor/spi.h"
 #include "funcapi.h"
 #include "ledger/ledger.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "plan/see.h"
 #include "run/call.h"
@@ -77,6 +79,34 @@ commit(Run *run)
 	MemoryContextSwitchTo(run->context);
 }
 
+/*
+ * A name as the client's encoding can have it: a notice that cannot be sent is
+ * an error, which would end the run between two of its commits.
+ */
+static const char *
+for_client(const char *name)
+{
+	int			client = pg_get_client_encoding();
+	int			server = GetDatabaseEncoding();
+	int			length = strlen(name);
+	int			size = length * MAX_CONVERSION_GROWTH + 1;
+	Oid			conversion;
+	char	   *copy;
+
+	if (client == server || client == PG_SQL_ASCII || server == PG_SQL_ASCII)
+		return name;
+	conversion = FindDefaultConversionProc(server, client);
+	if (!OidIsValid(conversion) ||
+		pg_do_encoding_conversion_buf(conversion, server, client, (unsigned char *) unconstify(char *, name),
+									  length, palloc(size), size, true) == length)
+		return name;
+	copy = pstrdup(name);
+	for (char *c = copy; *c != '\0'; c++)
+		if (IS_HIGHBIT_SET(*c))
+			*c = '?';
+	return copy;
+}
+
 /* ---- before the first step ---- */
 
 static void
@@ -85,8 +115,8 @@ warn_left_out(const Model *model, int number)
 	const PlanNode *node = &model->nodes[number];
 
 	ereport(WARNING,
-			(errmsg("migration \"%s\" is left out: %s", mig_full_name(node->migration), node->left_out),
-			 node->state == STATE_HELD && node->detail ? errdetail("It is %s.", node->detail) : 0));
+			(errmsg("migration \"%s\" is left out: %s", for_client(mig_full_name(node->migration)), for_client(node->left_out)),
+			 node->state == STATE_HELD && node->detail ? errdetail("It is %s.", for_client(node->detail)) : 0));
 }
 
 static void
@@ -101,7 +131,7 @@ warn_late(const Run *run)
 		if (node->late)
 			ereport(WARNING,
 					(errmsg("migration \"%s\" runs out of order: later ones are applied already",
-							mig_full_name(node->migration))));
+							for_client(mig_full_name(node->migration)))));
 	}
 }
 
@@ -212,7 +242,7 @@ report_step(Run *run, const char *what, int64 duration)
 	error_context_stack = NULL;
 	ereport(NOTICE,
 			(errmsg("%d/%d  %s  %s  %s", run->done + run->left_out + (run->step.attempt.error ? 1 : 0), planned(run),
-					run->current, what, seconds(duration))));
+					for_client(run->current), what, seconds(duration))));
 	ereport(LOG_SERVER_ONLY,
 			(errmsg("run " INT64_FORMAT ": migration \"%s\" %s, %d statements, %s", run->run_id,
 					run->current, what, run->step.attempt.statements, seconds(duration))));

@@ -345,6 +345,17 @@ DO 'BEGIN PERFORM migrate.verify(''0002'', ''timed''); PERFORM pg_sleep(1); END'
 RESET statement_timeout;
 SELECT is(:'LAST_ERROR_SQLSTATE'::text, '57014', 'that of the statement goes on after a verify');
 
+-- A name that the client's encoding has no characters for.
+
+SELECT migrate.register('0001_漢', 'SELECT 1', project => 'words') \g /dev/null
+SELECT migrate.register('0002_漢', 'SELECT 1', project => 'words') \g /dev/null
+SET client_encoding = latin1;
+SET client_min_messages = notice;
+CALL migrate.apply(project => 'words') \gset
+SET client_min_messages = error;
+RESET client_encoding;
+SELECT is(:applied, 2, 'does not end a run');
+
 SELECT is_empty('SELECT * FROM migrate.verify_history()', 'after all this the history is sound');
 SELECT * FROM finish();
 DROP OWNED BY tap_runner CASCADE;
