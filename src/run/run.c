@@ -135,7 +135,7 @@ warn_late(const Run *run)
 	}
 }
 
-/* Whoever runs a migration may deploy its project. */
+/* Whoever runs a migration may deploy its project, and override what rules there. */
 static void
 check_capabilities(const Run *run)
 {
@@ -147,7 +147,7 @@ check_capabilities(const Run *run)
 		const char *project = run->plan->model->nodes[((PlanStep *) lfirst(cell))->node].migration->project;
 
 		if (previous == NULL || strcmp(previous, project) != 0)
-			ledger_require("deployer", project);
+			ledger_require(run->options.override ? "administrator" : "deployer", project);
 		previous = project;
 	}
 }

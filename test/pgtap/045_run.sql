@@ -356,6 +356,25 @@ SET client_min_messages = error;
 RESET client_encoding;
 SELECT is(:applied, 2, 'does not end a run');
 
+-- Overriding the rules of a project needs its administrator, whatever project the run is for.
+
+CREATE ROLE tap_one_project;
+SELECT migrate.grant_capability('tap_one_project', 'administrator', 'mine') \g /dev/null
+SELECT migrate.grant_capability('tap_one_project', 'deployer', 'theirs') \g /dev/null
+SELECT migrate.register('0002', 'SELECT 1', project => 'theirs') \g /dev/null
+CALL migrate.apply(project => 'theirs') \g /dev/null
+SELECT migrate.configure('out_of_order', 'refuse', 'theirs alone', 'theirs') \g /dev/null
+SELECT migrate.register('0001', 'SELECT 1', project => 'theirs') \g /dev/null
+SELECT migrate.register('0001', 'SELECT 1', project => 'mine', requires => '{theirs:0001}') \g /dev/null
+SET ROLE tap_one_project;
+SELECT is((pg_temp.error_of($$CALL migrate.apply(project => 'mine', reason => 'why', options => '{"override": ["out_of_order"]}')$$)).code,
+    '42501', 'the other one''s included');
+RESET ROLE;
+SELECT is((SELECT is_applied FROM migrate.migrations WHERE project = 'theirs' AND name = '0001'), false, 'and nothing is run');
+SELECT migrate.revoke_capability('tap_one_project', 'administrator', 'mine') \g /dev/null
+SELECT migrate.revoke_capability('tap_one_project', 'deployer', 'theirs') \g /dev/null
+DROP ROLE tap_one_project;
+
 SELECT is_empty('SELECT * FROM migrate.verify_history()', 'after all this the history is sound');
 SELECT * FROM finish();
 DROP OWNED BY tap_runner CASCADE;
