@@ -306,7 +306,8 @@ extern List *ledger_surroundings(void);
 
 /* ---- is it there at all ---- */
 
-extern bool ledger_exists(void);
+/* Another one once the extension was made anew; invalid where there is none. */
+extern Oid	ledger_identity(void);
 extern Oid	ledger_owner(void);
 
 #endif							/* MIG_LEDGER_H */

@@ -39,10 +39,10 @@ ledger_relation(const char *name)
 	return OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
 }
 
-bool
-ledger_exists(void)
+Oid
+ledger_identity(void)
 {
-	return OidIsValid(ledger_relation("log_history"));
+	return ledger_relation("log_history");
 }
 
 /* Whoever owns our tables owns what is written there. */

@@ -405,20 +405,36 @@ all_seals(void)
 	return seals;
 }
 
-/* Name the sealed rows that are gone. */
+/* Is the number of rows in a seal that of the numbers it covers? */
+static bool
+covers_as_many_as_it_says(const Seal *seal)
+{
+	LedgerRow	row;
+
+	(void) run_text(psprintf("SELECT COALESCE(pg_catalog.sum(pg_catalog.upper(r)::pg_catalog.numeric OPERATOR(pg_catalog.-)"
+							 " pg_catalog.lower(r)), 0) OPERATOR(pg_catalog.=) " INT64_FORMAT
+							 " FROM pg_catalog.unnest($1::pg_catalog.int8multirange) r", seal->rows), seal->ids);
+	row_begin(&row, 0);
+	return row_bool(&row);
+}
+
+/* Name the sealed rows that are gone, unless the seal itself is not to be believed. */
 static void
-report_missing(ReturnSetInfo *result, const Source *source, const Seal *seal, int64 rows)
+report_missing(ReturnSetInfo *result, const Source *source, const Seal *seal)
 {
 	uint64		n;
 	int64	   *ids;
 
+	if (!covers_as_many_as_it_says(seal))
+	{
+		problem(result, "seals", seal->number,
+				psprintf("changed: it speaks of " INT64_FORMAT " rows and covers other ones", seal->rows));
+		return;
+	}
 	n = run_text(psprintf("SELECT g FROM pg_catalog.unnest($1::pg_catalog.int8multirange) r,"
 						  " LATERAL pg_catalog.generate_series(pg_catalog.lower(r), pg_catalog.upper(r) OPERATOR(pg_catalog.-) 1) g"
 						  " WHERE NOT EXISTS (SELECT FROM migrate.%s t WHERE t.%s OPERATOR(pg_catalog.=) g)",
 						  source->table, source->key), seal->ids);
-	if (n == 0)
-		problem(result, "seals", seal->number,
-				psprintf("changed: it speaks of " INT64_FORMAT " rows and covers " INT64_FORMAT, seal->rows, rows));
 	ids = palloc(Max(n, 1) * sizeof(int64));
 	for (uint64 i = 0; i < n; i++)
 	{
@@ -452,7 +468,7 @@ verify_chain(ReturnSetInfo *result, List *seals, int64 wanted, bytea **head)
 		}
 		hash = compute_hash(source, seal, previous, &rows);
 		if (rows != seal->rows)
-			report_missing(result, source, seal, rows);
+			report_missing(result, source, seal);
 		else if (!same_hash(hash, seal->hash))
 			problem(result, source->name, seal->number,
 					psprintf("changed: rows %s are not as seal " INT64_FORMAT " has them, or an earlier seal was removed", seal->ids, seal->number));
@@ -500,7 +516,7 @@ report_inserted(ReturnSetInfo *result, const Source *source)
 }
 
 static void
-verify_all(ReturnSetInfo *result, int64 wanted, const bytea *hash)
+verify_all(ReturnSetInfo *result, bool has_head, int64 wanted, const bytea *hash)
 {
 	LedgerScope scope;
 	bytea	   *head = NULL;
@@ -509,9 +525,9 @@ verify_all(ReturnSetInfo *result, int64 wanted, const bytea *hash)
 	verify_chain(result, all_seals(), wanted, &head);
 	for (int i = 0; i < lengthof(sources); i++)
 		report_inserted(result, &sources[i]);
-	if (wanted > 0 && head == NULL)
+	if (has_head && head == NULL)
 		problem(result, "seals", wanted, "removed: there is no such seal any more");
-	else if (wanted > 0 && hash && !same_hash(head, hash))
+	else if (has_head && hash && !same_hash(head, hash))
 		problem(result, "seals", wanted, "changed: the seal has another hash than the one that was kept");
 	ledger_leave(&scope);
 }
@@ -525,10 +541,15 @@ mig_verify_history(PG_FUNCTION_ARGS)
 	ReturnSetInfo *result;
 
 	ledger_require("monitor", NULL);
+	if (PG_ARGISNULL(0) && !PG_ARGISNULL(1))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a hash proves nothing without the number of its seal"),
+				 errhint("SELECT * FROM migrate.verify_history(<seal>, <hash>);")));
 	result = mig_rows_begin(fcinfo);
 	if (!RecoveryInProgress() && !XactReadOnly)
 		(void) ledger_seal();
-	verify_all(result, PG_ARGISNULL(0) ? 0 : PG_GETARG_INT64(0),
+	verify_all(result, !PG_ARGISNULL(0), PG_ARGISNULL(0) ? 0 : PG_GETARG_INT64(0),
 			   PG_ARGISNULL(1) ? NULL : PG_GETARG_BYTEA_PP(1));
 	return (Datum) 0;
 }

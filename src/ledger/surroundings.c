@@ -67,7 +67,16 @@ ledger_surroundings(void)
 			" FROM migrate.log_runs s WHERE s.run_id OPERATOR(pg_catalog.=) (SELECT pg_catalog.max(run_id) FROM migrate.log_runs)"
 			" AND NOT EXISTS (SELECT FROM migrate.log_run_ends e WHERE e.run_id OPERATOR(pg_catalog.=) s.run_id)"
 			" AND NOT EXISTS (SELECT FROM migrate.deployer() d WHERE d.run_id OPERATOR(pg_catalog.=) s.run_id)"
-		" AND s.action OPERATOR(pg_catalog.=) 'apply'"}
+		" AND s.action OPERATOR(pg_catalog.=) 'apply'"},
+		{"SELECT 'error', 'sequence_behind', q.name, 'sequence ' || q.name || ' is behind the rows that it numbers: nothing more can be recorded',"
+			" 'SELECT setval(''' || q.name || ''', ' || q.highest || ');'"
+			" FROM (SELECT 'migrate.log_runs_run_id_seq' AS name, (SELECT last_value FROM migrate.log_runs_run_id_seq) AS at,"
+			" (SELECT pg_catalog.max(run_id) FROM migrate.log_runs) AS highest"
+			" UNION ALL SELECT 'migrate.log_history_id_seq', (SELECT last_value FROM migrate.log_history_id_seq), (SELECT pg_catalog.max(id) FROM migrate.log_history)"
+			" UNION ALL SELECT 'migrate.log_statements_id_seq', (SELECT last_value FROM migrate.log_statements_id_seq), (SELECT pg_catalog.max(id) FROM migrate.log_statements)"
+			" UNION ALL SELECT 'migrate.log_decisions_id_seq', (SELECT last_value FROM migrate.log_decisions_id_seq), (SELECT pg_catalog.max(id) FROM migrate.log_decisions)"
+			" UNION ALL SELECT 'migrate.seals_seal_seq', (SELECT last_value FROM migrate.seals_seal_seq), (SELECT pg_catalog.max(seal) FROM migrate.seals)) q"
+		" WHERE q.at OPERATOR(pg_catalog.<) q.highest"}
 	};
 	List	   *faults = NIL;
 

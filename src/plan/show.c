@@ -39,7 +39,13 @@ put_line(Show *show, const char *line)
 {
 	MigRow		row;
 	int			length = strlen(line);
+	char	   *copy = pstrdup(line);
 
+	/* What people have written must not look like another line. */
+	for (char *p = copy; *p; p++)
+		if ((unsigned char) *p < ' ' || *p == 0x7f)
+			*p = ' ';
+	line = copy;
 	while (length > 0 && line[length - 1] == ' ')
 		length--;
 	if (pg_mbstrlen_with_len(line, length) > MAX_COLUMNS)

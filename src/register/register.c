@@ -111,11 +111,33 @@ store_texts(const Definition *definition)
 						  definition->verify_problem == NULL);
 }
 
+/* Whoever blocks or replaces migrations of another project has to be an author there. */
+static void
+require_author_of(ArrayType *names)
+{
+	Datum	   *elements;
+	int			n;
+
+	deconstruct_array(names, TEXTOID, -1, false, TYPALIGN_INT, &elements, NULL, &n);
+	for (int i = 0; i < n; i++)
+	{
+		char	   *name = TextDatumGetCString(elements[i]);
+		char	   *colon = strchr(name, ':');
+
+		if (colon == NULL)
+			continue;
+		*colon = '\0';
+		ledger_require("author", name);
+	}
+}
+
 static void
 write_registration(const Definition *definition, bool update)
 {
 	Decision	decision = {0};
 
+	require_author_of(definition->conflicts);
+	require_author_of(definition->replaces);
 	store_texts(definition);
 	if (update)
 		ledger_update_definition(definition);

@@ -139,16 +139,23 @@ warn_late(const Run *run)
 static void
 check_capabilities(const Run *run)
 {
+	const char *capability = run->options.override ? "administrator" : "deployer";
+	const Model *model = run->plan->model;
 	const char *previous = NULL;
 	ListCell   *cell;
 
 	foreach(cell, run->plan->steps)
 	{
-		const char *project = run->plan->model->nodes[((PlanStep *) lfirst(cell))->node].migration->project;
+		const PlanStep *step = lfirst(cell);
+		const char *project = model->nodes[step->node].migration->project;
+		ListCell   *replaced;
 
 		if (previous == NULL || strcmp(previous, project) != 0)
-			ledger_require(run->options.override ? "administrator" : "deployer", project);
+			ledger_require(capability, project);
 		previous = project;
+		/* The states of what it replaces are written as well. */
+		foreach(replaced, mig_plan_replaced(run->plan, step))
+			ledger_require(capability, model->nodes[lfirst_int(replaced)].migration->project);
 	}
 }
 
@@ -435,6 +442,8 @@ run_unit(Run *run, int first)
 		CurrentResourceOwner = owner;
 		if (run->atomic)
 			end(run, outcome_of(run), NULL);
+		/* What still fires at the commit, a cursor's query, say, is a migration's. */
+		mig_deployer_inside(true);
 		commit(run);
 	}
 	PG_CATCH();

@@ -150,6 +150,7 @@ run_script(StepRun *run, const Migration *migration, ScriptPart part)
 {
 	StoredText *text = read_script(run, migration, part);
 	MigrationOptions options;
+	Oid			ledger = ledger_identity();
 	int			level;
 
 	mig_step_refuse_top_level(run->execution.full_name, run->execution.script, text->path);
@@ -161,7 +162,7 @@ run_script(StepRun *run, const Migration *migration, ScriptPart part)
 	if (part == PART_UP)
 		verify_step(run, migration);
 	mig_guard_leave(level);
-	if (!ledger_exists())
+	if (ledger_identity() != ledger)
 		ereport(ERROR,
 				(errcode(ERRCODE_MIG_CANNOT_RUN),
 				 errmsg("migration \"%s\" removes pg_migrations itself", run->execution.full_name),

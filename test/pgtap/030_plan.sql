@@ -220,5 +220,8 @@ SELECT is((SELECT count(*) FROM migrate.status()), (SELECT count(*) FROM migrate
 SELECT is_empty($$SELECT s FROM migrate.show() s WHERE length(s) > 100 AND s !~ '-> '$$, 'show has at most 100 columns');
 SELECT is_empty($$SELECT s FROM migrate.show() s WHERE s LIKE '%-> SELECT%' AND s NOT LIKE '%;%'$$, 'its calls can be pasted');
 
+SELECT migrate.register('0001_forged', 'SELECT 1', project => 'lines') \g /dev/null
+SELECT migrate.hold('0001_forged', E'x\n [X]  0002_forged 2026\x1b[2J', 'lines') \g /dev/null
+SELECT is_empty($$SELECT * FROM migrate.show('lines') s WHERE s ~ '[[:cntrl:]]'$$, 'what people write forges no line of show()');
 SELECT * FROM finish();
 ROLLBACK;

@@ -332,6 +332,23 @@ SELECT pg_temp.rows_are($$SELECT name, state FROM migrate.status('pruned')$$, $$
     'a migration under way is not pruned');
 SELECT dblink_disconnect('p') \g /dev/null
 
+CREATE FUNCTION held_at_commit() RETURNS integer LANGUAGE plpgsql AS $$ BEGIN PERFORM apply_all('inner'); RETURN 1; END $$;
+SELECT migrate.register('0001', 'DECLARE late CURSOR WITH HOLD FOR SELECT held_at_commit()', project => 'cursors') \g /dev/null
+\set ON_ERROR_STOP 0
+CALL migrate.apply(project => 'cursors') \g /dev/null
+\set ON_ERROR_STOP 1
+SELECT is(:'LAST_ERROR_SQLSTATE'::text, 'MG009', 'nor does a cursor that outlives it, whose query runs at the commit');
+
+-- A migration that makes the extension anew.
+
+SELECT migrate.register('0001', $x$DO $$BEGIN EXECUTE 'DROP EXTENSION pg_migrations CASCADE'; EXECUTE 'CREATE EXTENSION pg_migrations'; END$$$x$,
+    project => 'anew') \g /dev/null
+\set ON_ERROR_STOP 0
+CALL migrate.apply(project => 'anew') \g /dev/null
+\set ON_ERROR_STOP 1
+SELECT is(:'LAST_ERROR_SQLSTATE'::text, 'MG009', 'is refused');
+SELECT is((SELECT outcome FROM migrate.history WHERE project = 'anew'), 'failed', 'and all is as it was');
+
 -- Timers end with what they were for.
 
 SELECT migrate.register('0001', 'SELECT 1/0', project => 'timer', options => '{"statement_timeout": 200}') \g /dev/null

@@ -90,6 +90,11 @@ SELECT isnt_empty($$SELECT * FROM migrate.check() WHERE message || coalesce(obje
                   'check(): a stranger in our schema');
 ROLLBACK;
 
+BEGIN;
+INSERT INTO migrate.log_runs SELECT (jsonb_populate_record(r, '{"run_id": 1000}')).* FROM migrate.log_runs r LIMIT 1;
+SELECT matches(hint, 'setval.*1000', 'check(): a sequence that was set back') FROM migrate.check() WHERE code = 'sequence_behind';
+ROLLBACK;
+
 -- Every column of every log is sealed.
 
 CREATE VIEW logs AS
@@ -168,6 +173,7 @@ SELECT isnt(found(format('UPDATE migrate.seals SET %s WHERE seal = 2', t.change)
                  ('oldest_running = ''3''')) AS t (change);
 SELECT isnt(found('UPDATE migrate.seals SET source = ''decisions'' WHERE seal = 1'), NULL, 'a changed source');
 SELECT isnt(found('UPDATE migrate.seals SET ids = ids + ''{[100000,100002)}''::int8multirange WHERE seal = 1'), NULL, 'changed ids');
+SELECT ok(found('UPDATE migrate.seals SET ids = ''{[1,9000000000000000000)}'' WHERE seal = 1') ~ 'seals 1', 'a seal over all there could be');
 SELECT isnt(found('DELETE FROM migrate.seals WHERE seal = 3'), NULL, 'a removed seal');
 SELECT isnt(found('UPDATE migrate.seals SET seal = -seal WHERE seal IN (1, 2); UPDATE migrate.seals SET seal = seal + 3 WHERE seal < 0'), NULL,
             'two seals swapped');
@@ -179,6 +185,8 @@ SELECT isnt(found('DELETE FROM migrate.log_decisions WHERE id = 1; UPDATE migrat
 SELECT seal AS head, hash AS head_hash FROM migrate.history_head() \gset
 SELECT is(:head::bigint, (SELECT max(seal) FROM migrate.seals), 'the head is the last seal');
 SELECT is_empty(format('SELECT * FROM migrate.verify_history(%s, %L)', :head, :'head_hash'), 'the head of now');
+SELECT throws_ok('SELECT * FROM migrate.verify_history(NULL, ''\x00'')', '22023', NULL, 'a hash without its seal proves nothing');
+SELECT isnt_empty('SELECT * FROM migrate.verify_history(-1, ''\x00'')', 'nor does a seal that cannot be');
 SELECT register_tables('later', '0001_l') \g /dev/null
 CALL migrate.apply(project => 'later') \g /dev/null
 SELECT is_empty(format('SELECT * FROM migrate.verify_history(%s, %L)', :head, :'head_hash'), 'the head of then, when the log has grown');

@@ -220,6 +220,23 @@ SELECT unnest(ARRAY[is(e.code, '42501', 'what is missing is 42501'), matches(e.m
     FROM (SELECT set_config('role', 'tap_public', true)) s CROSS JOIN LATERAL pg_temp.error_of('CALL migrate.apply(project => ''p'')') e;
 RESET ROLE;
 
+-- Nobody blocks or replaces what is another project's.
+
+SELECT migrate.register('0001_x', '', project => 'theirs') \g /dev/null
+CREATE ROLE tap_mine;
+SELECT migrate.grant_capability('tap_mine', 'deployer', 'mine') \g /dev/null
+SELECT is(outcome('tap_mine', call), 'no', call) FROM (VALUES
+    ('SELECT migrate.register(''0001_a'', '''', replaces => ''{theirs:0001_x}'', project => ''mine'')'),
+    ('SELECT migrate.register(''0001_a'', '''', conflicts => ''{theirs:0001_x}'', project => ''mine'')')) AS t (call);
+SELECT is(outcome('tap_mine', 'SELECT migrate.register(''0001_a'', '''', requires => ''{theirs:0001_x}'', conflicts => ''{0002_b}'', project => ''mine'')'),
+          'yes', 'requiring it hurts nobody');
+SELECT migrate.register('0002_c', '', replaces => '{theirs:0001_x}', requires => '{}', project => 'mine') \g /dev/null
+SELECT is(outcome('tap_mine', 'CALL migrate.apply(''0002_c'', ''mine'')'), 'no', 'nor does a run, whoever has registered it');
+SELECT migrate.unregister('mine:0002_c') \g /dev/null
+SELECT migrate.revoke_capability('tap_mine', 'deployer', 'mine') \g /dev/null
+DROP OWNED BY tap_mine;
+DROP ROLE tap_mine;
+
 -- Migrations run as their caller.
 
 CREATE TABLE treasure (i int);
