@@ -12,6 +12,7 @@
 config=${PG_CONFIG:-/usr/lib/postgresql/15/bin/pg_config}
 . "$(dirname "$0")/../tools/lib.sh"
 PG_CONFIG=$config
+. "$(dirname "$0")/capture.sh"
 
 # Puts the result between the marks of the README.
 record()
@@ -132,18 +133,21 @@ against_psql()
 		SELECT 10000 * (s[14]::bigint + s[15]::bigint) FROM string_to_array(pg_read_file('/proc/self/stat'), ' ') s;
 	EOF
 	for ((i = 1; i <= pairs; i++)); do
-		new_database "psql_$i"
-		new_database "apply_$i"
-		query -d "apply_$i" -o /dev/null -c "SELECT FROM migrate.load_directory('$WORK/set1000')"
-		order='psql apply'
-		[ $((i % 2)) = 1 ] || order='apply psql'
+		for kind in psql apply watched; do
+			new_database "${kind}_$i"
+			[ $kind = psql ] || query -d "${kind}_$i" -o /dev/null -c "SELECT FROM migrate.load_directory('$WORK/set1000')"
+		done
+		query -d "watched_$i" -o /dev/null -c 'SELECT migrate.watch()'
+		order='psql apply watched'
+		[ $((i % 2)) = 1 ] || order='watched apply psql'
 		for kind in $order; do
 			run_once "$kind" "${kind}_$i"
 		done
 	done
 	[ "$(query -d apply_1 -c 'SELECT count(*) FROM migrate.statement_log')" = 4000 ] || die "the statement log is not complete"
-	echo "1. 1,000 migrations of four statements, each committed; goal: ratio at most 1.00"
-	summary pairs < "$WORK/pairs"
+	[ "$(query -d watched_1 -c "SELECT count(*) FROM migrate.ddl_log WHERE origin = 'migration'")" = 4000 ] || die "the log is not complete"
+	echo "1. 1,000 migrations of four statements, each committed; goal: ratio at most 1.00, with capture on 1.03"
+	summary pairs psql apply watched < "$WORK/pairs"
 }
 
 # \timing has the round trip in it.
@@ -181,18 +185,21 @@ seed()
 	EOF
 }
 
+# The two sizes take turns, so that the load of the machine is that of both.
 look()
 {
-	local n
+	local n i
 
 	for n in 10000 100000; do
 		seed $n
-		query -d "seen_$n" -v n=$n -f "$WORK/source/bench/see.sql" > "$WORK/seen_$n"
+	done
+	for i in 1 2 3 4 5 6 7; do
+		for n in 10000 100000; do
+			query -d "seen_$n" -v n=$n -f "$WORK/source/bench/see.sql" | sed "s/^/$n /" >> "$WORK/seen"
+		done
 	done
 	echo "3. plan() and status(), 10 pending; goal: under 50 ms of 10,000, linear to 100,000"
-	for n in 10000 100000; do
-		sed "s/^/$n /" "$WORK/seen_$n"
-	done | summary growth
+	summary growth < "$WORK/seen"
 }
 
 load()
@@ -231,6 +238,8 @@ measure()
 		nothing_to_do
 		look
 		load
+		capture "$2"
+		idle "$2"
 		echo "load of the machine after: $(cut -d ' ' -f 1-3 /proc/loadavg)"
 	} | tee "$WORK/result"
 	pg_ctl -s -m fast -D "$WORK/data" stop

@@ -9,7 +9,7 @@ DECLARE
     began   timestamptz;
     found   bigint;
 BEGIN
-    FOR i IN -2 .. 21 LOOP
+    FOR i IN -1 .. 3 LOOP
         began := clock_timestamp();
         SELECT count(*) INTO found FROM migrate.plan();
         ASSERT found = 10, format('plan() has %s rows', found);

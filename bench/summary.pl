@@ -1,6 +1,6 @@
 # bench/summary.pl: medians and spread of what bench/run.sh measured.
 #
-# summary.pl pairs         lines "psql|apply WALL CPU", in pairs
+# summary.pl pairs BASE OTHER...   lines "KIND WALL CPU", one of each kind in turn
 # summary.pl values UNIT   lines "NAME VALUE"
 # summary.pl growth        lines "N NAME MILLISECONDS", for two values of N
 
@@ -30,6 +30,7 @@ sub spread
 
 sub pairs
 {
+	my ($base, @others) = @_;
 	my (%wall, %cpu);
 
 	while (<STDIN>)
@@ -38,14 +39,15 @@ sub pairs
 		push @{ $wall{$kind} }, $wall / 1e6;
 		push @{ $cpu{$kind} }, $cpu / 1e6;
 	}
-	my $last = $#{ $wall{apply} };
-	my @ratios = map { $wall{apply}[$_] / $wall{psql}[$_] } 0 .. $last;
+	spread("$_, s", '%.2f', @{ $wall{$_} }) for $base, @others;
+	for my $other (@others)
+	{
+		my @ratios = map { $wall{$other}[$_] / $wall{$base}[$_] } 0 .. $#{ $wall{$other} };
 
-	spread('psql, s', '%.2f', @{ $wall{psql} });
-	spread('migrate.apply, s', '%.2f', @{ $wall{apply} });
-	spread('ratio of each pair', '%.3f', @ratios);
-	spread('ratio, CPU of the server', '%.3f', map { $cpu{apply}[$_] / $cpu{psql}[$_] } 0 .. $last);
-	print '   ratios in order: ', join(' ', map { sprintf '%.3f', $_ } @ratios), "\n";
+		spread("$other / $base", '%.3f', @ratios);
+		spread("$other / $base, server CPU", '%.3f', map { $cpu{$other}[$_] / $cpu{$base}[$_] } 0 .. $#ratios);
+		print '   ratios in order: ', join(' ', map { sprintf '%.3f', $_ } @ratios), "\n";
+	}
 }
 
 sub values_of
@@ -85,7 +87,7 @@ my $what = shift;
 
 if ($what eq 'pairs')
 {
-	pairs();
+	pairs(@ARGV);
 }
 elsif ($what eq 'values')
 {

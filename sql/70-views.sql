@@ -116,3 +116,33 @@ CREATE VIEW migrate.settings WITH (security_barrier) AS
     FROM migrate.policies p
     WHERE p.project OPERATOR(pg_catalog.=) '' OR (SELECT migrate.may_see(NULL)) OR migrate.may_see(p.project);
 COMMENT ON VIEW migrate.settings IS 'settings of the server and policies, with where each value comes from';
+
+CREATE VIEW migrate.ddl_log WITH (security_barrier) AS
+    SELECT id, logged_at, transaction_id, command_tag, statement, text_source, objects, origin, history_id, role_name,
+           session_role, application_name, client_addr, pid, reason
+    FROM migrate.log_ddl
+    WHERE (SELECT migrate.may_see(NULL));
+COMMENT ON VIEW migrate.ddl_log IS 'every change of the schema that was seen while capture was on';
+
+CREATE VIEW migrate.out_of_band WITH (security_barrier) AS
+    SELECT l.id, l.logged_at, l.transaction_id, l.command_tag, l.statement, l.text_source, l.objects, l.origin,
+           l.history_id, l.role_name, l.session_role, l.application_name, l.client_addr, l.pid, l.reason
+    FROM migrate.log_ddl l
+    WHERE (SELECT migrate.may_see(NULL)) AND l.origin OPERATOR(pg_catalog.=) 'direct'
+      AND NOT EXISTS (SELECT FROM migrate.log_decisions d WHERE d.ddl_id OPERATOR(pg_catalog.=) l.id);
+COMMENT ON VIEW migrate.out_of_band IS 'changes of the schema outside of migrations that nobody has explained';
+
+CREATE VIEW migrate.out_of_band_history WITH (security_barrier) AS
+    SELECT l.id, l.logged_at, l.transaction_id, l.command_tag, l.statement, l.text_source, l.objects, l.origin,
+           l.history_id, l.role_name, l.session_role, l.application_name, l.client_addr, l.pid, l.reason,
+           d.decision, d.decided_at, d.role_name AS decided_by, d.reason AS decided_why
+    FROM migrate.log_ddl l
+    LEFT JOIN migrate.log_decisions d ON d.ddl_id OPERATOR(pg_catalog.=) l.id
+    WHERE (SELECT migrate.may_see(NULL)) AND l.origin OPERATOR(pg_catalog.=) 'direct';
+COMMENT ON VIEW migrate.out_of_band_history IS 'changes of the schema outside of migrations, with who explained them and why';
+
+CREATE VIEW migrate.coverage WITH (security_barrier) AS
+    SELECT from_at, pg_catalog.lead(from_at) OVER (ORDER BY id) AS to_at, level, changed_by, reason
+    FROM migrate.log_coverage
+    WHERE (SELECT migrate.may_see(NULL));
+COMMENT ON VIEW migrate.coverage IS 'when capture was on, and what it saw: full, triggers_only or none';

@@ -6,8 +6,9 @@
 
 #include <limits.h>
 
-#include "fmgr.h"
+#include "capture/capture.h"
 #include "common/options.h"
+#include "fmgr.h"
 #include "run/deployer.h"
 #include "run/run.h"
 #include "utils/guc.h"
@@ -49,6 +50,7 @@ _PG_init(void)
 							 "\"locks\" adds the locks held after it.",
 							 &track, 0, track_values,
 							 PGC_SUSET, 0, NULL, assign_track, NULL);
-	MarkGUCPrefixReserved("pg_migrations");
 	mig_deployer_init();
+	mig_capture_init();
+	MarkGUCPrefixReserved("pg_migrations");
 }

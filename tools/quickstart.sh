@@ -72,6 +72,13 @@ demonstrate()
 		CALL migrate.revert(steps => 2, reason => 'only to show it');
 		SELECT * FROM migrate.show();
 	EOF
+	show "somebody changes the schema by hand" <<-'EOF'
+		SELECT migrate.watch('to see what is done by hand');
+		CREATE INDEX quick_fix ON orders (customer_id);
+		SELECT id, session_role, statement, objects FROM migrate.out_of_band;
+		SELECT migrate.acknowledge(ARRAY(SELECT id FROM migrate.out_of_band), 'for the night report');
+		SELECT id, decision, decided_by, decided_why FROM migrate.out_of_band_history;
+	EOF
 	pg_ctl -s -m fast -D "$WORK/data" stop
 	echo
 }

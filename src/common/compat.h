@@ -12,6 +12,7 @@
 #include "executor/executor.h"
 #include "fmgr.h"
 #include "parser/parse_node.h"
+#include "storage/proc.h"
 #include "utils/acl.h"
 #include "utils/guc.h"
 
@@ -84,6 +85,28 @@ static inline bool
 mig_in_pipeline(void)
 {
 	return (MyXactFlags & XACT_FLAGS_PIPELINING) != 0;
+}
+
+/* Number of the transaction in this backend. (17: moved) */
+static inline LocalTransactionId
+mig_local_transaction(void)
+{
+#if PG_VERSION_NUM >= 170000
+	return MyProc->vxid.lxid;
+#else
+	return MyProc->lxid;
+#endif
+}
+
+/* Memory that a check hook hands to the server; NULL when there is none. (16: of the server's own) */
+static inline void *
+mig_guc_malloc(size_t size)
+{
+#if PG_VERSION_NUM >= 160000
+	return guc_malloc(LOG, size);
+#else
+	return malloc(size);
+#endif
 }
 
 #endif							/* MIG_COMPAT_H */

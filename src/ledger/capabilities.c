@@ -153,12 +153,9 @@ static void
 run_grant(const char *sql)
 {
 	LedgerScope scope;
-	int			code;
 
 	ledger_enter(&scope);
-	code = SPI_execute(sql, false, 0);
-	if (code < 0)
-		elog(ERROR, "could not execute \"%s\": %s", sql, SPI_result_code_string(code));
+	ledger_execute(sql);
 	ledger_leave(&scope);
 }
 
@@ -181,6 +178,7 @@ ledger_grant_views(Oid role, const char *role_name)
 	sees = allowed_everywhere(role, "monitor") || allowed_in(role, "monitor", NULL);
 	run_grant(psprintf("%s SELECT ON migrate.history, migrate.statement_log, migrate.decisions, migrate.runs,"
 					   " migrate.progress, migrate.texts, migrate.migrations, migrate.capabilities,"
-					   " migrate.settings, migrate.seals %s %s",
+					   " migrate.settings, migrate.seals, migrate.ddl_log, migrate.out_of_band, migrate.out_of_band_history,"
+					   " migrate.coverage %s %s",
 					   sees ? "GRANT" : "REVOKE", sees ? "TO" : "FROM", quote_identifier(role_name)));
 }

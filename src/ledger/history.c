@@ -14,7 +14,13 @@
 #include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 
-/* Write one attempt; its id is returned and kept in it. */
+int64
+ledger_next_attempt(void)
+{
+	return ledger_next_id("log_history_id_seq");
+}
+
+/* Write one attempt; its id, drawn here if it has none, is returned and kept in it. */
 int64
 ledger_write_attempt(Attempt *attempt)
 {
@@ -33,7 +39,8 @@ ledger_write_attempt(Attempt *attempt)
 	LedgerScope scope;
 
 	ledger_enter(&scope);
-	attempt->id = ledger_next_id("log_history_id_seq");
+	if (attempt->id == 0)
+		attempt->id = ledger_next_attempt();
 	arg_int8(&args, attempt->id);
 	arg_id(&args, attempt->run_id);
 	arg_text(&args, attempt->project);

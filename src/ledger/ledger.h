@@ -162,7 +162,7 @@ extern bool ledger_has_project(const char *project);
 /* An attempt, as history keeps it. */
 typedef struct Attempt
 {
-	int64		id;				/* 0: not written yet */
+	int64		id;				/* 0: not drawn yet */
 	int64		run_id;			/* 0: none */
 	const char *project;
 	const char *name;
@@ -197,6 +197,7 @@ typedef struct StatementRecord
 	ArrayType  *rewritten;		/* or NULL */
 } StatementRecord;
 
+extern int64 ledger_next_attempt(void);
 extern int64 ledger_write_attempt(Attempt *attempt);
 extern void ledger_write_statements(int64 history_id, const StatementRecord *records, int n);
 extern void ledger_set_state(const char *project, const char *name, const char *state,
@@ -263,6 +264,7 @@ typedef struct Decision
 	const char *decision;
 	const char *project;
 	const char *name;
+	int64		ddl_id;			/* 0: none */
 	bytea	   *checksum;
 	int64		run_id;
 	const char *reason;
@@ -275,6 +277,39 @@ extern bool ledger_release(const char *project, const char *name);
 extern bool ledger_is_held(const char *project, const char *name);
 extern char *ledger_policy(const char *setting, const char *project);
 extern void ledger_set_policy(const char *setting, const char *project, const char *value);
+
+/* ---- changes of the schema (ddl.c) ---- */
+
+typedef struct DdlRecord
+{
+	const char *command_tag;
+	const char *statement;
+	const char *text_source;
+	Jsonb	   *objects;
+	const char *origin;
+	int64		history_id;		/* 0: none */
+	const char *reason;			/* or NULL */
+} DdlRecord;
+
+/* Write the row of a statement that the current user has executed. */
+extern void ledger_write_ddl(const DdlRecord *record);
+
+/* Those of the ids that are of changes outside of migrations, as int64 pointers. */
+extern List *ledger_direct_ddl(ArrayType *ids);
+
+/*
+ * Was capture ever turned on here, as coverage and its sequence say?  A dump
+ * restores the sequences behind all rows.
+ */
+extern bool ledger_capture_has_begun(void);
+
+extern char *ledger_coverage(void);
+extern void ledger_note_coverage(const char *level, const char *reason);
+extern void ledger_break_glass(const char *reason, Interval *duration);
+extern char *ledger_open_glass(void);
+
+/* This database's own setting of session_preload_libraries, or NULL. */
+extern char *ledger_preload_libraries(void);
 
 /* ---- who may do what (capabilities.c) ---- */
 
@@ -305,6 +340,12 @@ typedef struct SurroundingFault
 extern List *ledger_surroundings(void);
 
 /* ---- is it there at all ---- */
+
+/* Run such a statement as the current user; for superusers. */
+extern void ledger_change_schema(const char *sql);
+
+/* Does one of our own statements change the schema right now? */
+extern bool ledger_changes_schema(void);
 
 /* Another one once the extension was made anew; invalid where there is none. */
 extern Oid	ledger_identity(void);

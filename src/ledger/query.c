@@ -31,7 +31,10 @@
 /* Are we running one of our own statements?  Only then may our tables change. */
 static bool writing = false;
 
-static Oid
+/* And one of those that change the schema? */
+static bool changing = false;
+
+Oid
 ledger_relation(const char *name)
 {
 	Oid			schema = get_namespace_oid("migrate", true);
@@ -180,6 +183,12 @@ arg_interval(LedgerArgs *args, int64 microseconds)
 }
 
 void
+arg_interval_value(LedgerArgs *args, const Interval *value)
+{
+	add_arg(args, INTERVALOID, IntervalPGetDatum(value), false);
+}
+
+void
 arg_lsn(LedgerArgs *args, uint64 value)
 {
 	add_arg(args, PG_LSNOID, LSNGetDatum(value), value == 0);
@@ -228,6 +237,39 @@ ledger_run(LedgerQuery *query, LedgerArgs *args)
 	if (code < 0)
 		elog(ERROR, "could not execute \"%s\": %s", query->sql, SPI_result_code_string(code));
 	return SPI_processed;
+}
+
+bool
+ledger_changes_schema(void)
+{
+	return changing;
+}
+
+void
+ledger_execute(const char *sql)
+{
+	volatile int code = 0;
+
+	changing = true;
+	PG_TRY();
+	{
+		code = SPI_execute(sql, false, 0);
+	}
+	PG_FINALLY();
+	{
+		changing = false;
+	}
+	PG_END_TRY();
+	if (code < 0)
+		elog(ERROR, "could not execute \"%s\": %s", sql, SPI_result_code_string(code));
+}
+
+void
+ledger_change_schema(const char *sql)
+{
+	SPI_connect();
+	ledger_execute(sql);
+	SPI_finish();
 }
 
 /* A receiver that keeps no row, but hands it on. */

@@ -53,11 +53,15 @@ extern void arg_bytea(LedgerArgs *args, const bytea *value);
 extern void arg_jsonb(LedgerArgs *args, const Jsonb *value);
 extern void arg_time(LedgerArgs *args, TimestampTz value);	/* 0 is NULL */
 extern void arg_interval(LedgerArgs *args, int64 microseconds);
+extern void arg_interval_value(LedgerArgs *args, const Interval *value);
 extern void arg_lsn(LedgerArgs *args, uint64 value);	/* 0 is NULL */
 extern void arg_array(LedgerArgs *args, Oid type, ArrayType *value);
 
 /* Run it; results are in SPI_tuptable and SPI_processed.  Returns the rows. */
 extern uint64 ledger_run(LedgerQuery *query, LedgerArgs *args);
+
+/* Run a statement that changes the schema, as one of our own. */
+extern void ledger_execute(const char *sql);
 
 /* One row of the result, read from left to right. */
 typedef struct LedgerRow
@@ -85,6 +89,9 @@ extern bool row_bool(LedgerRow *row);
 extern TimestampTz row_time(LedgerRow *row);
 extern bytea *row_bytea(LedgerRow *row);
 extern Jsonb *row_jsonb(LedgerRow *row);
+
+/* Oid of one of our tables or sequences. */
+extern Oid	ledger_relation(const char *name);
 
 /* Has one of our tables no page at all?  False says nothing of its rows. */
 extern bool ledger_is_empty(const char *name);

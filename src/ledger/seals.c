@@ -48,7 +48,9 @@ static const Source sources[] = {
 	{"statement_log", "log_statements", "id"},
 	{"decisions", "log_decisions", "id"},
 	{"run_starts", "log_runs", "run_id"},
-	{"run_ends", "log_run_ends", "run_id"}
+	{"run_ends", "log_run_ends", "run_id"},
+	{"ddl_log", "log_ddl", "id"},
+	{"coverage", "log_coverage", "id"}
 };
 
 /* One seal, as it is stored. */

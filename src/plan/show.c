@@ -32,6 +32,7 @@ typedef struct Show
 	int			blocked;
 	int			pending;
 	const char *head;			/* name of the last applied, or NULL */
+	const char *coverage;		/* what capture sees, NULL: it was never on */
 } Show;
 
 static void
@@ -175,6 +176,8 @@ put_sums(Show *show)
 		appendStringInfo(&line, "; %d held", show->held);
 	if (show->blocked)
 		appendStringInfo(&line, "; %d blocked", show->blocked);
+	if (show->coverage)
+		appendStringInfo(&line, "; capture %s", strcmp(show->coverage, "none") == 0 ? "off" : "on");
 	put_line(show, line.data);
 }
 
@@ -247,6 +250,7 @@ mig_show(PG_FUNCTION_ARGS)
 	ReturnSetInfo *result;
 	List	   *projects = NIL;
 	ListCell   *cell;
+	char	   *coverage = ledger_coverage();
 
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	result = (ReturnSetInfo *) fcinfo->resultinfo;
@@ -267,6 +271,7 @@ mig_show(PG_FUNCTION_ARGS)
 		show.result = result;
 		show.model = model;
 		show.project = lfirst(cell);
+		show.coverage = coverage;
 		show_project(&show);
 	}
 	return (Datum) 0;

@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "capture/capture.h"
 #include "catalog/namespace.h"
 #include "common/compat.h"
 #include "common/errors.h"
@@ -218,6 +219,7 @@ start(Run *run)
 	start.options = run->options.all;
 	start.in_block = !run->commits;
 	run->run_id = ledger_start_run(&start);
+	mig_capture_notice();
 	ereport(LOG_SERVER_ONLY,
 			(errmsg("run " INT64_FORMAT " started: %d migrations to be %s", run->run_id, planned(run), verb(run))));
 	ereport(NOTICE,

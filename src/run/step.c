@@ -8,6 +8,7 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/xlog.h"
+#include "capture/capture.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_constraint.h"
 #include "commands/trigger.h"
@@ -156,11 +157,13 @@ run_script(StepRun *run, const Migration *migration, ScriptPart part)
 	mig_step_refuse_top_level(run->execution.full_name, run->execution.script, text->path);
 	mig_migration_options_read(text->options, &options);
 	level = mig_guard_enter(&options);
+	mig_capture_migration(run->attempt.id);
 	mig_execute(&run->execution);
 	if (run->check_deferred)
 		check_deferred(&run->execution, run->defer_again);
 	if (part == PART_UP)
 		verify_step(run, migration);
+	mig_capture_migration(0);
 	mig_guard_leave(level);
 	if (ledger_identity() != ledger)
 		ereport(ERROR,
@@ -220,6 +223,7 @@ mig_step_begin(StepRun *run)
 	memset(&run->attempt, 0, sizeof(Attempt));
 	memset(&run->execution, 0, sizeof(Execution));
 	memset(&run->verify, 0, sizeof(Execution));
+	run->attempt.id = ledger_next_attempt();
 	run->attempt.run_id = run->run_id;
 	run->attempt.project = migration->project;
 	run->attempt.name = migration->name;

@@ -23,6 +23,11 @@ SELECT migrate.register('0005_e', 'SELECT 1/0', requires => '{}', project => 'fu
 CALL migrate.apply(project => 'full');
 \set ON_ERROR_STOP 1
 CALL migrate.revert('0002_b', 'full') \g /dev/null
+SELECT migrate.watch('test') \g /dev/null
+CREATE TABLE watched ();
+DROP TABLE watched;
+SELECT migrate.break_glass('test') \g /dev/null
+SELECT migrate.unwatch('test') \g /dev/null
 SELECT is_empty('SELECT * FROM migrate.verify_history()', 'to begin with all is sound');
 
 CREATE VIEW our_tables AS
@@ -99,7 +104,8 @@ ROLLBACK;
 
 CREATE VIEW logs AS
     SELECT * FROM (VALUES ('history', 'log_history', 'id'), ('statement_log', 'log_statements', 'id'), ('decisions', 'log_decisions', 'id'),
-                          ('run_starts', 'log_runs', 'run_id'), ('run_ends', 'log_run_ends', 'run_id')) AS t (source, relname, key);
+                          ('run_starts', 'log_runs', 'run_id'), ('run_ends', 'log_run_ends', 'run_id'),
+                          ('ddl_log', 'log_ddl', 'id'), ('coverage', 'log_coverage', 'id')) AS t (source, relname, key);
 SELECT set_eq($$SELECT relname FROM logs$$, $$SELECT relname FROM our_tables WHERE relname LIKE 'log_%'$$, 'all logs are tested');
 SELECT set_eq($$SELECT DISTINCT source FROM migrate.seals$$, $$SELECT source FROM logs$$, 'and all are sealed');
 -- Another value of a column.

@@ -39,6 +39,12 @@ my %writes = (
 	load => q{SELECT * FROM migrate.load('{0009_x.sql}', '{SELECT 1}')},
 	load_directory => q{SELECT * FROM migrate.load_directory('DIRECTORY')},
 	load_json => q{SELECT * FROM migrate.load_json('{"0009_x.sql": "SELECT 1"}')},
+	acknowledge => q{SELECT migrate.acknowledge('{1}', 'why')},
+	begin => q{SELECT migrate.begin('by hand')},
+	break_glass => q{SELECT migrate.break_glass('why')},
+	finish => 'SELECT migrate.finish()',
+	unwatch => q{SELECT migrate.unwatch('why')},
+	watch => q{SELECT migrate.watch('why')},
 	mark_applied => q{SELECT migrate.mark_applied('0003_c', 'why')},
 	mark_pending => q{SELECT migrate.mark_pending('0002_b', 'why')},
 	register => q{SELECT migrate.register('0009_x', 'SELECT 1')},
@@ -78,7 +84,7 @@ s/DIRECTORY/$directory/ foreach values %writes;
 my %classified = map { $_ => 1 } keys %reads, keys %writes;
 my @unknown = grep { !$classified{$_} } names_of($primary, 'postgres', <<'SQL');
 SELECT DISTINCT proname FROM pg_proc
-WHERE pronamespace = 'migrate'::regnamespace AND prorettype <> 'trigger'::regtype
+WHERE pronamespace = 'migrate'::regnamespace AND prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype)
   AND NOT starts_with(proname, 'capability_') ORDER BY 1
 SQL
 is(join(' ', @unknown), '', 'every function is known to read or to write');

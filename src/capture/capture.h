@@ -1,0 +1,25 @@
+/*
+ * capture.h
+ *		Recording of schema changes, in the backend that executes them.
+ */
+#ifndef MIG_CAPTURE_H
+#define MIG_CAPTURE_H
+
+#include "ledger/ledger.h"
+
+/* Install the hook; define the settings. */
+extern void mig_capture_init(void);
+
+/*
+ * What is executed from here on, down to the next call with 0, belongs to a
+ * migration's attempt.  An error ends it as well.
+ */
+extern void mig_capture_migration(int64 history_id);
+
+/* Write into coverage what has changed since somebody last looked. */
+extern void mig_capture_notice(void);
+
+/* Is capture on in this database, as its event triggers say? */
+extern bool mig_capture_is_on(void);
+
+#endif							/* MIG_CAPTURE_H */

@@ -1,0 +1,106 @@
+/*
+ * capture_private.h
+ *		What the files of this room share: statements under way and their objects.
+ */
+#ifndef MIG_CAPTURE_PRIVATE_H
+#define MIG_CAPTURE_PRIVATE_H
+
+#include "capture/capture.h"
+#include "common/compat.h"
+#include "nodes/parsenodes.h"
+#include "nodes/pg_list.h"
+#include "tcop/cmdtag.h"
+
+/* How a statement's effects become known (statement.c). */
+typedef enum StatementKind
+{
+	STATEMENT_IGNORED,			/* no schema change */
+	STATEMENT_EVENT,			/* event triggers tell what it did */
+	STATEMENT_HOOK				/* only the hook sees it */
+} StatementKind;
+
+extern StatementKind mig_statement_kind(const Node *stmt);
+extern CommandTag mig_statement_tag(const Node *stmt);
+
+/* Is it about temporary objects alone, or will it do nothing?  As far as can be told before. */
+extern bool mig_statement_spares_schema(const Node *stmt);
+
+/* Objects of a statement that only the hook sees. */
+extern List *mig_statement_objects(const Node *stmt);
+
+/* Objects of a GRANT or REVOKE (grant.c). */
+extern List *mig_grant_objects(const GrantStmt *stmt);
+
+/* An object that a statement touched. */
+typedef struct TouchedObject
+{
+	const char *action;			/* create, alter, drop, grant, ... */
+	const char *object_type;
+	const char *schema_name;	/* or NULL */
+	const char *identity;		/* or NULL: not known */
+} TouchedObject;
+
+extern List *mig_touched_add(List *objects, const char *action, const char *object_type,
+							 const char *schema_name, const char *identity);
+
+/* A statement under way, on the C stack of the hook (hook.c). */
+typedef struct Frame
+{
+	struct Frame *outer;
+	const Node *stmt;
+	CommandTag	tag;
+	StatementKind kind;
+	MemoryContext context;		/* where its objects live */
+	bool		events;			/* event triggers have fired for it */
+	bool		undecided;		/* reject: what it touches decides */
+	List	   *objects;
+} Frame;
+
+/* The innermost frame, if it is one of this statement; else NULL. */
+extern Frame *mig_frame_of(CommandTag tag);
+
+/* Write the row of a statement (record.c). */
+extern void mig_record_init(void);
+extern void mig_record(CommandTag tag, const char *statement, bool exact, List *objects);
+
+/* Refuse or announce a direct change, as the setting out_of_band says (gate.c). */
+extern void mig_gate_before(CommandTag tag, bool undecided);
+extern bool mig_gate_rejects(void);
+extern void mig_gate_after(CommandTag tag);
+pg_noreturn extern void mig_gate_reject(CommandTag tag);
+extern void mig_gate_init(void);
+
+/* Whose change it is (origin.c). */
+typedef struct Origin
+{
+	const char *origin;			/* as ddl_log.origin */
+	int64		history_id;		/* 0: none */
+	const char *reason;			/* or NULL */
+} Origin;
+
+extern Origin mig_origin(void);
+extern void mig_origin_external(int64 history_id);	/* 0: ends */
+extern int64 mig_origin_external_id(void);	/* 0: none */
+extern void mig_origin_init(void);
+extern const char *mig_reason_setting(void);	/* of this transaction, or NULL */
+
+/* A statement's text without its secrets (redact.c). */
+extern char *mig_redact(const char *text);
+
+/* The event triggers that watch() makes (hook.c). */
+typedef struct EventTriggerName
+{
+	const char *name;
+	const char *event;
+	const char *function;
+} EventTriggerName;
+
+#define MIG_EVENT_TRIGGERS 3
+extern const EventTriggerName mig_event_triggers[MIG_EVENT_TRIGGERS];
+extern bool mig_event_triggers_fire(void);
+extern bool mig_is_our_event_trigger(const char *name);
+
+/* Note in coverage what has changed since the last note (watch.c). */
+extern void mig_coverage_changed(const char *reason);
+
+#endif							/* MIG_CAPTURE_PRIVATE_H */

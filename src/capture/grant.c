@@ -1,0 +1,122 @@
+/*
+ * grant.c
+ *		Objects of GRANT and REVOKE, which event triggers only know the type of.
+ */
+#include "postgres.h"
+
+#include "capture/capture_private.h"
+#include "catalog/namespace.h"
+#include "catalog/objectaddress.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_proc.h"
+#include "nodes/makefuncs.h"
+#include "nodes/parsenodes.h"
+#include "parser/parse_func.h"
+#include "parser/parse_type.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/regproc.h"
+
+/* Types of objects as pg_event_trigger_ddl_commands() spells them otherwise. */
+static const char *
+type_name(ObjectType type)
+{
+	switch (type)
+	{
+		case OBJECT_TABLE:
+			return "table";
+		case OBJECT_SEQUENCE:
+			return "sequence";
+		case OBJECT_FUNCTION:
+		case OBJECT_ROUTINE:
+			return "function";
+		case OBJECT_PROCEDURE:
+			return "procedure";
+		case OBJECT_SCHEMA:
+			return "schema";
+		case OBJECT_LANGUAGE:
+			return "language";
+		case OBJECT_FDW:
+			return "foreign-data wrapper";
+		case OBJECT_FOREIGN_SERVER:
+			return "server";
+		case OBJECT_TYPE:
+		case OBJECT_DOMAIN:
+			return "type";
+		default:
+			return "large object";
+	}
+}
+
+static List *
+add_relation(List *objects, const char *action, ObjectType type, const RangeVar *relation)
+{
+	Oid			oid = RangeVarGetRelid(relation, NoLock, true);
+	char	   *schema;
+
+	if (!OidIsValid(oid) || get_rel_persistence(oid) == RELPERSISTENCE_TEMP)
+		return objects;
+	schema = get_namespace_name(get_rel_namespace(oid));
+	return mig_touched_add(objects, action, get_rel_relkind(oid) == RELKIND_VIEW ? "view" : type_name(type),
+						   schema, quote_qualified_identifier(schema, get_rel_name(oid)));
+}
+
+static List *
+add_function(List *objects, const char *action, ObjectType type, ObjectWithArgs *function)
+{
+	Oid			oid = LookupFuncWithArgs(type, function, true);
+
+	if (!OidIsValid(oid))
+		return objects;
+	return mig_touched_add(objects, action, get_func_prokind(oid) == PROKIND_PROCEDURE ? "procedure" : "function",
+						   get_namespace_name(get_func_namespace(oid)), format_procedure_qualified(oid));
+}
+
+static List *
+add_type(List *objects, const char *action, List *names)
+{
+	Oid			oid = typenameTypeId(NULL, makeTypeNameFromNameList(names));
+
+	return mig_touched_add(objects, action, "type", NULL, format_type_be_qualified(oid));
+}
+
+static List *
+add_object(List *objects, const char *action, ObjectType type, Node *object)
+{
+	switch (type)
+	{
+		case OBJECT_TABLE:
+		case OBJECT_SEQUENCE:
+			return add_relation(objects, action, type, (RangeVar *) object);
+		case OBJECT_FUNCTION:
+		case OBJECT_PROCEDURE:
+		case OBJECT_ROUTINE:
+			return add_function(objects, action, type, (ObjectWithArgs *) object);
+		case OBJECT_TYPE:
+		case OBJECT_DOMAIN:
+			return add_type(objects, action, (List *) object);
+		case OBJECT_LARGEOBJECT:
+			return mig_touched_add(objects, action, type_name(type), NULL,
+								   IsA(object, Integer) ? psprintf("%d", intVal(object)) : castNode(Float, object)->fval);
+		default:
+			return mig_touched_add(objects, action, type_name(type), NULL, quote_identifier(strVal(object)));
+	}
+}
+
+List *
+mig_grant_objects(const GrantStmt *stmt)
+{
+	const char *action = stmt->is_grant ? "grant" : "revoke";
+	List	   *objects = NIL;
+	ListCell   *cell;
+
+	foreach(cell, stmt->objects)
+	{
+		if (stmt->targtype == ACL_TARGET_OBJECT)
+			objects = add_object(objects, action, stmt->objtype, lfirst(cell));
+		else
+			objects = mig_touched_add(objects, action, type_name(stmt->objtype), strVal(lfirst(cell)),
+									  psprintf("ALL IN SCHEMA %s", quote_identifier(strVal(lfirst(cell)))));
+	}
+	return objects;
+}

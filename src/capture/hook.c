@@ -1,0 +1,221 @@
+/*
+ * hook.c
+ *		The ProcessUtility hook: one frame on the C stack for each statement that
+ *		changes the schema, from before it runs until its row is written.
+ *
+ * The statement's text is known here, and here only; event triggers add to the
+ * innermost frame what it did.  Nothing outlives the statement.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "capture/capture_private.h"
+#include "catalog/pg_event_trigger.h"
+#include "commands/extension.h"
+#include "commands/trigger.h"
+#include "miscadmin.h"
+#include "parser/parse_node.h"
+#include "tcop/utility.h"
+#include "utils/memutils.h"
+#include "utils/queryjumble.h"
+#include "utils/syscache.h"
+
+static ProcessUtility_hook_type next_hook = NULL;
+static Frame *innermost = NULL;
+
+const EventTriggerName mig_event_triggers[] = {
+	{"pg_migrations_start", "ddl_command_start", "on_ddl_start"},
+	{"pg_migrations_end", "ddl_command_end", "on_ddl_end"},
+	{"pg_migrations_drop", "sql_drop", "on_sql_drop"}
+};
+
+bool
+mig_is_our_event_trigger(const char *name)
+{
+	for (int i = 0; i < lengthof(mig_event_triggers); i++)
+		if (strcmp(mig_event_triggers[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+static bool
+fires_always(const char *name)
+{
+	HeapTuple	tuple = SearchSysCache1(EVENTTRIGGERNAME, CStringGetDatum(name));
+	bool		result;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	result = ((Form_pg_event_trigger) GETSTRUCT(tuple))->evtenabled == TRIGGER_FIRES_ALWAYS;
+	ReleaseSysCache(tuple);
+	return result;
+}
+
+bool
+mig_event_triggers_fire(void)
+{
+	for (int i = 0; i < lengthof(mig_event_triggers); i++)
+		if (!fires_always(mig_event_triggers[i].name))
+			return false;
+	return true;
+}
+
+bool
+mig_capture_is_on(void)
+{
+	static bool begun = false;
+
+	if (!mig_event_triggers_fire())
+		return false;
+	/* Where a restore has brought the triggers, but not yet all the records, it is still going on. */
+	if (!begun)
+		begun = ledger_capture_has_begun();
+	return begun;
+}
+
+Frame *
+mig_frame_of(CommandTag tag)
+{
+	return innermost && innermost->tag == tag ? innermost : NULL;
+}
+
+/* Is this a statement whose row we would write? */
+static bool
+concerns_us(const Node *stmt, ProcessUtilityContext context)
+{
+	return context != PROCESS_UTILITY_SUBCOMMAND && !creating_extension && !IsBinaryUpgrade &&
+		IsTransactionState() && mig_statement_kind(stmt) != STATEMENT_IGNORED && mig_capture_is_on();
+}
+
+/* The part of the source that is this statement. */
+static char *
+statement_text(const PlannedStmt *pstmt, const char *source)
+{
+	int			location = pstmt->stmt_location;
+	int			length = pstmt->stmt_len;
+	const char *text;
+
+	if (source == NULL)
+		return pstrdup("");
+	text = CleanQuerytext(source, &location, &length);
+	return pnstrdup(text, length);
+}
+
+/* Objects that only the tree knows, and that are gone or changed afterwards. */
+static void
+begin_frame(Frame *frame, const PlannedStmt *pstmt)
+{
+	memset(frame, 0, sizeof(Frame));
+	frame->outer = innermost;
+	frame->stmt = pstmt->utilityStmt;
+	frame->tag = mig_statement_tag(frame->stmt);
+	frame->kind = mig_statement_kind(frame->stmt);
+	frame->context = CurrentMemoryContext;
+	frame->undecided = mig_statement_spares_schema(frame->stmt);
+	mig_gate_before(frame->tag, frame->undecided);
+}
+
+/* What the hook alone saw changed something unless it said IF [NOT] EXISTS in vain. */
+static bool
+has_effect(Frame *frame)
+{
+	if (frame->kind == STATEMENT_EVENT && IsA(frame->stmt, GrantStmt))
+		frame->objects = mig_grant_objects((const GrantStmt *) frame->stmt);
+	if (frame->kind == STATEMENT_EVENT && frame->events)
+		return frame->objects != NIL;
+	if (frame->undecided)
+		return false;
+	if (frame->kind == STATEMENT_HOOK)
+		frame->objects = mig_statement_objects(frame->stmt);
+	return true;
+}
+
+/* May it turn capture off, or on, or keep sessions from loading the library? */
+static bool
+may_change_coverage(const Node *stmt)
+{
+	switch (nodeTag(stmt))
+	{
+		case T_CreateEventTrigStmt:
+		case T_AlterEventTrigStmt:
+		case T_AlterDatabaseSetStmt:
+			return !ledger_changes_schema();
+		case T_RenameStmt:
+			return ((const RenameStmt *) stmt)->renameType == OBJECT_EVENT_TRIGGER;
+		case T_DropStmt:
+			return ((const DropStmt *) stmt)->removeType == OBJECT_EVENT_TRIGGER && !ledger_changes_schema();
+		default:
+			return false;
+	}
+}
+
+/* The same while capture is off, in a database where it has been on. */
+static bool
+may_turn_on(const Node *stmt)
+{
+	return may_change_coverage(stmt) && !creating_extension && !IsBinaryUpgrade && IsTransactionState() &&
+		!XactReadOnly && OidIsValid(ledger_identity()) && ledger_capture_has_begun();
+}
+
+static void
+end_frame(Frame *frame, const char *text)
+{
+	if (!has_effect(frame))
+		return;
+	mig_record(frame->tag, text, true, frame->objects);
+	if (may_change_coverage(frame->stmt))
+		mig_coverage_changed(GetCommandTagName(frame->tag));
+	mig_gate_after(frame->tag);
+}
+
+static void
+run_next(PlannedStmt *pstmt, const char *source, bool read_only_tree, ProcessUtilityContext context,
+		 ParamListInfo params, QueryEnvironment *environment, DestReceiver *dest, QueryCompletion *completion)
+{
+	if (next_hook)
+		next_hook(pstmt, source, read_only_tree, context, params, environment, dest, completion);
+	else
+		standard_ProcessUtility(pstmt, source, read_only_tree, context, params, environment, dest, completion);
+}
+
+static void
+process_utility(PlannedStmt *pstmt, const char *source, bool read_only_tree, ProcessUtilityContext context,
+				ParamListInfo params, QueryEnvironment *environment, DestReceiver *dest, QueryCompletion *completion)
+{
+	Frame		frame;
+	PlannedStmt *copy;
+	char	   *text;
+
+	if (!concerns_us(pstmt->utilityStmt, context))
+	{
+		run_next(pstmt, source, read_only_tree, context, params, environment, dest, completion);
+		if (may_turn_on(pstmt->utilityStmt))
+			mig_coverage_changed(CreateCommandName(pstmt->utilityStmt));
+		return;
+	}
+	/* Executing may scribble on the tree, which we read afterwards. */
+	copy = read_only_tree ? pstmt : copyObject(pstmt);
+	begin_frame(&frame, copy);
+	text = statement_text(pstmt, source);
+	innermost = &frame;
+	PG_TRY();
+	{
+		run_next(pstmt, source, read_only_tree, context, params, environment, dest, completion);
+	}
+	PG_FINALLY();
+	{
+		innermost = frame.outer;
+	}
+	PG_END_TRY();
+	end_frame(&frame, text);
+}
+
+void
+mig_capture_init(void)
+{
+	mig_record_init();
+	mig_gate_init();
+	mig_origin_init();
+	next_hook = ProcessUtility_hook;
+	ProcessUtility_hook = process_utility;
+}

@@ -1,0 +1,145 @@
+/*
+ * origin.c
+ *		Whose change it is: a migration's, another tool's, our own, or nobody's.
+ *
+ * All of it is state of this backend that no setting can forge.  What a
+ * migration or a tool began ends with the transaction level it began on.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "capture/capture_private.h"
+#include "common/names.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "plan/see.h"
+#include "storage/proc.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/timestamp.h"
+
+/* An attribution and the transaction level that it belongs to; 0: none. */
+typedef struct Attribution
+{
+	int64		history_id;
+	int			level;
+} Attribution;
+
+static Attribution migration = {0};
+static Attribution external = {0};
+
+/* The setting reason, and the transaction in which it was set. */
+static char *reason_setting = NULL;
+static LocalTransactionId reason_set_in = InvalidLocalTransactionId;
+
+void
+mig_capture_migration(int64 history_id)
+{
+	migration.history_id = history_id;
+	migration.level = history_id ? GetCurrentTransactionNestLevel() : 0;
+}
+
+/* Behind a pooler what one client has set reaches the next: it counts in its transaction only. */
+const char *
+mig_reason_setting(void)
+{
+	if (reason_setting == NULL || reason_setting[0] == '\0' ||
+		!LocalTransactionIdIsValid(reason_set_in) || reason_set_in != mig_local_transaction())
+		return NULL;
+	return reason_setting;
+}
+
+Origin
+mig_origin(void)
+{
+	Origin		result = {"direct", 0, mig_reason_setting()};
+
+	if (ledger_changes_schema())
+		result.origin = "extension";
+	else if (migration.level > 0)
+	{
+		result.origin = "migration";
+		result.history_id = migration.history_id;
+	}
+	else if (external.level > 0)
+	{
+		result.origin = "external";
+		result.history_id = external.history_id;
+	}
+	else if (result.reason == NULL)
+		result.reason = ledger_open_glass();
+	return result;
+}
+
+void
+mig_origin_external(int64 history_id)
+{
+	external.history_id = history_id;
+	external.level = history_id ? GetCurrentTransactionNestLevel() : 0;
+}
+
+int64
+mig_origin_external_id(void)
+{
+	return external.level > 0 ? external.history_id : 0;
+}
+
+/* ---- the setting, and what ends with a transaction ---- */
+
+/*
+ * The server keeps what this returns beside the value and hands both back when
+ * a value comes back, so that an old one is never taken for a new one.
+ */
+static bool
+check_reason(char **value, void **extra, GucSource source)
+{
+	LocalTransactionId *set_in = mig_guc_malloc(sizeof(LocalTransactionId));
+
+	if (set_in == NULL)
+		return false;
+	*set_in = MyProc && IsTransactionState() ? mig_local_transaction() : InvalidLocalTransactionId;
+	*extra = set_in;
+	return true;
+}
+
+static void
+assign_reason(const char *value, void *extra)
+{
+	reason_set_in = extra ? *(LocalTransactionId *) extra : InvalidLocalTransactionId;
+}
+
+static void
+at_transaction_end(XactEvent event, void *arg)
+{
+	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
+	{
+		memset(&external, 0, sizeof(Attribution));
+		memset(&migration, 0, sizeof(Attribution));
+	}
+}
+
+/* A rollback to before something began ends it. */
+static void
+at_subtransaction_end(SubXactEvent event, SubTransactionId subid, SubTransactionId parent, void *arg)
+{
+	int			level = GetCurrentTransactionNestLevel();
+
+	if (event != SUBXACT_EVENT_ABORT_SUB)
+		return;
+	if (level <= external.level)
+		memset(&external, 0, sizeof(Attribution));
+	if (level <= migration.level)
+		memset(&migration, 0, sizeof(Attribution));
+}
+
+void
+mig_origin_init(void)
+{
+	DefineCustomStringVariable("pg_migrations.reason",
+							   "Why the schema is changed outside of a migration.",
+							   "It counts only in the transaction in which it was set.",
+							   &reason_setting, "",
+							   PGC_USERSET, 0, check_reason, assign_reason, NULL);
+	RegisterXactCallback(at_transaction_end, NULL);
+	RegisterSubXactCallback(at_subtransaction_end, NULL);
+}

@@ -1,0 +1,161 @@
+/*
+ * record.c
+ *		From a statement that has run to its row in ddl_log.
+ *
+ * The row is written behind the command, since one before it would break DROP
+ * INDEX CONCURRENTLY, and in its transaction, so that what is rolled back
+ * leaves none.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "capture/capture_private.h"
+#include "miscadmin.h"
+#include "utils/guc.h"
+#include "utils/jsonb.h"
+#include "utils/resowner.h"
+#include "utils/snapmgr.h"
+
+/* Values of pg_migrations.capture. */
+static const struct config_enum_entry capture_values[] = {
+	{"strict", 0, false},
+	{"lenient", 1, false},
+	{NULL, 0, false}
+};
+
+static int	lenient = 0;
+
+static void
+push_string(JsonbParseState **state, const char *key, const char *value)
+{
+	JsonbValue	json;
+
+	json.type = jbvString;
+	json.val.string.val = unconstify(char *, key);
+	json.val.string.len = strlen(key);
+	pushJsonbValue(state, WJB_KEY, &json);
+	json.type = value ? jbvString : jbvNull;
+	if (value)
+	{
+		json.val.string.val = unconstify(char *, value);
+		json.val.string.len = strlen(value);
+	}
+	pushJsonbValue(state, WJB_VALUE, &json);
+}
+
+static Jsonb *
+objects_json(List *objects)
+{
+	JsonbParseState *state = NULL;
+	ListCell   *cell;
+
+	pushJsonbValue(&state, WJB_BEGIN_ARRAY, NULL);
+	foreach(cell, objects)
+	{
+		const TouchedObject *object = lfirst(cell);
+
+		pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+		push_string(&state, "action", object->action);
+		push_string(&state, "object_type", object->object_type);
+		push_string(&state, "schema_name", object->schema_name);
+		push_string(&state, "identity", object->identity);
+		pushJsonbValue(&state, WJB_END_OBJECT, NULL);
+	}
+	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_ARRAY, NULL));
+}
+
+/* Says, should the row fail, what has happened already. */
+static void
+record_context(void *arg)
+{
+	const char *tag = arg;
+
+	if (IsTransactionBlock())
+		errcontext("recording %s in migrate.ddl_log", tag);
+	else
+		errcontext("recording %s in migrate.ddl_log; what it did outside of transactions stands", tag);
+}
+
+static void
+write_row(DdlRecord *record, List *objects)
+{
+	bool		snapshot = !ActiveSnapshotSet();
+
+	/* Commands that use several transactions leave none behind. */
+	if (snapshot)
+		PushActiveSnapshot(GetTransactionSnapshot());
+	record->objects = objects_json(objects);
+	ledger_write_ddl(record);
+	if (snapshot)
+		PopActiveSnapshot();
+}
+
+/* A row that cannot be written is a warning, and the change stands. */
+static void
+write_row_leniently(DdlRecord *record, List *objects)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	ErrorContextCallback *around = error_context_stack;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		write_row(record, objects);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		ereport(WARNING,
+				(errcode(error->sqlerrcode),
+				 errmsg("%s could not be recorded: %s", record->command_tag, error->message)));
+	}
+	PG_END_TRY();
+	error_context_stack = around;
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+}
+
+void
+mig_record(CommandTag tag, const char *statement, bool exact, List *objects)
+{
+	ErrorContextCallback callback = {error_context_stack, record_context, unconstify(char *, GetCommandTagName(tag))};
+	Origin		origin = mig_origin();
+	DdlRecord	record = {0};
+
+	error_context_stack = &callback;
+	record.command_tag = GetCommandTagName(tag);
+	record.statement = mig_redact(statement);
+	record.text_source = exact ? "exact" : "client_string";
+	record.origin = origin.origin;
+	record.history_id = origin.history_id;
+	record.reason = origin.reason;
+	/* ALTER SYSTEM may run where nothing can be written. */
+	if (RecoveryInProgress() || XactReadOnly)
+		ereport(LOG_SERVER_ONLY,
+				(errmsg("%s on a server or in a transaction that is read-only, not recorded: %s",
+						record.command_tag, record.statement)));
+	else if (lenient)
+		write_row_leniently(&record, objects);
+	else
+		write_row(&record, objects);
+	error_context_stack = callback.previous;
+}
+
+void
+mig_record_init(void)
+{
+	DefineCustomEnumVariable("pg_migrations.capture",
+							 "What happens to a schema change that cannot be recorded.",
+							 "\"strict\" rolls it back where that is possible, \"lenient\" lets it stand with a warning.",
+							 &lenient, 0, capture_values,
+							 PGC_SUSET, 0, NULL, NULL, NULL);
+}

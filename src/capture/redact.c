@@ -1,0 +1,159 @@
+/*
+ * redact.c
+ *		A statement's text without passwords and connection secrets.
+ *
+ * Works on the tokens of the server's own lexer, whatever the statement: a
+ * string behind PASSWORD or CONNECTION, and the value of an option or setting
+ * whose name says that it is secret.
+ */
+#include "postgres.h"
+
+#include "capture/capture_private.h"
+#include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
+#include "parser/gramparse.h"
+#include "parser/parser.h"
+#include "script/lexer.h"
+#include "utils/memutils.h"
+
+#define REDACTED "<redacted>"
+
+/* Parts of names of options and settings whose values are not for a log. */
+static const char *const secret_words[] = {
+	"pass", "secret", "token", "conninfo", "credential", "apikey", "api_key", "access_key", "private_key", "_key"
+};
+
+static bool
+is_string(int token)
+{
+	return token == SCONST || token == USCONST;
+}
+
+static bool
+is_secret_name(const char *name)
+{
+	for (int i = 0; i < lengthof(secret_words); i++)
+		if (strstr(name, secret_words[i]))
+			return true;
+	return false;
+}
+
+/* The current token as a lower-case name. */
+static char *
+token_name(const Lexer *lexer)
+{
+	char	   *name = pnstrdup(lexer->text + lexer->start, lexer->end - lexer->start);
+
+	for (char *p = name; *p; p++)
+		*p = pg_tolower((unsigned char) *p);
+	return name;
+}
+
+/* Tokens between a name and its value. */
+static bool
+may_stand_between(const Lexer *lexer)
+{
+	return lexer->token == '=' || mig_lexer_is(lexer, "to");
+}
+
+static void redact_into(StringInfo result, const char *text, const char *instead);
+
+/* A body in dollar quotes may hold statements of its own; one in another language is left alone. */
+static void
+add_string(StringInfo result, const Lexer *lexer)
+{
+	const char *start = lexer->text + lexer->start;
+	int			length = lexer->end - lexer->start;
+	const char *body;
+	char	   *inner;
+	int			delimiter;
+
+	if (*start != '$')
+	{
+		appendBinaryStringInfo(result, start, length);
+		return;
+	}
+	body = strchr(start + 1, '$') + 1;
+	delimiter = body - start;
+	appendBinaryStringInfo(result, start, delimiter);
+	inner = pnstrdup(body, length - 2 * delimiter);
+	redact_into(result, inner, inner);
+	appendBinaryStringInfo(result, start + length - delimiter, delimiter);
+}
+
+static void
+redact_tokens(StringInfo result, const char *text)
+{
+	Lexer		lexer;
+	int			copied = 0;
+	bool		expects = false;	/* a string here is a secret */
+
+	mig_lexer_begin(&lexer, text);
+	lexer.extra.standard_conforming_strings = standard_conforming_strings;
+	lexer.extra.escape_string_warning = false;
+	while (mig_lexer_next(&lexer))
+	{
+		appendBinaryStringInfo(result, text + copied, lexer.start - copied);
+		copied = lexer.end;
+		if (is_string(lexer.token) && expects)
+			appendStringInfoString(result, "'" REDACTED "'");
+		else if (is_string(lexer.token))
+			add_string(result, &lexer);
+		else
+			appendBinaryStringInfo(result, text + lexer.start, lexer.end - lexer.start);
+		if (may_stand_between(&lexer))
+			continue;
+		expects = mig_lexer_is(&lexer, "password") || mig_lexer_is(&lexer, "connection") ||
+			(!is_string(lexer.token) && is_secret_name(token_name(&lexer)));
+	}
+	mig_lexer_end(&lexer);
+	appendStringInfoString(result, text + copied);
+}
+
+/* instead: what stands for a text that cannot be read as tokens. */
+static void
+redact_into(StringInfo result, const char *text, const char *instead)
+{
+	MemoryContext context = CurrentMemoryContext;
+	int			length = result->len;
+
+	PG_TRY();
+	{
+		redact_tokens(result, text);
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(context);
+		FlushErrorState();
+		result->len = length;
+		result->data[length] = '\0';
+		appendStringInfoString(result, instead);
+	}
+	PG_END_TRY();
+}
+
+/* Is there anything in it that could be a secret?  Most statements have none. */
+static bool
+may_have_secrets(const char *text)
+{
+	char	   *lower = pstrdup(text);
+	bool		result;
+
+	for (char *p = lower; *p; p++)
+		*p = pg_tolower((unsigned char) *p);
+	result = strstr(lower, "connection") || is_secret_name(lower);
+	pfree(lower);
+	return result;
+}
+
+char *
+mig_redact(const char *text)
+{
+	StringInfoData result;
+
+	if (!may_have_secrets(text))
+		return pstrdup(text);
+	initStringInfo(&result);
+	redact_into(&result, text, REDACTED);
+	return result.data;
+}

@@ -1,0 +1,243 @@
+/*
+ * ddl.c
+ *		The log of schema changes, when it was kept, and who may go around it.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/indexing.h"
+#include "catalog/pg_type.h"
+#include "ledger/ledger.h"
+#include "ledger/query.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/inet.h"
+#include "utils/rel.h"
+#include "utils/timestamp.h"
+#include "utils/xid8.h"
+
+/* The client's address, as inet_client_addr() has it. */
+static Datum
+client_addr(bool *isnull)
+{
+	LOCAL_FCINFO(fcinfo, 0);
+	Datum		result;
+
+	InitFunctionCallInfoData(*fcinfo, NULL, 0, InvalidOid, NULL, NULL);
+	result = inet_client_addr(fcinfo);
+	*isnull = fcinfo->isnull;
+	return result;
+}
+
+static void
+put_text(Datum *value, bool *isnull, const char *text)
+{
+	*isnull = text == NULL;
+	*value = text ? CStringGetTextDatum(text) : (Datum) 0;
+}
+
+static void
+put_role(Datum *value, Oid role)
+{
+	char	   *name = GetUserNameFromId(role, true);
+
+	*value = DirectFunctionCall1(namein, CStringGetDatum(name ? name : ""));
+}
+
+/*
+ * Straight into the table: no SQL runs, so nothing of the session's can be in
+ * its way, and it costs as little as a row can.
+ */
+void
+ledger_write_ddl(const DdlRecord *record)
+{
+	Relation	relation = table_open(ledger_relation("log_ddl"), RowExclusiveLock);
+	Datum		values[15] = {0};
+	bool		nulls[15] = {0};
+	HeapTuple	tuple;
+
+	if (RelationGetDescr(relation)->natts != lengthof(values))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("the library of pg_migrations is version %s, and its tables are of another one", MIG_VERSION),
+				 errhint("ALTER EXTENSION pg_migrations UPDATE;")));
+	values[0] = Int64GetDatum(ledger_next_id("log_ddl_id_seq"));
+	values[1] = TimestampTzGetDatum(GetCurrentTimestamp());
+	values[2] = FullTransactionIdGetDatum(GetTopFullTransactionId());
+	put_text(&values[3], &nulls[3], record->command_tag);
+	put_text(&values[4], &nulls[4], record->statement);
+	put_text(&values[5], &nulls[5], record->text_source);
+	values[6] = JsonbPGetDatum(record->objects);
+	put_text(&values[7], &nulls[7], record->origin);
+	values[8] = Int64GetDatum(record->history_id);
+	nulls[8] = record->history_id == 0;
+	put_role(&values[9], GetUserId());
+	put_role(&values[10], GetSessionUserId());
+	put_text(&values[11], &nulls[11], application_name);
+	values[12] = client_addr(&nulls[12]);
+	values[13] = Int32GetDatum(MyProcPid);
+	put_text(&values[14], &nulls[14], record->reason);
+	tuple = heap_form_tuple(RelationGetDescr(relation), values, nulls);
+	CatalogTupleInsert(relation, tuple);
+	heap_freetuple(tuple);
+	table_close(relation, RowExclusiveLock);
+}
+
+bool
+ledger_capture_has_begun(void)
+{
+	static LedgerQuery query = {
+		"SELECT 1 FROM migrate.log_coverage_id_seq WHERE is_called"
+	};
+	LedgerScope scope;
+	bool		begun;
+
+	if (ledger_is_empty("log_coverage"))
+		return false;
+	ledger_enter(&scope);
+	begun = ledger_run(&query, NULL) > 0;
+	ledger_leave(&scope);
+	return begun;
+}
+
+/* The level that was noted last, or NULL. */
+char *
+ledger_coverage(void)
+{
+	static LedgerQuery query = {
+		"SELECT level FROM migrate.log_coverage ORDER BY id DESC LIMIT 1"
+	};
+	LedgerScope scope;
+	char	   *level = NULL;
+
+	ledger_enter(&scope);
+	if (ledger_run(&query, NULL) > 0)
+	{
+		LedgerRow	row;
+
+		row_begin(&row, 0);
+		level = row_text(&row);
+	}
+	ledger_leave(&scope);
+	return level;
+}
+
+void
+ledger_note_coverage(const char *level, const char *reason)
+{
+	static LedgerQuery query = {
+		"INSERT INTO migrate.log_coverage (from_at, level, changed_by, session_role, reason, transaction_id)"
+		" VALUES (pg_catalog.clock_timestamp(), $1, $2, SESSION_USER, $3, pg_catalog.pg_current_xact_id())"
+	};
+	LedgerArgs	args = {0};
+	LedgerScope scope;
+
+	ledger_enter(&scope);
+	arg_text(&args, level);
+	arg_name(&args, scope.role_name);
+	arg_text(&args, reason);
+	ledger_run(&query, &args);
+	ledger_leave(&scope);
+}
+
+/* ids of direct changes among those given; each is locked against nothing, since rows never change. */
+List *
+ledger_direct_ddl(ArrayType *ids)
+{
+	static LedgerQuery query = {
+		"SELECT id FROM migrate.log_ddl WHERE id OPERATOR(pg_catalog.=) ANY ($1) AND origin OPERATOR(pg_catalog.=) 'direct' ORDER BY id"
+	};
+	LedgerArgs	args = {0};
+	LedgerScope scope;
+	List	   *found = NIL;
+	uint64		n;
+
+	ledger_enter(&scope);
+	arg_array(&args, INT8ARRAYOID, ids);
+	n = ledger_run(&query, &args);
+	for (uint64 i = 0; i < n; i++)
+	{
+		int64	   *id = palloc(sizeof(int64));
+		LedgerRow	row;
+
+		row_begin(&row, i);
+		*id = row_int8(&row);
+		found = lappend(found, id);
+	}
+	ledger_leave(&scope);
+	return found;
+}
+
+/* Open the glass for the session's user, in all of his sessions. */
+void
+ledger_break_glass(const char *reason, Interval *duration)
+{
+	static LedgerQuery query = {
+		"INSERT INTO migrate.glasses (session_role, open_until, reason)"
+		" VALUES (SESSION_USER, pg_catalog.clock_timestamp() OPERATOR(pg_catalog.+) $1, $2)"
+		" ON CONFLICT (session_role) DO UPDATE SET open_until = excluded.open_until, reason = excluded.reason"
+	};
+	LedgerArgs	args = {0};
+	LedgerScope scope;
+
+	ledger_enter(&scope);
+	arg_interval_value(&args, duration);
+	arg_text(&args, reason);
+	ledger_run(&query, &args);
+	ledger_leave(&scope);
+}
+
+/* Why the session's user may change the schema at present, or NULL. */
+char *
+ledger_open_glass(void)
+{
+	static LedgerQuery query = {
+		"SELECT reason FROM migrate.glasses WHERE session_role OPERATOR(pg_catalog.=) SESSION_USER"
+		" AND open_until OPERATOR(pg_catalog.>) pg_catalog.clock_timestamp()"
+	};
+	LedgerScope scope;
+	char	   *reason = NULL;
+
+	/* Asked at each change, and hardly ever is one open. */
+	if (ledger_is_empty("glasses"))
+		return NULL;
+	ledger_enter(&scope);
+	if (ledger_run(&query, NULL) > 0)
+	{
+		LedgerRow	row;
+
+		row_begin(&row, 0);
+		reason = row_text(&row);
+	}
+	ledger_leave(&scope);
+	return reason;
+}
+
+char *
+ledger_preload_libraries(void)
+{
+	static LedgerQuery query = {
+		"SELECT pg_catalog.substr(o.setting, 27) FROM pg_catalog.pg_db_role_setting s"
+		" CROSS JOIN LATERAL pg_catalog.unnest(s.setconfig) AS o (setting)"
+		" WHERE s.setdatabase OPERATOR(pg_catalog.=) $1 AND s.setrole OPERATOR(pg_catalog.=) 0"
+		" AND pg_catalog.starts_with(o.setting, 'session_preload_libraries=')"
+	};
+	LedgerArgs	args = {0};
+	LedgerScope scope;
+	char	   *list = NULL;
+
+	ledger_enter(&scope);
+	arg_oid(&args, MyDatabaseId);
+	if (ledger_run(&query, &args) > 0)
+	{
+		LedgerRow	row;
+
+		row_begin(&row, 0);
+		list = row_text(&row);
+	}
+	ledger_leave(&scope);
+	return list;
+}

@@ -1,0 +1,278 @@
+-- 080_capture.sql: schema changes around the migrations: recorded, attributed, rejected, explained.
+
+\ir common.psql
+SELECT * FROM no_plan();
+LOAD 'pg_migrations';
+
+-- What a statement left in the log, one line for each row since the last call.
+CREATE TABLE seen AS SELECT 0::bigint AS id;
+CREATE FUNCTION logged() RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    lines text;
+    last bigint := (SELECT id FROM seen);
+BEGIN
+    SELECT string_agg(concat_ws(' ', command_tag, origin, history_id, reason), E'\n' ORDER BY id) INTO lines FROM migrate.ddl_log WHERE id > last;
+    UPDATE seen SET id = COALESCE((SELECT max(l.id) FROM migrate.ddl_log l), 0);
+    RETURN lines;
+END
+$$;
+
+-- Turned on and off.
+
+SELECT is(logged(), NULL, 'nothing is recorded before watch');
+SELECT is_empty('SELECT * FROM migrate.coverage', 'as coverage says');
+SELECT throws_ok('SELECT migrate.unwatch(NULL)', '22004', NULL, 'unwatch needs a reason');
+SELECT throws_ok('SELECT migrate.unwatch('''')', '22023', NULL, 'that says something');
+SELECT migrate.watch('audit') \g /dev/null
+SELECT is(array_agg(format('%s %s', evtname, evtenabled) ORDER BY evtname), '{"pg_migrations_drop A","pg_migrations_end A","pg_migrations_start A"}'::text[],
+          'watch makes event triggers that fire always') FROM pg_event_trigger;
+SELECT is_empty($$SELECT FROM pg_depend WHERE classid = 'pg_event_trigger'::regclass AND deptype = 'e'$$, 'that are no members of the extension');
+SELECT is(setconfig, '{session_preload_libraries=pg_migrations}'::text[], 'sessions to come load the library')
+    FROM pg_db_role_setting WHERE setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database());
+SELECT pg_temp.rows_are('SELECT level, changed_by, reason, to_at FROM migrate.coverage', $$VALUES ('full', current_user, 'audit', NULL)$$, 'coverage');
+SELECT pg_temp.rows_are($$SELECT decision, reason FROM migrate.decisions WHERE decision LIKE 'watch%'$$, $$VALUES ('watch_on', 'audit')$$, 'a decision');
+SELECT is(logged(), NULL, 'turning it on is not itself a change');
+SELECT migrate.watch('again') \g /dev/null
+SELECT is((SELECT count(*) FROM migrate.coverage), 1::bigint, 'watching twice changes nothing');
+SELECT logged() \g /dev/null
+
+-- A row.
+
+SET application_name = 'the application';
+SET ROLE pg_monitor;
+RESET ROLE;
+CREATE ROLE tap_maker;
+GRANT CREATE ON SCHEMA public TO tap_maker;
+SET ROLE tap_maker;
+CREATE /* what */ TABLE
+    made (i integer PRIMARY KEY);
+RESET ROLE;
+SELECT pg_temp.rows_are($$SELECT command_tag, statement, text_source, origin, history_id, role_name, session_role, application_name, pid, reason
+                          FROM migrate.ddl_log ORDER BY id DESC LIMIT 1$$,
+                        $$VALUES ('CREATE TABLE', E'CREATE /* what */ TABLE\n    made (i integer PRIMARY KEY)', 'exact', 'direct', NULL, 'tap_maker',
+                                  session_user, 'the application', pg_backend_pid(), NULL)$$, 'who, what, from where');
+SELECT is(objects, '[{"action": "create", "object_type": "table", "schema_name": "public", "identity": "public.made"},
+                     {"action": "create", "object_type": "index", "schema_name": "public", "identity": "public.made_pkey"}]'::jsonb, 'and its objects')
+    FROM migrate.ddl_log ORDER BY id DESC LIMIT 1;
+SELECT logged() \g /dev/null
+SET application_name = 'tap';
+
+-- Secrets.
+
+CREATE ROLE tap_secret PASSWORD 'geheim';
+ALTER ROLE tap_secret PASSWORD E'ge\'heim' VALID UNTIL '2030-01-01';
+ALTER ROLE tap_secret ENCRYPTED PASSWORD $secret$geheim$secret$;
+ALTER ROLE tap_secret PASSWORD NULL;
+DO $do$BEGIN EXECUTE 'ALTER ROLE tap_secret PASSWORD ''geheim'''; END$do$;
+CREATE FOREIGN DATA WRAPPER tap_fdw;
+CREATE SERVER tap_server FOREIGN DATA WRAPPER tap_fdw OPTIONS (host 'example', "secret" 'geheim');
+CREATE USER MAPPING FOR tap_secret SERVER tap_server OPTIONS (user 'me', password 'geheim');
+ALTER USER MAPPING FOR tap_secret SERVER tap_server OPTIONS (SET password 'geheim');
+SET client_min_messages = error;
+CREATE SUBSCRIPTION tap_sub CONNECTION 'host=example password=geheim' PUBLICATION p WITH (connect = false);
+ALTER SUBSCRIPTION tap_sub CONNECTION 'host=example password=geheim';
+ALTER SUBSCRIPTION tap_sub SET (slot_name = NONE);
+DROP SUBSCRIPTION tap_sub;
+RESET client_min_messages;
+CREATE FUNCTION tap_function() RETURNS void LANGUAGE plpgsql AS $body$BEGIN ALTER ROLE tap_secret PASSWORD 'geheim'; END$body$;
+CREATE FUNCTION tap_other() RETURNS text LANGUAGE sql AS 'SELECT ''it passes''::text';
+SELECT is_empty($$SELECT statement FROM migrate.ddl_log WHERE statement LIKE '%geheim%'$$, 'no secret is recorded');
+SELECT is((SELECT count(*) FROM migrate.ddl_log WHERE statement LIKE '%<redacted>%'), 10::bigint, 'where one was, it says so');
+SELECT ok(EXISTS (SELECT FROM migrate.ddl_log WHERE statement = $$ALTER ROLE tap_secret PASSWORD '<redacted>' VALID UNTIL '2030-01-01'$$), 'and the rest stays');
+SELECT ok(EXISTS (SELECT FROM migrate.ddl_log WHERE statement LIKE '%OPTIONS (host ''example'', "secret" ''<redacted>'')'), 'other options');
+SELECT ok(EXISTS (SELECT FROM migrate.ddl_log WHERE statement LIKE '%it passes%'), 'and other strings');
+DROP USER MAPPING FOR tap_secret SERVER tap_server;
+DROP FOREIGN DATA WRAPPER tap_fdw CASCADE;
+DROP ROLE tap_secret;
+SELECT logged() \g /dev/null
+
+-- A migration's.
+
+SELECT migrate.register('0001_a', 'CREATE TABLE a (i int); DO $$BEGIN CREATE INDEX ON a (i); END$$', 'DROP TABLE a', project => 'shop') \g /dev/null
+CALL migrate.apply(project => 'shop') \g /dev/null
+SELECT max(id) AS history FROM migrate.history \gset
+SELECT is(logged(), format(E'CREATE TABLE migration %1$s\nCREATE INDEX migration %1$s', :history), 'what a migration does carries its history id');
+CALL migrate.revert(project => 'shop') \g /dev/null
+SELECT is(logged(), format('DROP TABLE migration %s', :history + 1), 'a down, too');
+CREATE TABLE after_it ();
+SELECT is(logged(), 'CREATE TABLE direct', 'what follows is nobody''s');
+SELECT migrate.register('0002_b', 'CREATE TABLE b (); SELECT 1 / 0', project => 'fails') \g /dev/null
+BEGIN;
+SAVEPOINT s;
+\set ON_ERROR_STOP 0
+CALL migrate.apply(project => 'fails');
+\set ON_ERROR_STOP 1
+ROLLBACK TO s;
+CREATE TABLE after_error ();
+COMMIT;
+\set ON_ERROR_STOP 0
+CALL migrate.apply(project => 'fails');
+\set ON_ERROR_STOP 1
+CREATE TABLE after_another ();
+SELECT is(logged(), E'CREATE TABLE direct\nCREATE TABLE direct', 'nor is what follows a migration that failed');
+SET pg_migrations.reason = 'forged';
+CREATE TABLE forged ();
+RESET pg_migrations.reason;
+SELECT is(logged(), 'CREATE TABLE direct', 'a reason of another transaction does not count');
+SELECT migrate.unregister('fails:0002_b') \g /dev/null
+
+-- Another tool's.
+
+SELECT throws_ok('SELECT migrate.finish()', '55000', NULL, 'finish without begin');
+\set ON_ERROR_STOP 0
+SELECT migrate.begin('by hand');
+SELECT is(:'LAST_ERROR_SQLSTATE'::text, '25P01', 'begin without a block');
+\set ON_ERROR_STOP 1
+BEGIN;
+SELECT migrate.begin('V7__orders', 'tool', 'Flyway', '{"ticket": "OPS-1"}') AS history \gset
+CREATE TABLE external_one ();
+SELECT throws_ok('SELECT migrate.begin(''again'')', '55000', NULL, 'begin twice');
+SAVEPOINT s;
+CREATE TABLE external_two ();
+ROLLBACK TO s;
+SELECT migrate.finish() \g /dev/null
+CREATE TABLE external_three ();
+COMMIT;
+SELECT is(logged(), format(E'CREATE TABLE external %s\nCREATE TABLE direct', :history), 'from begin to finish');
+SELECT pg_temp.rows_are(format('SELECT project, name, action, outcome, reason FROM migrate.history WHERE id = %s', :history),
+                        $$VALUES ('tool', 'V7__orders', 'external', 'applied', 'by Flyway {"ticket": "OPS-1"}')$$, 'it is in the history');
+SELECT migrate.register('0003_c', 'CREATE TABLE external_four ()', project => 'shop') \g /dev/null
+BEGIN;
+SELECT migrate.begin('0003_c', 'shop') \g /dev/null
+CREATE TABLE external_four ();
+COMMIT;
+CREATE TABLE after_external ();
+SELECT is(regexp_replace(logged(), '\d+', 'n'), E'CREATE TABLE external n\nCREATE TABLE direct', 'or to the end of the transaction');
+SELECT is(state_of('shop:0003_c'), 'applied', 'what is registered is applied with it');
+BEGIN;
+SAVEPOINT s;
+SELECT migrate.begin('rolled back', 'shop') \g /dev/null
+ROLLBACK TO s;
+CREATE TABLE after_savepoint ();
+COMMIT;
+SELECT is(logged(), 'CREATE TABLE direct', 'rolled back to before it');
+SELECT is_empty($$SELECT FROM migrate.history WHERE name = 'rolled back'$$, 'it leaves nothing');
+SELECT throws_ok(format('SELECT migrate.begin(%s)', name), code, NULL, 'begin(' || name || ')')
+    FROM (VALUES ('NULL', '22004'), ('''''', '22023'), ('''a'', ''b c''', '22023')) AS t (name, code);
+
+-- Explained.
+
+SELECT array_agg(id ORDER BY id) AS ids FROM migrate.out_of_band WHERE statement LIKE 'CREATE TABLE after%' \gset
+SELECT is(migrate.acknowledge(:'ids', 'tests'), array_length(:'ids'::bigint[], 1), 'acknowledge');
+SELECT is_empty($$SELECT FROM migrate.out_of_band WHERE statement LIKE 'CREATE TABLE after%'$$, 'what is explained is out of the view');
+SELECT pg_temp.rows_are(format('SELECT DISTINCT decision, decided_by, decided_why FROM migrate.out_of_band_history WHERE id = ANY (%L)', :'ids'),
+                        $$VALUES ('acknowledged', current_user, 'tests')$$, 'and in the other');
+SELECT throws_ok(call, code, NULL, call) FROM (VALUES
+    ('SELECT migrate.acknowledge(NULL, ''why'')', '22004'), ('SELECT migrate.acknowledge(''{}'', ''why'')', '22023'),
+    ('SELECT migrate.acknowledge(''{-1}'', ''why'')', '22023'), ('SELECT migrate.acknowledge(''{1}'', '''')', '22023'),
+    ('SELECT migrate.acknowledge(ARRAY(SELECT id FROM migrate.ddl_log WHERE origin = ''migration''), ''why'')', '22023')) AS t (call, code);
+SELECT matches(message, '\d+ changes outside of migrations nobody has explained', 'check counts what is not') FROM migrate.check() WHERE code = 'out_of_band';
+
+-- Warned of, and rejected.
+
+CREATE FUNCTION verdict(statement text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE statement;
+    RAISE SQLSTATE 'P0101';
+EXCEPTION
+    WHEN SQLSTATE 'P0101' THEN
+        RETURN 'passes';
+    WHEN OTHERS THEN
+        RETURN SQLSTATE;
+END
+$$;
+CREATE FUNCTION logged_not() RETURNS text LANGUAGE plpgsql AS 'BEGIN RETURN verdict($$CREATE TABLE x ()$$); END';
+CREATE TABLE exists_already (i int);
+CREATE VIEW view_already AS SELECT 1 AS i;
+CREATE MATERIALIZED VIEW matview AS SELECT 1 AS i;
+CREATE UNIQUE INDEX ON matview (i);
+CREATE TEMP TABLE temporary (i int);
+SELECT verdict('CREATE FUNCTION verdict_() RETURNS int LANGUAGE sql AS ''SELECT 1''') \g /dev/null
+SELECT logged() \g /dev/null
+SET pg_migrations.out_of_band = reject;
+SELECT is(verdict(t.statement), t.verdict, t.statement) FROM (VALUES
+    ('CREATE TABLE x ()', 'MG013'), ('ALTER TABLE exists_already ADD j int', 'MG013'), ('DROP TABLE exists_already', 'MG013'),
+    ('CREATE INDEX ON exists_already (i)', 'MG013'), ('GRANT SELECT ON exists_already TO PUBLIC', 'MG013'), ('COMMENT ON TABLE exists_already IS ''x''', 'MG013'),
+    ('TRUNCATE exists_already', 'MG013'), ('CREATE ROLE x', 'MG013'), ('CREATE SCHEMA x', 'MG013'), ('SELECT 1 AS i INTO x', 'MG013'),
+    ('EXPLAIN ANALYZE CREATE TABLE x AS SELECT 1', 'MG013'), ('CREATE VIEW x AS SELECT * FROM exists_already', 'MG013'),
+    ('DO ''BEGIN CREATE TABLE x (); END''', 'MG013'), ('CREATE EXTENSION hstore', 'MG013'), ('DROP EVENT TRIGGER pg_migrations_end', 'MG013'),
+    ('CREATE OR REPLACE FUNCTION logged_not() RETURNS text LANGUAGE sql AS ''SELECT 1::text''', 'MG013'),
+    ('CREATE TEMP TABLE t ()', 'passes'), ('CREATE INDEX ON temporary (i)', 'passes'), ('ALTER TABLE temporary ADD j int', 'passes'),
+    ('DROP TABLE temporary', 'passes'), ('CREATE VIEW t AS SELECT * FROM temporary', 'passes'), ('TRUNCATE temporary', 'passes'),
+    ('CREATE FUNCTION pg_temp.f() RETURNS int LANGUAGE sql AS ''SELECT 1''', 'passes'), ('CREATE TEMP TABLE t AS SELECT 1', 'passes'),
+    ('CREATE TABLE IF NOT EXISTS exists_already ()', 'passes'), ('DROP TABLE IF EXISTS exists_not', 'passes'),
+    ('ALTER TABLE IF EXISTS exists_not ADD i int', 'passes'), ('DROP ROLE IF EXISTS exists_not', 'passes'),
+    ('CREATE EXTENSION IF NOT EXISTS pg_migrations', 'passes'), ('DROP TABLE IF EXISTS exists_not, exists_already', 'MG013'),
+    ('REFRESH MATERIALIZED VIEW matview', 'passes'), ('REFRESH MATERIALIZED VIEW CONCURRENTLY matview', 'passes'),
+    ('REINDEX TABLE exists_already', 'passes'), ('ANALYZE exists_already', 'passes'), ('LOCK TABLE exists_already', 'passes'),
+    ('CLUSTER matview USING matview_i_idx', 'passes'), ('SET work_mem = 1000', 'passes'), ('INSERT INTO exists_already VALUES (1)', 'passes')) AS t (statement, verdict);
+SELECT is(logged(), NULL, 'and nothing of it was recorded');
+SELECT migrate.register('0004_d', 'CREATE TABLE d ()', project => 'night') \g /dev/null
+CALL migrate.apply(project => 'night') \gset
+SELECT is(:applied, 1, 'a migration passes');
+BEGIN;
+SELECT migrate.begin('by hand') \g /dev/null
+CREATE TABLE external_five ();
+COMMIT;
+BEGIN;
+SET LOCAL pg_migrations.reason = 'at night';
+CREATE TABLE reasoned ();
+COMMIT;
+SELECT is(regexp_replace(logged(), '\d+', 'n', 'g'), E'CREATE TABLE migration n\nCREATE TABLE external n\nCREATE TABLE direct at night',
+          'another tool passes, and a superuser with a reason');
+SET pg_migrations.reason = 'left behind by another client';
+SELECT is(verdict('CREATE TABLE x ()'), 'MG013', 'a reason of another transaction does not count');
+BEGIN;
+SAVEPOINT s;
+SET LOCAL pg_migrations.reason = 'new';
+ROLLBACK TO s;
+SELECT is(verdict('CREATE TABLE x ()'), 'MG013', 'not even when it comes back');
+COMMIT;
+RESET pg_migrations.reason;
+SET ROLE tap_maker;
+BEGIN;
+SET LOCAL pg_migrations.reason = 'mine';
+SELECT is(verdict('CREATE TABLE x ()'), 'MG013', 'nor does one of somebody who may not break the glass');
+COMMIT;
+SELECT throws_ok('SELECT migrate.break_glass(''mine'')', '42501', NULL, 'who cannot break it either');
+RESET ROLE;
+SELECT throws_ok(call, code, NULL, call) FROM (VALUES
+    ('SELECT migrate.break_glass(NULL)', '22004'), ('SELECT migrate.break_glass('''')', '22023'), ('SELECT migrate.break_glass(''x'', NULL)', '22004'),
+    ('SELECT migrate.break_glass(''x'', ''-1 s'')', '22023'), ('SELECT migrate.break_glass(''x'', ''25 h'')', '22023')) AS t (call, code);
+SELECT migrate.break_glass('fire', '0.3 s') \g /dev/null
+CREATE TABLE broken ();
+SELECT is(logged(), 'CREATE TABLE direct fire', 'the glass is broken');
+SELECT pg_sleep(0.4) \g /dev/null
+SELECT is(verdict('CREATE TABLE x ()'), 'MG013', 'for a time');
+SELECT pg_temp.rows_are($$SELECT decision, reason FROM migrate.decisions WHERE decision = 'glass_broken'$$, $$VALUES ('glass_broken', 'fire')$$, 'a decision');
+SET pg_migrations.out_of_band = log;
+
+-- Gaps.
+
+ALTER EVENT TRIGGER pg_migrations_drop DISABLE;
+SELECT is((SELECT level FROM migrate.coverage WHERE to_at IS NULL), 'none', 'who disables a trigger leaves a gap in coverage');
+CREATE TABLE unseen ();
+SELECT is(logged(), 'ALTER EVENT TRIGGER direct', 'and a row, the last one');
+SELECT ok(EXISTS (SELECT FROM migrate.check() WHERE code = 'capture_broken' AND severity = 'error'), 'check says so');
+SELECT migrate.watch('mended') \g /dev/null
+SELECT is((SELECT string_agg(level, ' ' ORDER BY from_at) FROM migrate.coverage), 'full none full', 'mended');
+ALTER EVENT TRIGGER pg_migrations_end RENAME TO elsewhere;
+SELECT is((SELECT level FROM migrate.coverage WHERE to_at IS NULL), 'none', 'who renames one, too');
+ALTER EVENT TRIGGER elsewhere RENAME TO pg_migrations_end;
+SELECT is((SELECT level FROM migrate.coverage WHERE to_at IS NULL), 'full', 'and who takes it back');
+SELECT logged() \g /dev/null
+SET session_replication_role = replica;
+CREATE TABLE as_replica ();
+RESET session_replication_role;
+SELECT is(logged(), 'CREATE TABLE direct', 'a replica''s session is seen');
+SELECT is_empty('SELECT * FROM migrate.verify_history()', 'the records are sound');
+SELECT migrate.unwatch('done') \g /dev/null
+SELECT is_empty('SELECT FROM pg_event_trigger', 'unwatch takes the triggers away');
+SELECT is_empty('SELECT FROM pg_db_role_setting WHERE setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())', 'and the setting');
+SELECT pg_temp.rows_are($$SELECT level, reason FROM migrate.coverage WHERE to_at IS NULL$$, $$VALUES ('none', 'done')$$, 'as coverage says');
+CREATE TABLE not_watched ();
+SELECT is(logged(), 'DROP EVENT TRIGGER extension', 'nothing is recorded any more');
+SELECT lives_ok('DROP EXTENSION pg_migrations', 'the extension can go');
+SELECT * FROM finish();
+DROP OWNED BY tap_maker;
+DROP ROLE tap_maker;
