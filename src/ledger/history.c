@@ -20,9 +20,8 @@ ledger_next_attempt(void)
 	return ledger_next_id("log_history_id_seq");
 }
 
-/* Write one attempt; its id, drawn here if it has none, is returned and kept in it. */
-int64
-ledger_write_attempt(Attempt *attempt)
+static void
+insert_attempt(const LedgerScope *scope, const Attempt *attempt)
 {
 	static LedgerQuery query = {
 		"INSERT INTO migrate.log_history (id, attempt_id, run_id, project, name, action, outcome, started_at, finished_at,"
@@ -36,11 +35,7 @@ ledger_write_attempt(Attempt *attempt)
 	};
 	const ErrorData *error = attempt->error;
 	LedgerArgs	args = {0};
-	LedgerScope scope;
 
-	ledger_enter(&scope);
-	if (attempt->id == 0)
-		attempt->id = ledger_next_attempt();
 	arg_int8(&args, attempt->id);
 	arg_id(&args, attempt->run_id);
 	arg_text(&args, attempt->project);
@@ -50,7 +45,7 @@ ledger_write_attempt(Attempt *attempt)
 	arg_time(&args, attempt->started_at);
 	arg_time(&args, attempt->finished_at);
 	arg_interval(&args, attempt->finished_at - attempt->started_at);
-	arg_name(&args, scope.role_name);
+	arg_name(&args, scope->role_name);
 	arg_text(&args, attempt->reason);
 	arg_bytea(&args, attempt->checksum);
 	arg_int4(&args, attempt->statements);
@@ -68,8 +63,6 @@ ledger_write_attempt(Attempt *attempt)
 	arg_id(&args, attempt->error_line);
 	arg_text(&args, MIG_VERSION);
 	ledger_run(&query, &args);
-	ledger_leave(&scope);
-	return attempt->id;
 }
 
 /* One column of the statements, as an array. */
@@ -109,8 +102,8 @@ lists_column(const StatementRecord *records, int n, bool locks)
 }
 
 /* All statements of an attempt at once. */
-void
-ledger_write_statements(int64 history_id, const StatementRecord *records, int n)
+static void
+insert_statements(int64 history_id, const StatementRecord *records, int n)
 {
 	static LedgerQuery query = {
 		"INSERT INTO migrate.log_statements (history_id, statement_no, line, command_tag, started_at, duration, rows,"
@@ -123,7 +116,6 @@ ledger_write_statements(int64 history_id, const StatementRecord *records, int n)
 	};
 	Datum	   *columns[7];
 	LedgerArgs	args = {0};
-	LedgerScope scope;
 
 	if (n == 0)
 		return;
@@ -139,7 +131,6 @@ ledger_write_statements(int64 history_id, const StatementRecord *records, int n)
 		columns[5][i] = Int64GetDatum(records[i].rows);
 		columns[6][i] = Int64GetDatum(records[i].wal_bytes);
 	}
-	ledger_enter(&scope);
 	arg_int8(&args, history_id);
 	arg_array(&args, INT4ARRAYOID, column(columns[0], n, INT4OID, 4, true, TYPALIGN_INT));
 	arg_array(&args, INT4ARRAYOID, column(columns[1], n, INT4OID, 4, true, TYPALIGN_INT));
@@ -151,16 +142,11 @@ ledger_write_statements(int64 history_id, const StatementRecord *records, int n)
 	arg_array(&args, TEXTARRAYOID, lists_column(records, n, true));
 	arg_array(&args, TEXTARRAYOID, lists_column(records, n, false));
 	ledger_run(&query, &args);
-	ledger_leave(&scope);
 }
 
-/*
- * What the history says of a migration now.  attempt is the row that says so;
- * requires is kept only where the migration now counts as applied.
- */
-void
-ledger_set_state(const char *project, const char *name, const char *state,
-				 const Attempt *attempt, ArrayType *requires, const char *detail)
+static void
+upsert_state(const LedgerScope *scope, const char *project, const char *name, const char *state,
+			 const Attempt *attempt, ArrayType *requires, const char *detail)
 {
 	static LedgerQuery query = {
 		"INSERT INTO migrate.state AS s (project, name, state, history_id, checksum, requires, detail, changed_at, changed_by,"
@@ -174,9 +160,7 @@ ledger_set_state(const char *project, const char *name, const char *state,
 	bool		applied = strcmp(state, "failed") != 0 && strcmp(state, "reverted") != 0 &&
 		strcmp(state, "pending") != 0;
 	LedgerArgs	args = {0};
-	LedgerScope scope;
 
-	ledger_enter(&scope);
 	arg_text(&args, project);
 	arg_text(&args, name);
 	arg_text(&args, state);
@@ -185,10 +169,46 @@ ledger_set_state(const char *project, const char *name, const char *state,
 	arg_array(&args, TEXTARRAYOID, requires);
 	arg_text(&args, detail);
 	arg_time(&args, attempt->finished_at);
-	arg_name(&args, scope.role_name);
+	arg_name(&args, scope->role_name);
 	arg_bool(&args, applied);
 	arg_interval(&args, attempt->finished_at - attempt->started_at);
 	ledger_run(&query, &args);
+}
+
+int64
+ledger_write_attempt(Attempt *attempt)
+{
+	LedgerScope scope;
+
+	ledger_enter(&scope);
+	if (attempt->id == 0)
+		attempt->id = ledger_next_attempt();
+	insert_attempt(&scope, attempt);
+	ledger_leave(&scope);
+	return attempt->id;
+}
+
+void
+ledger_set_state(const char *project, const char *name, const char *state,
+				 const Attempt *attempt, ArrayType *requires, const char *detail)
+{
+	LedgerScope scope;
+
+	ledger_enter(&scope);
+	upsert_state(&scope, project, name, state, attempt, requires, detail);
+	ledger_leave(&scope);
+}
+
+void
+ledger_write_outcome(const Attempt *attempt, const StatementRecord *records, int n,
+					 const char *state, ArrayType *requires, const char *detail)
+{
+	LedgerScope scope;
+
+	ledger_enter(&scope);
+	insert_attempt(&scope, attempt);
+	insert_statements(attempt->id, records, n);
+	upsert_state(&scope, attempt->project, attempt->name, state, attempt, requires, detail);
 	ledger_leave(&scope);
 }
 

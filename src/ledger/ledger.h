@@ -198,10 +198,19 @@ typedef struct StatementRecord
 } StatementRecord;
 
 extern int64 ledger_next_attempt(void);
+/* Write one attempt; its id, drawn here if it has none, is returned and kept in it. */
 extern int64 ledger_write_attempt(Attempt *attempt);
-extern void ledger_write_statements(int64 history_id, const StatementRecord *records, int n);
+
+/*
+ * What the history says of a migration now.  attempt is the row that says so;
+ * requires is kept only where the migration now counts as applied.
+ */
 extern void ledger_set_state(const char *project, const char *name, const char *state,
 							 const Attempt *attempt, ArrayType *requires, const char *detail);
+/* An attempt that has an id, its statements, and the state that follows from it. */
+extern void ledger_write_outcome(const Attempt *attempt, const StatementRecord *records, int n,
+								 const char *state, ArrayType *requires, const char *detail);
+
 extern void ledger_set_baseline(const char *project, const char *version, int64 history_id);
 
 typedef struct RunStart

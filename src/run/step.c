@@ -204,11 +204,9 @@ write_success(StepRun *run)
 	run->attempt.statements = run->execution.done;
 	run->attempt.rows = run->execution.rows;
 	run->attempt.wal_bytes = run->execution.wal_bytes;
-	ledger_write_attempt(&run->attempt);
-	ledger_write_statements(run->attempt.id, run->execution.records, run->execution.done);
-	ledger_set_state(migration->project, migration->name, state, &run->attempt,
-					 revert ? NULL : mig_model_followed(run->plan->model, run->step->node),
-					 node->late || node->mark_only ? run->step->reason : NULL);
+	ledger_write_outcome(&run->attempt, run->execution.records, run->execution.done, state,
+						 revert ? NULL : mig_model_followed(run->plan->model, run->step->node),
+						 node->late || node->mark_only ? run->step->reason : NULL);
 	if (migration->replaces.n > 0)
 		write_replaced(run, !revert);
 	if (migration->kind == KIND_BASELINE && !revert)
