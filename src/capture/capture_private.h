@@ -43,6 +43,10 @@ typedef struct TouchedObject
 extern List *mig_touched_add(List *objects, const char *action, const char *object_type,
 							 const char *schema_name, const char *identity);
 
+/* Names without needless quotes, whatever the session asks for. */
+extern int	mig_plain_names_begin(void);
+extern void mig_plain_names_end(int level);
+
 /* A statement under way, on the C stack of the hook (hook.c). */
 typedef struct Frame
 {

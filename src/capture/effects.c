@@ -13,6 +13,7 @@
 #include "tcop/tcopprot.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/guc.h"
 #include "utils/memutils.h"
 
 /*
@@ -98,6 +99,8 @@ add_dropped(List *objects, const EventRow *row)
 	bool		temporary = DatumGetBool(row->values[5]);
 
 	const char *type = column_text(row, 6);
+	const char *schema = column_text(row, 7);
+	const char *name = column_text(row, 8);
 	const char *identity = column_text(row, 9);
 
 	if (temporary || !(original || normal))
@@ -110,7 +113,33 @@ add_dropped(List *objects, const EventRow *row)
 		if (strncmp(identity, "pg_temp.", 8) == 0)
 			return objects;
 	}
-	return mig_touched_add(objects, "drop", type, column_text(row, 7), identity);
+	/* The server has put identities together while it dropped. */
+	else if (name)
+		identity = quote_qualified_identifier(schema, name);
+	return mig_touched_add(objects, "drop", type, schema, identity);
+}
+
+/*
+ * Identities are the same whatever the session quotes.  Returns what
+ * mig_plain_names_end takes; an abort puts back what is not ended.
+ */
+int
+mig_plain_names_begin(void)
+{
+	int			level;
+
+	if (!quote_all_identifiers)
+		return 0;
+	level = NewGUCNestLevel();
+	(void) set_config_option("quote_all_identifiers", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	return level;
+}
+
+void
+mig_plain_names_end(int level)
+{
+	if (level > 0)
+		AtEOXact_GUC(false, level);
 }
 
 /* Call one of the two functions, and add what each row says. */
@@ -122,6 +151,7 @@ collect(Oid function, List *(*add) (List *, const EventRow *), List *objects, Me
 	ReturnSetInfo result = {0};
 	ExprContext *econtext = CreateStandaloneExprContext();
 	TupleTableSlot *slot;
+	int			names = mig_plain_names_begin();
 
 	result.type = T_ReturnSetInfo;
 	result.econtext = econtext;
@@ -144,6 +174,7 @@ collect(Oid function, List *(*add) (List *, const EventRow *), List *objects, Me
 	ExecDropSingleTupleTableSlot(slot);
 	tuplestore_end(result.setResult);
 	FreeExprContext(econtext, true);
+	mig_plain_names_end(names);
 	return objects;
 }
 

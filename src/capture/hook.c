@@ -119,15 +119,16 @@ begin_frame(Frame *frame, const PlannedStmt *pstmt)
 static bool
 has_effect(Frame *frame)
 {
+	int			names = mig_plain_names_begin();
+
 	if (frame->kind == STATEMENT_EVENT && IsA(frame->stmt, GrantStmt))
 		frame->objects = mig_grant_objects((const GrantStmt *) frame->stmt);
+	else if (frame->kind == STATEMENT_HOOK && !frame->undecided)
+		frame->objects = mig_statement_objects(frame->stmt);
+	mig_plain_names_end(names);
 	if (frame->kind == STATEMENT_EVENT && frame->events)
 		return frame->objects != NIL;
-	if (frame->undecided)
-		return false;
-	if (frame->kind == STATEMENT_HOOK)
-		frame->objects = mig_statement_objects(frame->stmt);
-	return true;
+	return !frame->undecided;
 }
 
 /* May it turn capture off, or on, or keep sessions from loading the library? */
@@ -149,11 +150,11 @@ may_change_coverage(const Node *stmt)
 	}
 }
 
-/* The same while capture is off, in a database where it has been on. */
+/* Has it turned capture on again, in a database where it has been on? */
 static bool
-may_turn_on(const Node *stmt)
+turned_on(const Node *stmt)
 {
-	return may_change_coverage(stmt) && !creating_extension && !IsBinaryUpgrade && IsTransactionState() &&
+	return may_change_coverage(stmt) && mig_event_triggers_fire() && !creating_extension && !IsBinaryUpgrade && IsTransactionState() &&
 		!XactReadOnly && OidIsValid(ledger_identity()) && ledger_capture_has_begun();
 }
 
@@ -189,7 +190,7 @@ process_utility(PlannedStmt *pstmt, const char *source, bool read_only_tree, Pro
 	if (!concerns_us(pstmt->utilityStmt, context))
 	{
 		run_next(pstmt, source, read_only_tree, context, params, environment, dest, completion);
-		if (may_turn_on(pstmt->utilityStmt))
+		if (turned_on(pstmt->utilityStmt))
 			mig_coverage_changed(CreateCommandName(pstmt->utilityStmt));
 		return;
 	}

@@ -108,6 +108,21 @@ SELECT checksum, part, body FROM migrate.texts;
 SELECT role_name, capability, project FROM migrate.capabilities;
 SELECT setting, project, value FROM migrate.settings;
 SELECT * FROM migrate.progress;
+SELECT migrate.watch('hostile');
+CREATE TABLE public.w (i int);
+BEGIN;
+SELECT migrate.begin('by hand', 'dir', 'psql');
+CREATE TABLE public.w2 (i int);
+SELECT migrate.finish();
+COMMIT;
+SELECT migrate.break_glass('fire', '1 min');
+DROP TABLE public.w2;
+SELECT migrate.acknowledge('{1}', 'known');
+SELECT id, command_tag, statement, text_source, objects, origin, history_id, reason FROM migrate.ddl_log;
+SELECT id, statement FROM migrate.out_of_band;
+SELECT id, decision, decided_why FROM migrate.out_of_band_history;
+SELECT level, reason FROM migrate.coverage;
+SELECT migrate.unwatch('done');
 SQL
 
 # What a session with these settings reads, errors included.
@@ -132,7 +147,7 @@ my ($wanted) = hear('');
 my @errors = $wanted =~ /ERROR:  (.*)/g;
 is(scalar @errors, 4, 'four things go wrong') or diag(join "\n", @errors);
 my @untold = grep { $story !~ /migrate\.$_\(/ } names_of($node, 'db1', <<'SQL');
-SELECT proname FROM pg_proc WHERE pronamespace = 'migrate'::regnamespace AND prorettype <> 'trigger'::regtype
+SELECT proname FROM pg_proc WHERE pronamespace = 'migrate'::regnamespace AND prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype)
 	AND NOT starts_with(proname, 'capability_')
 SQL
 is("@untold", '', 'it has every function');

@@ -68,7 +68,9 @@ foreach my $user ('postgres', 'owner')
 			command_ok([ 'pg_restore', '-h', $node->host, '-p', $node->port, '--exit-on-error', $format eq 'directory' ? ('-j', 3) : (), '-d', $db, $file ],
 				"$db: restored");
 		}
-		same(ask($db, $records), $wanted, "$db: the records are those of then, and no more");
+		same(ask($db, $records) =~ s/^coverage .*triggers_only.*\n//mr, $wanted, "$db: the records are those of then, and no more");
+		is(ask($db, 'SELECT level, reason FROM migrate.coverage WHERE to_at IS NULL'), 'triggers_only|ALTER EVENT TRIGGER',
+			"$db: but that sessions do not load the library here");
 		is(ask($db, 'SELECT * FROM migrate.verify_history()'), '', "$db: and sound");
 		is(ask($db, q{SELECT code, hint FROM migrate.check() WHERE code LIKE 'capture%' OR code = 'not_preloaded'}),
 			q{not_preloaded|SELECT migrate.watch('<why>');}, "$db: check says what the dump does not have");
