@@ -113,6 +113,13 @@ ledger_require(const char *capability, const char *project)
 {
 	if (ledger_allows(capability, project))
 		return;
+	if (allowed_in(GetUserId(), capability, NULL))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 project ?
+				 errmsg("permission denied: this needs the capability \"%s\" for project \"%s\"", capability, project) :
+				 errmsg("permission denied: this needs the capability \"%s\"", capability),
+				 errhint("You have it for another project: give that one, project => '<project>'.")));
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 			 project ?

@@ -156,6 +156,7 @@ extern List *ledger_find_equal_version(const char *project, const char *version)
 extern List *ledger_find_prefix(const char *project, const char *prefix);
 extern List *ledger_all_names(const char *project);
 extern bool ledger_has_project(const char *project);
+extern List *ledger_projects(void);
 
 /* ---- what was done (history.c, runs.c) ---- */
 

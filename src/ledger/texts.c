@@ -201,6 +201,30 @@ ledger_all_names(const char *project)
 	return find(&query, project, NULL);
 }
 
+/* The first projects by name, as many as a message can hold. */
+List *
+ledger_projects(void)
+{
+	static LedgerQuery query = {
+		"SELECT DISTINCT project FROM migrate.registered ORDER BY 1 LIMIT 10"
+	};
+	LedgerScope scope;
+	List	   *projects = NIL;
+	uint64		n;
+
+	ledger_enter(&scope);
+	n = ledger_run(&query, NULL);
+	for (uint64 i = 0; i < n; i++)
+	{
+		LedgerRow	row;
+
+		row_begin(&row, i);
+		projects = lappend(projects, row_text(&row));
+	}
+	ledger_leave(&scope);
+	return projects;
+}
+
 /* Has anything been registered, or recorded, under this project? */
 bool
 ledger_has_project(const char *project)

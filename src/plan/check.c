@@ -8,6 +8,7 @@
 #include "catalog/pg_type.h"
 #include "common/compat.h"
 #include "common/errors.h"
+#include "common/lines.h"
 #include "common/rows.h"
 #include "fmgr.h"
 #include "lib/stringinfo.h"
@@ -130,13 +131,35 @@ check_state(Check *check, const PlanNode *node)
 	else if (node->state == STATE_OUT_OF_ORDER)
 		report_node(check, node, "warning", "out_of_order",
 					psprintf("\"%s\" is pending though later ones are applied", name),
-					"CALL migrate.apply();");
+					psprintf("CALL migrate.apply(project => %s);", quote_literal_cstr(migration->project)));
 	else if (node->state == STATE_BLOCKED)
 		report_node(check, node, "warning", "blocked",
 					psprintf("\"%s\" is %s", name, node->left_out), cure_of_block(check->model, node));
 	else if (node->state == STATE_HELD)
 		report_node(check, node, "warning", "held", psprintf("\"%s\" is %s", name, node->detail),
 					psprintf("SELECT migrate.release('%s', '<why>');", name));
+}
+
+/* Statements that apply would refuse, and with them the whole run. */
+static void
+check_script(Check *check, const PlanNode *node)
+{
+	const Migration *migration = node->migration;
+	const char *name = mig_full_name(migration);
+	StoredText *text;
+	Script	   *script;
+
+	if (!node->is_pending || node->mark_only)
+		return;
+	text = ledger_read_text(migration->project, migration->name, PART_UP, migration->up);
+	if (text == NULL || !mig_may_need_top_level(text->body))
+		return;
+	script = mig_script_read(text->body, PART_UP, text->path, text->line);
+	if (script->top_level)
+		report_node(check, node, "error", "top_level",
+					psprintf("\"%s\" cannot run inside a transaction: %s, %s", name,
+							 mig_place(text->path, script->top_level->line), GetCommandTagName(script->top_level->tag)),
+					psprintf("Apply what is before it, run its statements by hand, and record it: SELECT migrate.mark_applied('%s', '<why>');", name));
 }
 
 /* Several heads are an error where the policy says so, else worth knowing only. */
@@ -194,6 +217,7 @@ check_all(Check *check)
 			check_heads(check, previous = node->migration->project);
 		check_state(check, node);
 		check_text(check, node);
+		check_script(check, node);
 	}
 	check_surroundings(check);
 }
@@ -219,7 +243,7 @@ fail(const Check *check, const char *fail_on)
 					check->errors, check->errors == 1 ? "error" : "errors",
 					check->warnings, check->warnings == 1 ? "warning" : "warnings"),
 			 errdetail_internal("%s", check->text.data),
-			 errhint("SELECT * FROM migrate.check();")));
+			 errhint("SELECT * FROM migrate.check(%s);", check->project ? quote_literal_cstr(check->project) : "")));
 }
 
 MIG_FUNCTION(mig_check);
@@ -232,6 +256,7 @@ mig_check(PG_FUNCTION_ARGS)
 
 	check.project = mig_optional_text(fcinfo, 0);
 	mig_require_monitor(check.project);
+	mig_require_project(check.project);
 	check.result = mig_rows_begin(fcinfo);
 	check.model = mig_model_read(NIL, NULL, NULL);
 	initStringInfo(&check.text);

@@ -467,11 +467,14 @@ resolve_target(const PlanRequest *request)
 		return NULL;
 	if (request->revert && strcmp(request->target, "zero") == 0)
 	{
+		List	   *projects = ledger_projects();
+
 		if (request->project == NULL)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("reverting everything needs a project"),
-					 errhint("CALL migrate.revert('zero', project => 'default');")));
+					 errhint("CALL migrate.revert('zero', project => %s);",
+							 list_length(projects) == 1 ? quote_literal_cstr(linitial(projects)) : "'<project>'")));
 		return NULL;
 	}
 	if (!request->revert && strcmp(request->target, "latest") == 0)
@@ -483,9 +486,11 @@ RunPlan *
 mig_plan_make(const PlanRequest *request)
 {
 	RunPlan	   *plan = palloc0(sizeof(RunPlan));
-	FullName   *target = resolve_target(request);
+	FullName   *target;
 	char	   *limit = NULL;
 
+	mig_require_project(request->project);
+	target = resolve_target(request);
 	if (target && !request->revert)
 	{
 		int			n;

@@ -5,6 +5,7 @@
 #include "postgres.h"
 
 #include "common/errors.h"
+#include "common/names.h"
 #include "lib/stringinfo.h"
 #include "plan/plan.h"
 #include "utils/builtins.h"
@@ -114,6 +115,26 @@ only_one(List *found, const char *name)
 				 errdetail("They are %s.", quoted_names(found, 20)),
 				 errhint("Give the full name, project:name.")));
 	return found ? linitial(found) : NULL;
+}
+
+void
+mig_require_project(const char *project)
+{
+	List	   *projects;
+	ListCell   *cell;
+	StringInfoData names;
+
+	if (project == NULL || ledger_has_project(project))
+		return;
+	projects = ledger_projects();
+	initStringInfo(&names);
+	foreach(cell, projects)
+		appendStringInfo(&names, "%s\"%s\"", names.len ? ", " : "", (const char *) lfirst(cell));
+	ereport(ERROR,
+			(errcode(ERRCODE_MIG_NO_SUCH_MIGRATION),
+			 errmsg("nothing is registered in project \"%s\"", mig_clipped(project)),
+			 projects ? errhint("Projects are %s.", names.data) :
+			 errhint("Load migrations first: SELECT * FROM migrate.load_directory('<directory>', project => '<project>');")));
 }
 
 FullName *

@@ -70,6 +70,7 @@ mig_status(PG_FUNCTION_ARGS)
 	Model	   *model;
 
 	mig_require_monitor(project);
+	mig_require_project(project);
 	result = mig_rows_begin(fcinfo);
 	model = mig_model_look();
 	context = AllocSetContextCreate(CurrentMemoryContext, "status row", ALLOCSET_DEFAULT_SIZES);
@@ -321,8 +322,11 @@ Datum
 mig_is_current(PG_FUNCTION_ARGS)
 {
 	char	   *project = mig_optional_text(fcinfo, 0);
-	Model	   *model = mig_model_read(NIL, NULL, NULL);
+	Model	   *model;
 
+	if (project && !ledger_has_project(project))
+		PG_RETURN_BOOL(false);
+	model = mig_model_read(NIL, NULL, NULL);
 	for (int i = 0; i < model->n; i++)
 	{
 		const PlanNode *node = &model->nodes[i];

@@ -31,6 +31,7 @@ typedef struct Show
 	int			held;
 	int			blocked;
 	int			pending;
+	bool		refused;		/* a problem keeps apply from running anything */
 	const char *head;			/* name of the last applied, or NULL */
 	const char *coverage;		/* what capture sees, NULL: it was never on */
 } Show;
@@ -121,6 +122,20 @@ describe(const PlanNode *node)
 	return psprintf("%s", node->detail ? node->detail : node->state);
 }
 
+/* What to do about an error, by its SQLSTATE, which detail begins with. */
+static const char *
+remedy(const char *detail)
+{
+	static const char *const passing[] = {"57", "55P03", "53", "40", "08"};
+
+	for (int i = 0; i < lengthof(passing); i++)
+		if (strncmp(detail, passing[i], strlen(passing[i])) == 0)
+			return "try again";
+	if (strncmp(detail, "42501", 5) == 0)
+		return "grant what is missing";
+	return "correct it, register it";
+}
+
 /* The call that cures what keeps a migration from being applied. */
 static char *
 cure(const PlanNode *node)
@@ -128,8 +143,8 @@ cure(const PlanNode *node)
 	const Migration *migration = node->migration;
 
 	if (node->state == STATE_FAILED)
-		return psprintf("SELECT * FROM migrate.history WHERE id = " INT64_FORMAT
-						";   correct it, register it, CALL migrate.apply();", migration->history_id);
+		return psprintf("SELECT * FROM migrate.history WHERE id = " INT64_FORMAT ";   %s, CALL migrate.apply();",
+						migration->history_id, remedy(node->detail ? node->detail : ""));
 	if (node->state == STATE_HELD)
 		return psprintf("SELECT migrate.release(%s, '<why>');", quote_literal_cstr(mig_full_name(migration)));
 	if (node->state == STATE_OUTDATED)
@@ -152,6 +167,7 @@ count(Show *show)
 		show->applied += node->is_applied;
 		show->failed += node->state == STATE_FAILED;
 		show->held += node->state == STATE_HELD;
+		show->refused |= node->problem != NULL;
 		show->blocked += node->state == STATE_BLOCKED;
 		show->pending += node->is_pending;
 		if (node->is_applied && node->migration->kind != KIND_REPEATABLE)
@@ -234,7 +250,7 @@ show_project(Show *show)
 	}
 	if (waiting > SHOWN_PENDING)
 		put_line(show, psprintf("     (%d more pending)", waiting - SHOWN_PENDING));
-	if (show->pending)
+	if (show->pending && !show->refused)
 		put_call(show, psprintf("CALL migrate.apply(project => %s);", quote_literal_cstr(show->project)));
 }
 
@@ -245,13 +261,15 @@ Datum
 mig_show(PG_FUNCTION_ARGS)
 {
 	char	   *project = mig_optional_text(fcinfo, 0);
-	Model	   *model = mig_model_look();
+	Model	   *model;
 	const char *previous = NULL;
 	ReturnSetInfo *result;
 	List	   *projects = NIL;
 	ListCell   *cell;
 	char	   *coverage = ledger_coverage();
 
+	mig_require_project(project);
+	model = mig_model_look();
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	result = (ReturnSetInfo *) fcinfo->resultinfo;
 	for (int i = 0; i < model->n; i++)

@@ -166,6 +166,7 @@ check_scripts(const Run *run)
 {
 	MemoryContext context = AllocSetContextCreate(run->context, "migration scripts", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext before = MemoryContextSwitchTo(context);
+	const Migration *previous = NULL;
 	ListCell   *cell;
 
 	foreach(cell, run->plan->steps)
@@ -180,7 +181,9 @@ check_scripts(const Run *run)
 		text = mig_step_text(migration, part);
 		if (text && mig_may_need_top_level(text->body))
 			mig_step_refuse_top_level(mig_full_name(migration),
-									  mig_script_read(text->body, part, text->path, text->line), text->path);
+									  mig_script_read(text->body, part, text->path, text->line), text->path,
+									  previous && !run->request.revert ? mig_full_name(previous) : NULL);
+		previous = migration;
 		MemoryContextReset(context);
 	}
 	MemoryContextSwitchTo(before);

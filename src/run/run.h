@@ -50,8 +50,8 @@ extern uint64 mig_copy_data(const ScriptStatement *stmt);
 
 extern StoredText *mig_step_text(const Migration *migration, ScriptPart part);
 
-/* MG008 for a script that needs top level. */
-extern void mig_step_refuse_top_level(const char *full_name, const Script *script, const char *path);
+/* MG008 for a script that needs top level; before: what can be applied first, or NULL. */
+extern void mig_step_refuse_top_level(const char *full_name, const Script *script, const char *path, const char *before);
 
 typedef struct StepRun
 {

@@ -34,7 +34,7 @@ mig_step_text(const Migration *migration, ScriptPart part)
 
 /* Refuse a script that cannot be run here, before it runs. */
 void
-mig_step_refuse_top_level(const char *full_name, const Script *script, const char *path)
+mig_step_refuse_top_level(const char *full_name, const Script *script, const char *path, const char *before)
 {
 	if (script->top_level)
 		ereport(ERROR,
@@ -42,7 +42,8 @@ mig_step_refuse_top_level(const char *full_name, const Script *script, const cha
 				 errmsg("migration \"%s\" cannot run inside a transaction", full_name),
 				 errdetail("%s  %s: %s.", mig_place(path, script->top_level->line),
 						   GetCommandTagName(script->top_level->tag), script->top_level->mode_reason),
-				 errhint("Run the statement by hand, then record it: SELECT migrate.mark_applied('%s', '<why>');", full_name)));
+				 errhint("%sRun the statement by hand, then record it: SELECT migrate.mark_applied('%s', '<why>');",
+						 before ? psprintf("CALL migrate.apply('%s');  ", before) : "", full_name)));
 }
 
 /* Read the text of a step as it is registered, and split it. */
@@ -154,7 +155,7 @@ run_script(StepRun *run, const Migration *migration, ScriptPart part)
 	Oid			ledger = ledger_identity();
 	int			level;
 
-	mig_step_refuse_top_level(run->execution.full_name, run->execution.script, text->path);
+	mig_step_refuse_top_level(run->execution.full_name, run->execution.script, text->path, NULL);
 	mig_migration_options_read(text->options, &options);
 	level = mig_guard_enter(&options);
 	mig_capture_migration(run->attempt.id);

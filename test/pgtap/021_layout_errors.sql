@@ -197,5 +197,11 @@ SELECT matches(e.context, format('^line %s of 1_a\.sql', v.line), what)
 
 SELECT is_empty($$SELECT * FROM migrate.migrations WHERE project IN ('refused', 'p')$$, 'nothing of all this was registered');
 
+-- A slip in an ending would run a down as an up.
+
+SELECT throws_ok(format('SELECT * FROM migrate.load(ARRAY[%L, %L], ''{SELECT 1,SELECT 2}'', project => ''slips'')', '20240101120000_x.up.sql', slip),
+                 '22023', NULL, slip) FROM unnest('{20240101120000_x.dwon.sql,20240101120000_x_down.sql,20240101120000_x.down.old.sql}'::text[]) slip;
+SELECT lives_ok($$SELECT * FROM migrate.load('{20240101120000_x.up.sql,20240101120000_xy.sql}', '{SELECT 1,SELECT 2}', project => 'slips')$$,
+                'another name is another migration');
 SELECT * FROM finish();
 ROLLBACK;

@@ -220,6 +220,24 @@ SELECT is((SELECT count(*) FROM migrate.status()), (SELECT count(*) FROM migrate
 SELECT is_empty($$SELECT s FROM migrate.show() s WHERE length(s) > 100 AND s !~ '-> '$$, 'show has at most 100 columns');
 SELECT is_empty($$SELECT s FROM migrate.show() s WHERE s LIKE '%-> SELECT%' AND s NOT LIKE '%;%'$$, 'its calls can be pasted');
 
+-- A project that is not there is a slip, not nothing to do.
+
+SELECT unnest(ARRAY[is(e.code, 'MG002', t.call), matches(e.hint, 'Projects are "', 'the hint names those that are')])
+    FROM (VALUES ('CALL migrate.apply(project => ''shp'')'), ('CALL migrate.revert(''zero'', ''shp'')'), ('SELECT * FROM migrate.plan(project => ''shp'')'),
+                 ('SELECT * FROM migrate.check(''shp'')'), ('SELECT * FROM migrate.show(''shp'')'), ('SELECT * FROM migrate.status(''shp'')')) AS t (call),
+         pg_temp.error_of(t.call) e;
+SELECT is(migrate.is_current('shp'), false, 'and it is not current');
+
+-- What apply would refuse is told before.
+
+SELECT migrate.register('0001', 'CREATE TABLE top_level (i int)', project => 'top'), migrate.register('0002', E'SELECT 1;\nCREATE INDEX CONCURRENTLY ON top_level (i)', project => 'top') \g /dev/null
+SELECT pg_temp.rows_are($$SELECT severity, code, name FROM migrate.check('top')$$, $$VALUES ('error', 'top_level', '0002')$$, 'check: a statement that needs top level');
+SELECT ok(message LIKE '%line 2%CREATE INDEX%', 'where it is') FROM migrate.check('top');
+SELECT matches(e.hint, 'CALL migrate.apply\(''top:0001''\);.*mark_applied\(''top:0002''', 'apply says how to go on')
+    FROM pg_temp.error_of('CALL migrate.apply(project => ''top'')') e;
+SELECT migrate.register('0001', 'SELECT 1', requires => '{missing}', project => 'refused') \g /dev/null
+SELECT is_empty($$SELECT FROM migrate.show('refused') s WHERE s LIKE '%-> CALL migrate.apply%'$$, 'show does not propose what is refused');
+
 SELECT migrate.register('0001_forged', 'SELECT 1', project => 'lines') \g /dev/null
 SELECT migrate.hold('0001_forged', E'x\n [X]  0002_forged 2026\x1b[2J', 'lines') \g /dev/null
 SELECT is_empty($$SELECT * FROM migrate.show('lines') s WHERE s ~ '[[:cntrl:]]'$$, 'what people write forges no line of show()');

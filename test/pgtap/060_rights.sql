@@ -234,6 +234,11 @@ SELECT unnest(ARRAY[is(e.code, '42501', 'what is missing is 42501'), matches(e.m
     FROM (SELECT set_config('role', 'tap_public', true)) s CROSS JOIN LATERAL pg_temp.error_of('CALL migrate.apply(project => ''p'')') e;
 RESET ROLE;
 
+SELECT ok(hint LIKE '%another project%', 'who may elsewhere is told so') FROM (SELECT migrate.grant_capability('tap_public', 'monitor', 'p'), set_config('role', 'tap_public', true)) s
+    CROSS JOIN LATERAL pg_temp.error_of('SELECT * FROM migrate.plan()') e;
+RESET ROLE;
+SELECT migrate.revoke_capability('tap_public', 'monitor', 'p') \g /dev/null
+
 -- Nobody blocks or replaces what is another project's.
 
 SELECT migrate.register('0001_x', '', project => 'theirs') \g /dev/null

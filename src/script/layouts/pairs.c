@@ -221,6 +221,48 @@ pair_by_version(List **migrations)
 	*migrations = kept;
 }
 
+/* The name of a migration with an up of its own that this stem only adds to, or NULL. */
+static const char *
+adds_to(HTAB *ups, const char *stem)
+{
+	static const char *const suffixes[] = {"_down", "-down", "_up", "-up"};
+
+	for (const char *dot = strchr(stem, '.'); dot; dot = strchr(dot + 1, '.'))
+		if (names_find(ups, pnstrdup(stem, dot - stem)))
+			return pnstrdup(stem, dot - stem);
+	for (int i = 0; i < lengthof(suffixes); i++)
+		if (layout_ends_with(stem, suffixes[i]) &&
+			names_find(ups, pnstrdup(stem, strlen(stem) - strlen(suffixes[i]))))
+			return pnstrdup(stem, strlen(stem) - strlen(suffixes[i]));
+	return NULL;
+}
+
+/* Beside NAME.up.sql, NAME.dwon.sql is a slip, and would run as an up. */
+static void
+refuse_slips(const SourceSet *set)
+{
+	HTAB	   *ups = names_create(set->n);
+	List	   *culprits = NIL;
+
+	for (int i = 0; i < set->n; i++)
+	{
+		char	   *stem = layout_stem(set->files[i].path);
+
+		if (part_by_ending(stem) == PART_UP)
+			names_add(ups, pnstrdup(stem, strlen(stem) - strlen(endings[PART_UP])), stem);
+	}
+	for (int i = 0; i < set->n; i++)
+	{
+		const char *stem = layout_stem(set->files[i].path);
+
+		if (part_by_ending(stem) < 0 && adds_to(ups, stem))
+			culprits = lappend(culprits, unconstify(char *, set->files[i].path));
+	}
+	if (culprits)
+		layout_culprits(ERRCODE_INVALID_PARAMETER_VALUE, "files are beside an up, and neither its down nor its verify",
+						culprits, "Rename them to NAME.down.sql or NAME.verify.sql, or leave them out.");
+}
+
 List *
 layout_plain(const SourceSet *set)
 {
@@ -230,6 +272,7 @@ layout_plain(const SourceSet *set)
 	ListCell   *cell;
 
 	refuse_downs(set);
+	refuse_slips(set);
 	name_pieces(set, pieces, false);
 	by_path = directories_count(set, pieces);
 	if (by_path)
