@@ -99,8 +99,10 @@ mig_checksum_normal(const char *text, uint8 *result)
 	List	   *copies;
 	ListCell   *cell;
 	Lexer		lexer;
+	const char *clean;
 
-	mig_lexer_begin(&lexer, mig_psql_strip(text, NULL, 1, &copies));
+	mig_psql_strip(text, NULL, 1, &clean, &copies);
+	mig_lexer_begin(&lexer, clean);
 	hash = hash_begin();
 	PG_TRY();
 	{

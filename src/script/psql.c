@@ -147,18 +147,19 @@ take_token(Strip *strip)
 	}
 }
 
-const char *
-mig_psql_strip(const char *text, const char *path, int first_line, List **copies)
+void
+mig_psql_strip(const char *text, const char *path, int first_line, const char **clean, List **copies)
 {
 	Strip		strip = {0};
 
+	*clean = text;
 	*copies = NIL;
 
 	/* Without a backslash there is no meta-command, and no data either ends. */
 	if (strchr(text, '\\') == NULL && strcasestr(text, "stdin") == NULL)
-		return text;
+		return;
 
-	strip.clean = pstrdup(text);
+	*clean = strip.clean = pstrdup(text);
 	strip.path = path;
 	strip.first_line = first_line;
 	mig_lexer_begin(&strip.lexer, text);
@@ -172,5 +173,4 @@ mig_psql_strip(const char *text, const char *path, int first_line, List **copies
 	}
 	mig_lexer_end(&strip.lexer);
 	*copies = strip.copies;
-	return strip.clean;
 }

@@ -17,12 +17,13 @@ typedef struct CopyData
 } CopyData;
 
 /*
- * Find what only psql understands.  Returns the text as the server's parser
- * may read it, with blanks in its place so that offsets stay; text itself if
- * there is nothing.  *copies gets the CopyData, in order.  MG009 for every
- * meta-command but \restrict and \unrestrict.
+ * Find what only psql understands.  *clean gets the text as the server's parser
+ * may read it, with blanks in its place so that offsets in bytes stay (those in
+ * characters do not); text itself if there is nothing.  It is set before the
+ * first error, whose position is one in it.  *copies gets the CopyData, in
+ * order.  MG009 for every meta-command but \restrict and \unrestrict.
  */
-extern const char *mig_psql_strip(const char *text, const char *path,
-								  int first_line, List **copies);
+extern void mig_psql_strip(const char *text, const char *path, int first_line,
+						   const char **clean, List **copies);
 
 #endif							/* MIG_PSQL_H */

@@ -18,6 +18,7 @@
 typedef struct ParsePlace
 {
 	const char *text;
+	const char *clean;			/* the same as the parser reads it, with blanks for COPY's data */
 	const char *path;
 	int			first_line;
 } ParsePlace;
@@ -57,9 +58,9 @@ byte_offset(const char *text, int character)
 }
 
 /*
- * A position that the parser reports counts in the whole text, which the
- * client has not sent as a statement of its own: turn it into a line of the
- * file and a position within that line.
+ * A position that the parser reports counts the characters of what it reads,
+ * which the client has not sent as a statement of its own: turn it into a line
+ * of the file and a position within that line.
  */
 static void
 parse_error_callback(void *arg)
@@ -71,7 +72,7 @@ parse_error_callback(void *arg)
 
 	if (position <= 0)
 		return;
-	offset = byte_offset(place->text, position);
+	offset = byte_offset(place->clean, position);
 	line = mig_excerpt(place->text, offset, &position);
 	errposition(0);
 	internalerrposition(position);
@@ -191,17 +192,16 @@ Script *
 mig_script_read(const char *text, ScriptPart part, const char *path, int first_line)
 {
 	Script	   *script = palloc0(sizeof(Script));
-	ParsePlace	place = {text, path, first_line};
+	ParsePlace	place = {text, text, path, first_line};
 	ErrorContextCallback callback = {error_context_stack, parse_error_callback, &place};
 	int			level = NewGUCNestLevel();
-	const char *clean;
 	List	   *copies;
 	ListCell   *cell;
 
 	mig_script_pin_settings();
 	error_context_stack = &callback;
-	clean = mig_psql_strip(text, path, first_line, &copies);
-	script->statements = strip_outer_transaction(split(text, clean, copies, first_line), part);
+	mig_psql_strip(text, path, first_line, &place.clean, &copies);
+	script->statements = strip_outer_transaction(split(text, place.clean, copies, first_line), part);
 	error_context_stack = callback.previous;
 
 	foreach(cell, script->statements)

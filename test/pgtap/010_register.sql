@@ -207,6 +207,10 @@ SELECT is_empty($$SELECT * FROM migrate.texts WHERE body ~ 'TABEL'$$, 'not even 
 SELECT is(migrate.register('0001_down', 'CREATE TABLE down ();', E'\n\nDRPO TABLE down;', 'SELEC', project => 'broken'),
           'registered', 'a broken down or verify is registered');
 SELECT pg_temp.rows_are($$SELECT severity, code FROM migrate.check('broken') WHERE name = '0001_down' ORDER BY code$$,
+SELECT matches(e.context, '^line 7\M', what || ' behind COPY data in many bytes: its line')
+    FROM (VALUES ('selct 2;', 'a syntax error'), ('select ''2;', 'an error of the lexer')) v (wrong, what),
+    pg_temp.error_of(format('SELECT migrate.register(''0001_wrong'', %L)',
+                            E'COPY t FROM stdin;\n' || repeat('é', 50) || E'\n\\.\n\n\nselect 1;\n' || wrong || E'\nselect 4;')) e;
                   $$VALUES ('error', 'broken_down'), ('error', 'broken_verify')$$, 'check() tells of both');
 SELECT matches(message, 'line 3', 'with the line') FROM migrate.check('broken') WHERE code = 'broken_down';
 SELECT is(migrate.register('0001_down', 'CREATE TABLE down ();', E'\n\nDRPO TABLE down;', project => 'broken'),
