@@ -20,8 +20,11 @@ typedef struct Strip
 	List	   *copies;
 	int			tokens;			/* tokens of the present statement so far */
 	int			depth;			/* open parentheses */
-	bool		copy;			/* the statement began with COPY */
-	bool		from;			/* the token before this one was FROM */
+	int			data_start;		/* of the data behind the last line with COPYs */
+	int			data_end;		/* and where the lines after it begin */
+	bool		rest;			/* the next token is what flex has kept of a meta-command */
+	bool		copy;			/* the statement began with COPY, and its FROM is yet to come */
+	bool		from;			/* the token before this one was that FROM */
 	bool		stdin_seen;		/* COPY ... FROM STDIN */
 } Strip;
 
@@ -50,9 +53,29 @@ is_end_of_data(const char *text, int start, int end)
 	return end - start == 2 && text[start] == '\\' && text[start + 1] == '.';
 }
 
+/* Offset of the line "\." that ends the data at start, or of the text's end; *behind: of what follows. */
+static int
+find_end_of_data(const char *text, int start, int *behind)
+{
+	int			line = start;
+
+	while (text[line] != '\0')
+	{
+		int			end = end_of_line(text, line);
+
+		*behind = text[end] == '\n' ? end + 1 : end;
+		if (is_end_of_data(text, line, end))
+			return line;
+		line = *behind;
+	}
+	*behind = line;
+	return line;
+}
+
 /*
  * The present token is the semicolon of COPY ... FROM stdin: what follows its
- * line is data, up to a line "\." or the end of the text, as in psql.
+ * line is data, up to a line "\." or the end of the text, as in psql.  Where a
+ * line has several COPYs, the data of each follows that of the one before.
  */
 static void
 take_copy_data(Strip *strip)
@@ -60,30 +83,37 @@ take_copy_data(Strip *strip)
 	const char *text = strip->lexer.text;
 	CopyData   *copy = palloc(sizeof(CopyData));
 	int			start = end_of_line(text, strip->lexer.end);
-	int			line,
-				next;
 
 	if (text[start] == '\n')
 		start++;
+	if (start > strip->data_end)
+		strip->data_start = start;
+	else
+		start = strip->data_end;
 	copy->statement_end = strip->lexer.start;
 	copy->start = start;
-	for (line = start; text[line] != '\0'; line = next)
-	{
-		int			end = end_of_line(text, line);
-
-		next = text[end] == '\n' ? end + 1 : end;
-		if (is_end_of_data(text, line, end))
-		{
-			copy->length = line - start;
-			blank(strip, start, end);
-			strip->copies = lappend(strip->copies, copy);
-			return;
-		}
-	}
-	copy->length = line - start;
-	if (line > start)
-		blank(strip, start, line);
+	copy->length = find_end_of_data(text, start, &strip->data_end) - start;
 	strip->copies = lappend(strip->copies, copy);
+	if (strip->data_end > start)
+		blank(strip, start, strip->data_end);
+}
+
+/*
+ * psql takes the data out of the middle of a string that begins on COPY's line
+ * and ends behind the data; what is only blanked would leave blanks in it.
+ */
+static void
+refuse_token_around_data(const Strip *strip)
+{
+	const Lexer *lexer = &strip->lexer;
+
+	if (lexer->start < strip->data_start && lexer->end > strip->data_start)
+		ereport(ERROR,
+				(errcode(ERRCODE_MIG_CANNOT_RUN),
+				 errmsg("the data of COPY is inside of a string or a name that begins before it"),
+				 errdetail("%s", mig_place(strip->path,
+										   strip->first_line + mig_line_of(lexer->text, lexer->start) - 1)),
+				 errhint("Begin a new line behind \"COPY ... FROM stdin;\".")));
 }
 
 /* A backslash where a token begins: a meta-command, to the end of its line. */
@@ -106,10 +136,14 @@ take_meta_command(Strip *strip)
 				 errhint("Make the dump without \"-C\", or remove the line.") :
 				 errhint("Remove the line, or write what it does in SQL.")));
 
-	/* The lexer stands just behind the backslash; one byte there is its own. */
+	/*
+	 * The lexer stands just behind the backslash; one byte there is its own,
+	 * and comes as the next token.
+	 */
 	memset(strip->clean + start, ' ', end - start);
 	if (end > strip->lexer.end + 1)
 		mig_lexer_blank(&strip->lexer, strip->lexer.end + 1, end);
+	strip->rest = true;
 }
 
 /* Forget the present statement: the next token begins another one. */
@@ -126,6 +160,7 @@ take_token(Strip *strip)
 {
 	Lexer	   *lexer = &strip->lexer;
 
+	refuse_token_around_data(strip);
 	if (lexer->token == ';' && strip->depth == 0)
 	{
 		if (strip->stdin_seen)
@@ -139,11 +174,16 @@ take_token(Strip *strip)
 		strip->depth++;
 	else if (lexer->token == ')' && strip->depth > 0)
 		strip->depth--;
-	else if (strip->copy && strip->depth == 0)
+	else if (strip->from)
 	{
-		if (strip->from && mig_lexer_is(lexer, "stdin"))
-			strip->stdin_seen = true;
-		strip->from = mig_lexer_is(lexer, "from");
+		strip->stdin_seen = mig_lexer_is(lexer, "stdin");
+		strip->from = false;
+	}
+	else if (strip->copy && strip->depth == 0 && mig_lexer_is(lexer, "from"))
+	{
+		/* Another FROM is part of an expression, and stdin a column there. */
+		strip->from = true;
+		strip->copy = false;
 	}
 }
 
@@ -166,7 +206,9 @@ mig_psql_strip(const char *text, const char *path, int first_line, const char **
 	while (mig_lexer_next(&strip.lexer))
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (strip.lexer.token == '\\')
+		if (strip.rest)
+			strip.rest = false;
+		else if (strip.lexer.token == '\\')
 			take_meta_command(&strip);
 		else
 			take_token(&strip);

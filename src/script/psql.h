@@ -21,7 +21,8 @@ typedef struct CopyData
  * may read it, with blanks in its place so that offsets in bytes stay (those in
  * characters do not); text itself if there is nothing.  It is set before the
  * first error, whose position is one in it.  *copies gets the CopyData, in
- * order.  MG009 for every meta-command but \restrict and \unrestrict.
+ * order.  MG009 for every meta-command but \restrict and \unrestrict, and for a
+ * string around the data of a COPY.
  */
 extern void mig_psql_strip(const char *text, const char *path, int first_line,
 						   const char **clean, List **copies);

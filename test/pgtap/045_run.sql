@@ -38,6 +38,33 @@ SELECT migrate.register('0002_c2', E'COPY copied FROM stdin;\n', project => 'cop
 CALL migrate.apply(project => 'copy') \gset
 SELECT is(:applied, 1, 'COPY without data');
 
+-- Where its data are, for several on a line and behind what only psql understands.
+SELECT migrate.register(t.n, format('CREATE TABLE %1$s_a (i int); CREATE TABLE %1$s_b (i int);', t.n) || E'\n' || replace(t.up, '@', t.n || '_'),
+                        project => 'lines', requires => '{}') FROM (VALUES
+    ('first', E'COPY @a FROM stdin; COPY @b FROM stdin;\n1\n\\.\n'),
+    ('both', E'COPY @a FROM stdin; COPY @b FROM stdin;\r\n1\r\n\\.\r\n2\r\n\\.\r\nINSERT INTO @a VALUES (3);'),
+    ('none', E'COPY @a FROM stdin; COPY @b FROM stdin; -- x\n\\.\n2'),
+    ('across', E'COPY @a FROM stdin; COPY @b /*\n1\n\\.\n*/ FROM stdin; INSERT INTO @a VALUES (3);\n2\n\\.\nINSERT INTO @b VALUES (4);'),
+    ('restricted', E'\\restrict abc\nCOPY @a FROM stdin; \\unrestrict abc\n1\n\\.\nCOPY @b\n\\restrict abc\nFROM\n\\restrict abc\nstdin;\n2\n\\.\n')
+    ) t (n, up) \g /dev/null
+CALL migrate.apply(project => 'lines') \g /dev/null
+CREATE FUNCTION pg_temp.content_of(n text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    content text;
+BEGIN
+    EXECUTE format('SELECT concat((SELECT string_agg(i::text, '', '' ORDER BY i) FROM %1$s_a), '' | '', (SELECT string_agg(i::text, '', '' ORDER BY i) FROM %1$s_b))', n)
+        INTO content;
+    RETURN content;
+END
+$$;
+SELECT is(pg_temp.content_of(t.n), t.content, t.what) FROM (VALUES
+    ('first', '1 | ', 'the first of two COPYs on a line has all the data'), ('both', '1, 3 | 2', 'or each has its own'),
+    ('none', ' | 2', 'or the first has none'), ('across', '1, 3 | 2, 4', 'a COPY that begins on the line of another'),
+    ('restricted', '1 | 2', 'COPY beside \restrict')
+    ) t (n, content, what);
+SELECT is(e.code || e.message, '42601syntax error at or near "SELEC"', 'a column named stdin is no data')
+    FROM pg_temp.error_of($$SELECT migrate.register('stdin', E'COPY one FROM ''/x'' WHERE i IS DISTINCT FROM stdin;\nSELEC 1;')$$) e;
+
 -- What a migration sets ends with it.
 
 CREATE SCHEMA aside;
