@@ -162,11 +162,10 @@ SELECT is((e.code, e.detail)::text, ('0A000', format('It is on line %s of %s.', 
     ) AS v (path, content, path2, content2, place, line, what),
     pg_temp.error_of(CASE WHEN path2 IS NULL THEN format('SELECT pg_temp.load(''auto'', %L, %L)', path, content)
                           ELSE format('SELECT pg_temp.load(''auto'', %L, %L, %L, %L)', path, content, path2, content2) END) e;
-SELECT lives_ok(format('SELECT pg_temp.load(''auto'', ''1_%s.sql'', %L)', n, content), what)
+SELECT lives_ok(format('SELECT migrate.load(ARRAY[''1_%s.sql''], ARRAY[%L], ''auto'', ''accepted'')', n, content), what)
     FROM (VALUES (1, E'SELECT 1;\n-- no-transaction', 'below a statement it is a comment'),
                  (2, E'-- atlas:txmode file\nSELECT 1;', 'one transaction for the file is what we do'),
-                 (3, E'-- migrate:up transaction:true nottransaction:false\nSELECT 1;', 'other options of dbmate mean nothing')) AS v (n, content, what),
-         LATERAL (SELECT migrate.unregister(m.name, m.project) FROM migrate.migrations m) u;
+                 (3, E'-- migrate:up transaction:true nottransaction:false\nSELECT 1;', 'other options of dbmate mean nothing')) AS v (n, content, what);
 
 -- The header
 
