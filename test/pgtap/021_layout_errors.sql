@@ -58,6 +58,10 @@ SELECT pg_temp.refused('MG005', 'files have the same version', 'They are "202401
                        'auto', '20240101_a.sql', '-- migrate:up', '20240101_b.sql', '-- migrate:up');
 SELECT pg_temp.refused('MG005', 'files have the same version', 'They are "V01__b.sql", "V1__a.sql".', 'in Flyway''s way',
                        'auto', 'V01__b.sql', '', 'V1__a.sql', '');
+SELECT pg_temp.refused('MG005', 'files have the same version', 'They are "V1__a.sql", "V1.0__b.sql", "V1_0_00__c.sql".', 'to Flyway 1 and 1.0 are one',
+                       'auto', 'V1.0__b.sql', '', 'V1__a.sql', '', 'V1_0_00__c.sql', '', 'V1.0.1__d.sql', '', 'V10__e.sql', '', 'B1.0__f.sql', '');
+SELECT is(code, NULL, 'but to no one else')
+    FROM pg_temp.error_of($$SELECT migrate.load('{1_a.sql,1.0_b.sql}', '{"",""}', 'plain', 'zeros')$$);
 SELECT pg_temp.refused('MG005', 'files have the same version', 'They are "2024-01-02_a/up.sql", "20240102_b/up.sql".', 'in Diesel''s way',
                        'auto', '2024-01-02_a/up.sql', '', '20240102_b/up.sql', '');
 SELECT pg_temp.refused('MG005', 'files have the same version', (SELECT 'They are ' || string_agg(format('"1_%s.sql"', chr(96 + i)), ', ') || ' and 16 more.'

@@ -10,7 +10,6 @@
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "script/layouts/layouts_private.h"
-#include "script/version.h"
 
 /* What the name of a file says. */
 typedef struct FlywayName
@@ -159,17 +158,6 @@ read_files(const SourceSet *set, List **undos)
 	return migrations;
 }
 
-/* A version as Flyway compares them: 1 and 1.0 are the same. */
-static char *
-undo_key(const char *version)
-{
-	char	   *key = mig_version_canonical(version);
-
-	while (layout_ends_with(key, ".0"))
-		key[strlen(key) - 2] = '\0';
-	return key;
-}
-
 /* The undo of a version goes with the migration of that version. */
 static void
 add_undos(const SourceSet *set, List *migrations, List *undos)
@@ -183,13 +171,13 @@ add_undos(const SourceSet *set, List *migrations, List *undos)
 		SourceMigration *m = lfirst(cell);
 
 		if (strcmp(m->kind, "versioned") == 0)
-			names_add(versions, undo_key(m->version), m);
+			names_add(versions, layout_version_without_zeros(m->version), m);
 	}
 	foreach(cell, undos)
 	{
 		const SourceFile *file = &set->files[lfirst_int(cell)];
 		FlywayName	name = parse_name(file->path);
-		SourceMigration *m = names_find(versions, undo_key(name.version));
+		SourceMigration *m = names_find(versions, layout_version_without_zeros(name.version));
 
 		if (m == NULL)
 			orphans = lappend(orphans, unconstify(char *, file->path));

@@ -20,19 +20,19 @@ typedef struct Layout
 	bool		strict;			/* nothing can be read in it unless is() says so */
 	bool		planned;		/* the list comes in order, with all that files say */
 	bool		marked;			/* an up is part of its file: header and switches stand above it */
-	bool		by_version;		/* the tool knows migrations by version, not by name */
+	VersionRule rule;			/* which versions it takes for one */
 } Layout;
 
 /* In the order in which they are looked for. */
 static const Layout layouts[] = {
 	{"sqitch", layout_is_sqitch, layout_sqitch, .strict = true, .planned = true},
-	{"flyway", layout_is_flyway, layout_flyway, .strict = true, .by_version = true},
+	{"flyway", layout_is_flyway, layout_flyway, .strict = true, .rule = VERSION_WITHOUT_ZEROS},
 	{"prisma", layout_is_prisma, layout_prisma, .strict = true},
-	{"diesel", layout_is_diesel, layout_diesel, .strict = true, .by_version = true},
-	{"goose", layout_is_goose, layout_goose, .marked = true, .by_version = true},
+	{"diesel", layout_is_diesel, layout_diesel, .strict = true, .rule = VERSION_EQUAL},
+	{"goose", layout_is_goose, layout_goose, .marked = true, .rule = VERSION_EQUAL},
 	{"sql-migrate", layout_is_sql_migrate, layout_sql_migrate, .marked = true},
-	{"dbmate", layout_is_dbmate, layout_dbmate, .marked = true, .by_version = true},
-	{"numbered", layout_is_numbered, layout_numbered, .strict = true, .by_version = true},
+	{"dbmate", layout_is_dbmate, layout_dbmate, .marked = true, .rule = VERSION_EQUAL},
+	{"numbered", layout_is_numbered, layout_numbered, .strict = true, .rule = VERSION_EQUAL},
 	{"node-pg-migrate", layout_is_node_pg_migrate, layout_node_pg_migrate, .marked = true},
 	{"directories", layout_is_directories, layout_directories, .strict = true},
 	{"updown", layout_is_updown, layout_plain},
@@ -216,7 +216,7 @@ mig_layout_read(const SourceFile *files, int nfiles, const char *name, const cha
 			complete(&set, layout, lfirst(cell));
 		}
 		layout_sort(migrations);
-		layout_refuse_same_version(migrations, layout->by_version);
+		layout_refuse_same_version(migrations, layout->rule);
 	}
 	refuse_same_name(migrations);
 	return migrations;

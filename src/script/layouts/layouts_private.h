@@ -75,8 +75,18 @@ extern char *layout_path_version(const char *path, bool extended);
 
 extern void layout_sort(List *migrations);
 
-/* by_version: the tool knows migrations by their versions, not by their names. */
-extern void layout_refuse_same_version(List *migrations, bool by_version);
+/* What a tool takes for one version. */
+typedef enum VersionRule
+{
+	VERSION_OR_NAME,			/* equal ones, but not times: there the names say the order */
+	VERSION_EQUAL,				/* all equal ones: it knows migrations by their versions */
+	VERSION_WITHOUT_ZEROS		/* those, too, that differ in zeros at the end: 1 and 1.0 */
+} VersionRule;
+
+extern void layout_refuse_same_version(List *migrations, VersionRule rule);
+
+/* The same for all versions that differ in zeros at the end only. */
+extern char *layout_version_without_zeros(const char *version);
 
 /* ---- errors (complain.c) ---- */
 

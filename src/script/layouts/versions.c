@@ -99,23 +99,40 @@ layout_sort(List *migrations)
 	list_sort(migrations, compare_migrations);
 }
 
+char *
+layout_version_without_zeros(const char *version)
+{
+	char	   *key = mig_version_canonical(version);
+
+	while (layout_ends_with(key, ".0"))
+		key[strlen(key) - 2] = '\0';
+	return key;
+}
+
+static bool
+equal_versions(const char *a, const char *b, VersionRule rule)
+{
+	if (rule == VERSION_WITHOUT_ZEROS)
+		return strcmp(layout_version_without_zeros(a), layout_version_without_zeros(b)) == 0;
+	return mig_version_compare(a, b) == 0 &&
+		(rule == VERSION_EQUAL || !mig_version_is_stamp(a));
+}
+
 /*
  * Do two neighbours in order have one version in one project, so that nothing
- * says which comes first?  Where it is a time and the tool goes by the names,
- * those say it.
+ * says which comes first?
  */
 static bool
-same_version(const SourceMigration *a, const SourceMigration *b, bool by_version)
+same_version(const SourceMigration *a, const SourceMigration *b, VersionRule rule)
 {
 	return a->version && b->version && compare_strings(a->project, b->project) == 0 &&
 		strcmp(a->kind, "repeatable") != 0 && strcmp(b->kind, "repeatable") != 0 &&
-		mig_version_compare(a->version, b->version) == 0 &&
-		(by_version || !mig_version_is_stamp(a->version));
+		equal_versions(a->version, b->version, rule);
 }
 
 /* Where several have one version, give them those with suffixes. */
 static bool
-extend_versions(List *migrations, bool by_version)
+extend_versions(List *migrations, VersionRule rule)
 {
 	SourceMigration *previous = NULL;
 	List	   *shared = NIL;
@@ -126,7 +143,7 @@ extend_versions(List *migrations, bool by_version)
 	{
 		SourceMigration *m = lfirst(cell);
 
-		if (previous && same_version(previous, m, by_version))
+		if (previous && same_version(previous, m, rule))
 		{
 			if (shared == NIL || llast(shared) != previous)
 				shared = lappend(shared, previous);
@@ -150,9 +167,9 @@ extend_versions(List *migrations, bool by_version)
 
 /* Of the linear ones of a kind the last seen, and who shares its version. */
 static List *
-collect_culprit(List *culprits, const SourceMigration **last, const SourceMigration *m, bool by_version)
+collect_culprit(List *culprits, const SourceMigration **last, const SourceMigration *m, VersionRule rule)
 {
-	if (*last && same_version(*last, m, by_version))
+	if (*last && same_version(*last, m, rule))
 	{
 		if (culprits == NIL || llast(culprits) != (*last)->up.path)
 			culprits = lappend(culprits, unconstify(char *, (*last)->up.path));
@@ -167,14 +184,14 @@ collect_culprit(List *culprits, const SourceMigration **last, const SourceMigrat
  * they require.
  */
 void
-layout_refuse_same_version(List *migrations, bool by_version)
+layout_refuse_same_version(List *migrations, VersionRule rule)
 {
 	const SourceMigration *last_versioned = NULL;
 	const SourceMigration *last_baseline = NULL;
 	List	   *culprits = NIL;
 	ListCell   *cell;
 
-	if (extend_versions(migrations, by_version))
+	if (extend_versions(migrations, rule))
 		layout_sort(migrations);
 	foreach(cell, migrations)
 	{
@@ -182,7 +199,7 @@ layout_refuse_same_version(List *migrations, bool by_version)
 
 		if (!m->has_requires)
 			culprits = collect_culprit(culprits, strcmp(m->kind, "baseline") == 0 ? &last_baseline :
-									   &last_versioned, m, by_version);
+									   &last_versioned, m, rule);
 	}
 	if (culprits)
 		layout_culprits(ERRCODE_MIG_CONFLICT, "files have the same version", culprits,
