@@ -9,7 +9,10 @@
 extern void mig_check_name(const char *name);
 extern void mig_check_project(const char *project);
 
-/* As much of a name as a message can hold. */
+/* The same for a path, which becomes part of messages and of error contexts. */
+extern void mig_check_path(const char *path);
+
+/* As much of a name as a message can hold, with what nobody would see spelled out. */
 extern char *mig_clipped(const char *name);
 
 #endif							/* MIG_NAMES_H */

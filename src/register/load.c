@@ -306,6 +306,8 @@ load_files(FunctionCallInfo fcinfo, SourceFile *files, int n, int layout_arg)
 	PreventCommandIfReadOnly("migrate.load");
 	ledger_require("author", load.project);
 	load.result = mig_rows_begin(fcinfo);
+	for (int i = 0; i < n; i++)
+		mig_check_path(files[i].path);
 	control.keysize = 64;
 	control.entrysize = sizeof(Shelf);
 	control.hcxt = CurrentMemoryContext;

@@ -165,13 +165,19 @@ SELECT throws_ok(format('SELECT migrate.register(%L, '''')', t.name), '22023', N
     ('', 'that is empty'), (' a', 'with a leading space'), ('a ', 'with a trailing space'), ('@a', 'with a leading @'),
     ('zero', 'that is zero'), ('latest', 'that is latest'), (E'a\nb', 'with a newline'), (E'a\tb', 'with a tab'),
     (E'a\x7f', 'with a DEL'), (E'\x01', 'with a control character'), (repeat('x', 256), 'of 256 bytes'),
-    (repeat('ü', 128), 'of 256 bytes in 128 characters'), (repeat('x', 1048576), 'of a megabyte')
+    (repeat('ü', 128), 'of 256 bytes in 128 characters'), (repeat('x', 1048576), 'of a megabyte'),
+    (U&'a\0080', 'with the first character of C1'), (U&'a\0085b', 'with a newline of C1'), (U&'\009Fa', 'with the last one of C1'),
+    (U&'a\202Ab', 'with an embedding'), (U&'a\202Eb', 'with an override'), (U&'a\2066b', 'with an isolate'),
+    (U&'a\2069b', 'with the end of one')
     ) AS t (name, what);
+SELECT is(e.message, 'invalid name for a migration: "a\x0ab\u0085c\u202ed"', 'the message spells out what nobody sees')
+    FROM pg_temp.error_of(format('SELECT migrate.register(%L, %L)', U&'a\000Ab\0085c\202Ed', '')) e;
 SELECT ok(length(e.message) < 200, 'the message does not repeat a megabyte')
     FROM pg_temp.error_of(format('SELECT migrate.register(%L, '''')', repeat('x', 1048576))) e;
 SELECT is(migrate.register(t.name, '', project => 'names', requires => '{}'), 'registered', 'a name ' || t.what) FROM (VALUES
     (repeat('x', 255), 'of 255 bytes'), ('Ünï côde', 'with a blank and marks'), ('it''s', 'with a quote'), ('a"b', 'with a double quote'),
-    ('%s', 'with a percent sign'), ('Zero', 'that is nearly zero'), ('a:b', 'with a colon'), ('a\b', 'with a backslash')
+    ('%s', 'with a percent sign'), ('Zero', 'that is nearly zero'), ('a:b', 'with a colon'), ('a\b', 'with a backslash'),
+    (U&'\00A0x\00C5\2029\202F\2065\206A', 'with neighbours of what is refused')
     ) AS t (name, what);
 SELECT is(migrate.is_applied(t.name, 'names'), false, 'it is found by its name: ' || left(t.name, 10))
     FROM unnest(ARRAY[repeat('x', 255), 'Ünï côde', 'it''s', 'a"b', '%s', 'Zero', 'a:b', 'a\b']) AS t (name);
@@ -201,16 +207,16 @@ SELECT matches(e.context, 'line 2 of 0001_wrong.sql', 'and its file where there 
     FROM pg_temp.error_of($$SELECT * FROM migrate.load('{0001_wrong.sql}', ARRAY[E'SELECT 1;\nCREATE TABEL x ();\n'])$$) e;
 SELECT is((e.code, e.context ~ 'line 2')::text, ('42601', true)::text, 'an unfinished string')
     FROM pg_temp.error_of($$SELECT migrate.register('0001_wrong', E'SELECT 1;\nSELECT ''abc;\n')$$) e;
+SELECT matches(e.context, '^line 7\M', what || ' behind COPY data in many bytes: its line')
+    FROM (VALUES ('selct 2;', 'a syntax error'), ('select ''2;', 'an error of the lexer')) v (wrong, what),
+    pg_temp.error_of(format('SELECT migrate.register(''0001_wrong'', %L)',
+                            E'COPY t FROM stdin;\n' || repeat('é', 50) || E'\n\\.\n\n\nselect 1;\n' || wrong || E'\nselect 4;')) e;
 SELECT is_empty($$SELECT * FROM migrate.migrations WHERE name = '0001_wrong'$$, 'nothing is stored of a broken up');
 SELECT is_empty($$SELECT * FROM migrate.texts WHERE body ~ 'TABEL'$$, 'not even its text');
 
 SELECT is(migrate.register('0001_down', 'CREATE TABLE down ();', E'\n\nDRPO TABLE down;', 'SELEC', project => 'broken'),
           'registered', 'a broken down or verify is registered');
 SELECT pg_temp.rows_are($$SELECT severity, code FROM migrate.check('broken') WHERE name = '0001_down' ORDER BY code$$,
-SELECT matches(e.context, '^line 7\M', what || ' behind COPY data in many bytes: its line')
-    FROM (VALUES ('selct 2;', 'a syntax error'), ('select ''2;', 'an error of the lexer')) v (wrong, what),
-    pg_temp.error_of(format('SELECT migrate.register(''0001_wrong'', %L)',
-                            E'COPY t FROM stdin;\n' || repeat('é', 50) || E'\n\\.\n\n\nselect 1;\n' || wrong || E'\nselect 4;')) e;
                   $$VALUES ('error', 'broken_down'), ('error', 'broken_verify')$$, 'check() tells of both');
 SELECT matches(message, 'line 3', 'with the line') FROM migrate.check('broken') WHERE code = 'broken_down';
 SELECT is(migrate.register('0001_down', 'CREATE TABLE down ();', E'\n\nDRPO TABLE down;', project => 'broken'),

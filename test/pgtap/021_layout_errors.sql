@@ -188,6 +188,15 @@ SELECT is(pg_temp.hint_of('auto', '1_a.sql', '-- migrate: x'),
 SELECT is((e.code, split_part(e.context, E'\n', 2))::text, ('22P02', 'header, line 2 of 1_a.sql')::text, 'options that are no JSON')
     FROM pg_temp.error_of($$SELECT pg_temp.load('auto', '1_a.sql', E'-- x\n-- migrate: options {x}\n')$$) e;
 
+-- Paths are part of messages.
+
+SELECT pg_temp.refused('22023', format('invalid path of a file: "%s"', v.shown), 'A path cannot contain control characters.', v.what,
+                       'auto', '2_b.sql', '', v.path, '')
+    FROM (VALUES (E'x\ny/001_a.sql', 'x\x0ay/001_a.sql', 'a newline in a path'), (E'1_a.sql\x7f', '1_a.sql\x7f', 'DEL, in a file that is none of SQL'),
+                 (U&'1_\202Ea.sql', '1_\u202ea.sql', 'an override'), (repeat('x', 59) || E'\n' || repeat('x', 1000), repeat('x', 59) || '\x0a...', 'a long one')
+    ) v (path, shown, what);
+SELECT throws_ok($$SELECT migrate.load_json('{"1\u000aa.sql": ""}', 'auto', 'refused')$$, '22023', NULL, 'and in JSON');
+
 -- Errors of the texts name the line of the file.
 
 SELECT matches(e.context, format('^line %s of 1_a\.sql', v.line), what)
