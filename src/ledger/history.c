@@ -229,3 +229,21 @@ ledger_set_baseline(const char *project, const char *version, int64 history_id)
 	ledger_run(&query, &args);
 	ledger_leave(&scope);
 }
+
+/* Only the baseline that this history row set: a later one, set by people, stays. */
+void
+ledger_clear_baseline(const char *project, int64 history_id)
+{
+	static LedgerQuery query = {
+		"DELETE FROM migrate.baselines WHERE project OPERATOR(pg_catalog.=) $1"
+		" AND history_id OPERATOR(pg_catalog.=) $2"
+	};
+	LedgerArgs	args = {0};
+	LedgerScope scope;
+
+	ledger_enter(&scope);
+	arg_text(&args, project);
+	arg_int8(&args, history_id);
+	ledger_run(&query, &args);
+	ledger_leave(&scope);
+}

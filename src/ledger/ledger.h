@@ -126,6 +126,7 @@ typedef struct Registered
 	bytea	   *hash;
 	char	   *state;
 	bytea	   *applied;
+	int64		history_id;
 } Registered;
 
 extern Registered *ledger_read_registered(const char *project, const char *name, int *n);
@@ -213,6 +214,7 @@ extern void ledger_write_outcome(const Attempt *attempt, const StatementRecord *
 								 const char *state, ArrayType *requires, const char *detail);
 
 extern void ledger_set_baseline(const char *project, const char *version, int64 history_id);
+extern void ledger_clear_baseline(const char *project, int64 history_id);
 
 typedef struct RunStart
 {

@@ -258,13 +258,13 @@ Registered *
 ledger_read_registered(const char *project, const char *name, int *n)
 {
 	static LedgerQuery one = {
-		"SELECT r.name, r.version, r.kind, r.requires IS NULL, r.up, r.definition, s.state, s.checksum"
+		"SELECT r.name, r.version, r.kind, r.requires IS NULL, r.up, r.definition, s.state, s.checksum, s.history_id"
 		" FROM migrate.registered r"
 		" LEFT JOIN migrate.state s ON s.project OPERATOR(pg_catalog.=) r.project AND s.name OPERATOR(pg_catalog.=) r.name"
 		" WHERE r.project OPERATOR(pg_catalog.=) $1 AND r.name OPERATOR(pg_catalog.=) $2"
 	};
 	static LedgerQuery all = {
-		"SELECT r.name, r.version, r.kind, r.requires IS NULL, r.up, r.definition, s.state, s.checksum"
+		"SELECT r.name, r.version, r.kind, r.requires IS NULL, r.up, r.definition, s.state, s.checksum, s.history_id"
 		" FROM migrate.registered r"
 		" LEFT JOIN migrate.state s ON s.project OPERATOR(pg_catalog.=) r.project AND s.name OPERATOR(pg_catalog.=) r.name"
 		" WHERE r.project OPERATOR(pg_catalog.=) $1"
@@ -292,6 +292,7 @@ ledger_read_registered(const char *project, const char *name, int *n)
 		result[i].hash = row_bytea(&row);
 		result[i].state = row_text(&row);
 		result[i].applied = row_bytea(&row);
+		result[i].history_id = row_int8(&row);
 	}
 	ledger_leave(&scope);
 	return result;

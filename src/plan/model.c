@@ -152,16 +152,17 @@ mig_model_find_reference(const Model *model, const char *own_project, const char
 		mig_model_find(model, own_project, reference);
 }
 
-/* An edge to what a name stands for, or to what runs instead of it. */
+/*
+ * An edge to what a name stands for, or to what runs instead of it.  Only what
+ * names itself requires itself, not what names something it stands for.
+ */
 static void
 connect(Model *model, int node, int before)
 {
-	if (model->nodes[before].stands_for >= 0)
-		before = model->nodes[before].stands_for;
-	if (before != node)
-		mig_graph_add_edge(model->graph, node, before);
-	else if (model->nodes[before].migration->replaces.n == 0)
-		mig_graph_add_edge(model->graph, node, node);
+	int			instead = model->nodes[before].stands_for;
+
+	if (instead != node)
+		mig_graph_add_edge(model->graph, node, instead >= 0 ? instead : before);
 }
 
 /* Requirements given by name; those that are not registered are the node's problem. */

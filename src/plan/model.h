@@ -30,6 +30,7 @@ typedef struct PlanNode
 	bool		is_pending;		/* the next apply runs it */
 	bool		mark_only;		/* all it replaces is applied */
 	bool		late;			/* pending, while a later one is applied */
+	bool		covered;		/* by a baseline migration, and stands and falls with it */
 	int			stands_for;		/* node that runs instead of it, or -1 */
 	Problem    *problem;		/* of its own, or NULL */
 	char	   *left_out;		/* why apply leaves it out, or NULL */
@@ -73,6 +74,9 @@ extern const char *mig_kind_name(MigrationKind kind);
 
 /* Does a state as the ledger has it count as applied? */
 extern bool mig_counts_as_applied(const char *state);
+
+/* Does a versioned migration count as applied because of its project's baseline? */
+extern bool mig_baseline_covers(const Baseline *baseline, const char *version, const char *state, int64 history_id);
 
 /* Raise a problem as the error that it is. */
 pg_noreturn extern void mig_raise_problem(const Problem *problem);

@@ -281,7 +281,7 @@ plan_apply(RunPlan *plan, const PlanRequest *request, const FullName *target)
 static bool
 can_go_back(const PlanNode *node)
 {
-	return node->is_applied && node->state != STATE_SUPERSEDED;
+	return node->is_applied && node->state != STATE_SUPERSEDED && !node->covered;
 }
 
 /* Choose what is applied and requires what is chosen, over and over. */
@@ -370,6 +370,14 @@ choose_behind(RunPlan *plan, const FullName *target, bool *chosen)
 									psprintf("migration \"%s:%s\" is not applied, so there is no going back to it",
 											 target->project, target->name), NULL,
 									psprintf("SELECT * FROM migrate.show('%s');", target->project));
+		return;
+	}
+	if (model->nodes[t].covered)
+	{
+		plan->problem = mig_problem(ERRCODE_MIG_NO_DOWN, "no_down",
+									psprintf("migration \"%s:%s\" is part of the baseline, so there is no going back to it",
+											 target->project, target->name), NULL,
+									pstrdup("Go back to the baseline itself, or behind it."));
 		return;
 	}
 	n = mig_graph_order(model->graph, NULL, order);

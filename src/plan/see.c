@@ -12,7 +12,6 @@
 #include "miscadmin.h"
 #include "plan/plan.h"
 #include "plan/see.h"
-#include "script/version.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
@@ -301,15 +300,14 @@ mig_is_applied(PG_FUNCTION_ARGS)
 	registered = ledger_read_registered(full->project, full->name, &n);
 	if (n == 0)
 		PG_RETURN_BOOL(false);
-	if (registered->state)
-		PG_RETURN_BOOL(mig_counts_as_applied(registered->state));
+	if (registered->state && mig_counts_as_applied(registered->state))
+		PG_RETURN_BOOL(true);
 	foreach(cell, ledger_read_baselines())
 	{
 		Baseline   *baseline = lfirst(cell);
 
-		if (strcmp(baseline->project, full->project) == 0 && registered->version &&
-			strcmp(registered->kind, "versioned") == 0 &&
-			mig_version_compare(registered->version, baseline->version) <= 0)
+		if (strcmp(baseline->project, full->project) == 0 && strcmp(registered->kind, "versioned") == 0 &&
+			mig_baseline_covers(baseline, registered->version, registered->state, registered->history_id))
 			PG_RETURN_BOOL(true);
 	}
 	PG_RETURN_BOOL(false);

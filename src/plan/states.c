@@ -52,8 +52,8 @@ same_checksum(const bytea *a, const bytea *b)
 	return a && b && VARSIZE(a) == VARSIZE(b) && memcmp(a, b, VARSIZE(a)) == 0;
 }
 
-/* The version a project counts as applied up to, or NULL. */
-static const char *
+/* Up to where a project counts as applied, or NULL. */
+static const Baseline *
 baseline_of(const Model *model, const char *project)
 {
 	ListCell   *cell;
@@ -63,9 +63,61 @@ baseline_of(const Model *model, const char *project)
 		Baseline   *baseline = lfirst(cell);
 
 		if (strcmp(baseline->project, project) == 0)
-			return baseline->version;
+			return baseline;
 	}
 	return NULL;
+}
+
+/*
+ * What failed or was reverted before the baseline came is covered by it like
+ * what never ran; what became of it afterwards counts for more.
+ */
+bool
+mig_baseline_covers(const Baseline *baseline, const char *version, const char *state, int64 history_id)
+{
+	if (state && (mig_counts_as_applied(state) || history_id > baseline->history_id))
+		return false;
+	return version && mig_version_compare(version, baseline->version) <= 0;
+}
+
+/* The migration that set its project's baseline, or -1 for one that people set. */
+static int
+baseline_setter(const Model *model, const Baseline *baseline)
+{
+	for (int i = 0; baseline && i < model->n; i++)
+	{
+		const PlanNode *node = &model->nodes[i];
+
+		if (node->migration->kind == KIND_BASELINE && node->is_applied &&
+			node->migration->history_id == baseline->history_id &&
+			strcmp(node->migration->project, baseline->project) == 0)
+			return i;
+	}
+	return -1;
+}
+
+/* Who requires what a baseline migration covers requires the baseline, also to be reverted first. */
+static void
+tie_to_setters(Model *model)
+{
+	ListCell   *cell;
+
+	foreach(cell, model->baselines)
+	{
+		const Baseline *baseline = lfirst(cell);
+		int			setter = baseline_setter(model, baseline);
+
+		for (int i = 0; setter >= 0 && i < model->n; i++)
+		{
+			PlanNode   *node = &model->nodes[i];
+
+			if (!node->covered || strcmp(node->migration->project, baseline->project) != 0)
+				continue;
+			node->stands_for = setter;
+		}
+	}
+	for (int i = 0; i < model->n; i++)
+		model->nodes[i].covered &= model->nodes[i].stands_for >= 0;
 }
 
 /* What the history says, and what a baseline says of those it does not know. */
@@ -76,7 +128,7 @@ mig_states_applied(Model *model)
 	{
 		PlanNode	   *node = &model->nodes[i];
 		Migration  *migration = node->migration;
-		const char *baseline;
+		const Baseline *baseline;
 
 		node->state = migration->state ? known_state(migration->state) : "pending";
 		node->detail = migration->detail;
@@ -84,15 +136,16 @@ mig_states_applied(Model *model)
 		if (node->is_applied && migration->kind == KIND_REPEATABLE &&
 			!same_checksum(migration->applied, migration->up))
 			node->state = STATE_OUTDATED;
-		if (migration->state == NULL && migration->kind == KIND_VERSIONED && migration->version &&
+		if (migration->kind == KIND_VERSIONED &&
 			(baseline = baseline_of(model, migration->project)) != NULL &&
-			mig_version_compare(migration->version, baseline) <= 0)
+			mig_baseline_covers(baseline, migration->version, migration->state, migration->history_id))
 		{
 			node->state = "baseline";
-			node->is_applied = true;
-			node->detail = psprintf("baseline %s", baseline);
+			node->is_applied = node->covered = true;
+			node->detail = psprintf("baseline %s", baseline->version);
 		}
 	}
+	tie_to_setters(model);
 }
 
 /* How many of the migrations that node replaces are applied. */

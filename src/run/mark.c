@@ -121,6 +121,8 @@ mig_mark_pending(PG_FUNCTION_ARGS)
 	write_mark(&attempt, mark.full, "mark", "reverted", mark.node->migration->up, mark.reason);
 	ledger_set_state(mark.full->project, mark.full->name, "pending", &attempt, NULL,
 					 psprintf("marked pending: \"%s\"", mark.reason));
+	if (mark.node->migration->kind == KIND_BASELINE)
+		ledger_clear_baseline(mark.full->project, mark.node->migration->history_id);
 	decide("marked", mark.full, mark.node->migration->up, mark.reason);
 	PG_RETURN_VOID();
 }

@@ -212,6 +212,8 @@ write_success(StepRun *run)
 		write_replaced(run, !revert);
 	if (migration->kind == KIND_BASELINE && !revert)
 		ledger_set_baseline(migration->project, migration->version, run->attempt.id);
+	if (migration->kind == KIND_BASELINE && revert)
+		ledger_clear_baseline(migration->project, migration->history_id);
 }
 
 void

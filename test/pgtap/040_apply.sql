@@ -443,6 +443,40 @@ SELECT set_eq($$SELECT name FROM migrate.migrations WHERE project = 'early' AND 
 SELECT is(migrate.is_applied('V3__e3'), true, 'what is below counts as applied');
 SELECT is(e.code, 'MG010', 'it cannot be reverted') FROM pg_temp.error_of('CALL migrate.revert(project => ''early'', steps => 3)') e;
 
+-- A baseline that is taken back takes back what it covers.
+
+CREATE FUNCTION register_started(project text) RETURNS void LANGUAGE sql AS $$
+    SELECT migrate.register('10_a', 'SELECT 1/0', '', project => $1), migrate.register('50_b', '', '', kind => 'baseline', project => $1)
+$$;
+SELECT register_started('started'), register_started('unmarked'), register_started('kept'), register_started('again') \g /dev/null
+CALL migrate.apply(project => 'started') \g /dev/null
+SELECT migrate.register('70_c', '', '', requires => '{10_a}', project => 'started') \g /dev/null
+CALL migrate.apply(project => 'started') \g /dev/null
+SELECT is(e.code, 'MG010', 'there is no going back to what a baseline covers') FROM pg_temp.error_of($$CALL migrate.revert('10_a', 'started')$$) e;
+CALL migrate.revert(project => 'started', steps => 5000) \g /dev/null
+SELECT is(attempts('started'), '50_b applied, 70_c applied, 70_c reverted, 50_b reverted', 'what requires something covered is reverted before the baseline');
+SELECT is(migrate.is_current('started') OR migrate.is_applied('10_a', 'started'), false, 'reverted, it counts for nothing');
+CALL migrate.apply('50_b', 'started') \gset
+SELECT is(:applied, 1, 'so that the next apply runs it again');
+CALL migrate.revert('zero', 'started') \g /dev/null
+SELECT is(state_of('started:50_b') || ' ' || state_of('started:10_a'), 'reverted superseded', 'and also after going back to zero');
+
+CALL migrate.apply(project => 'unmarked') \g /dev/null
+SELECT migrate.mark_pending('50_b', 'dropped by hand', 'unmarked') \g /dev/null
+SELECT is(migrate.is_current('unmarked') OR migrate.is_applied('10_a', 'unmarked'), false, 'marked pending, it counts for nothing either');
+CALL migrate.apply(project => 'unmarked') \gset
+SELECT is(:applied, 1, 'and runs again');
+
+CALL migrate.apply(project => 'kept') \g /dev/null
+SELECT migrate.baseline('50', 'taken over', 'kept') \g /dev/null
+CALL migrate.revert('zero', 'kept') \g /dev/null
+SELECT ok(migrate.is_current('kept') AND migrate.is_applied('10_a', 'kept'), 'a baseline that people set stays, also where it is of the same version');
+
+SELECT migrate.mark_applied('10_a', 'by hand', 'again') \g /dev/null
+SELECT migrate.mark_pending('10_a', 'undone', 'again') \g /dev/null
+CALL migrate.apply(project => 'again') \g /dev/null
+SELECT ok(migrate.is_current('again') AND migrate.is_applied('10_a', 'again'), 'a baseline covers what was reverted before it ran');
+
 -- Marks.
 
 SELECT register_tables('mark', '0001_m1', '0002_m2') \g /dev/null
