@@ -152,6 +152,52 @@ mig_model_find_reference(const Model *model, const char *own_project, const char
 		mig_model_find(model, own_project, reference);
 }
 
+/* A baseline that nothing runs instead of: its project came the long way. */
+static bool
+is_skipped(const PlanNode *node)
+{
+	return node->migration->kind == KIND_BASELINE && node->state == STATE_SUPERSEDED &&
+		!node->is_applied && node->stands_for < 0;
+}
+
+/* Is this one of those that a baseline would have run instead of? */
+static bool
+is_up_to(const PlanNode *node, const Migration *baseline)
+{
+	return node->migration != baseline && node->migration->kind != KIND_REPEATABLE &&
+		node->migration->version && !is_skipped(node) &&
+		strcmp(node->migration->project, baseline->project) == 0 &&
+		mig_version_compare(node->migration->version, baseline->version) <= 0;
+}
+
+/*
+ * Who requires a baseline that is skipped requires what it would have run
+ * instead of: all up to its version, or where the one who requires is among
+ * those, all of them before it.  Edges to the last of them do, unless one of
+ * those is applied without what it requires.
+ */
+static void
+connect_covered(Model *model, int node, int b)
+{
+	const Graph *graph = model->graph;
+	bool	   *last = palloc0(model->n * sizeof(bool));
+	bool		inside = is_up_to(&model->nodes[node], model->nodes[b].migration);
+
+	for (int i = 0; i < (inside ? node : model->n); i++)
+		if (is_up_to(&model->nodes[i], model->nodes[b].migration))
+			last[model->nodes[i].stands_for >= 0 ? model->nodes[i].stands_for : i] = true;
+	last[node] = false;
+	for (int i = 0; i < model->n; i++)
+		for (int e = 0; last[i] && e < graph->nedges[i]; e++)
+			if (graph->edges[i][e] < i &&
+				(!model->nodes[i].is_applied || model->nodes[graph->edges[i][e]].is_applied))
+				last[graph->edges[i][e]] = false;
+	for (int i = 0; i < model->n; i++)
+		if (last[i])
+			mig_graph_add_edge(model->graph, node, i);
+	pfree(last);
+}
+
 /*
  * An edge to what a name stands for, or to what runs instead of it.  Only what
  * names itself requires itself, not what names something it stands for.
@@ -161,7 +207,9 @@ connect(Model *model, int node, int before)
 {
 	int			instead = model->nodes[before].stands_for;
 
-	if (instead != node)
+	if (is_skipped(&model->nodes[before]) && before != node)
+		connect_covered(model, node, before);
+	else if (instead != node)
 		mig_graph_add_edge(model->graph, node, instead >= 0 ? instead : before);
 }
 
@@ -195,12 +243,18 @@ connect_names(Model *model, int node, const NameArray *names, bool must_exist)
 									   migration->name));
 }
 
-/* Does this migration have a place in the line of its project's versions? */
+/*
+ * Does this migration have a place in the line of its project's versions?  One
+ * without a baseline that is held goes on past it, as the project then does.
+ */
 static bool
 in_line(const PlanNode *node)
 {
-	return node->migration->kind != KIND_REPEATABLE && node->stands_for < 0 &&
-		!(node->state == STATE_SUPERSEDED && !node->is_applied);
+	if (node->migration->kind == KIND_REPEATABLE || node->stands_for >= 0)
+		return false;
+	if (node->migration->kind == KIND_BASELINE && node->state == STATE_HELD)
+		return false;
+	return node->state != STATE_SUPERSEDED || node->is_applied;
 }
 
 /*

@@ -264,11 +264,11 @@ plan_apply(RunPlan *plan, const PlanRequest *request, const FullName *target)
 	if (plan->problem == NULL && target)
 		plan->problem = held_target(model, mig_model_need(model, target));
 	for (int i = 0; i < model->n; i++)
+	{
 		if (chosen[i] && (model->nodes[i].left_out || plan->problem))
-		{
 			plan->left_out = lappend_int(plan->left_out, i);
-			chosen[i] = false;
-		}
+		chosen[i] &= wants_to_run(&model->nodes[i]) && !model->nodes[i].left_out && !plan->problem;
+	}
 	n = mig_graph_order(model->graph, chosen, order);
 	for (int k = 0; k < n; k++)
 		add_step(plan, order[k],

@@ -204,6 +204,18 @@ supersede(Model *model, int heir)
 	}
 }
 
+static bool
+has_history(const Model *model, const char *project)
+{
+	if (baseline_of(model, project))
+		return true;
+	for (int i = 0; i < model->n; i++)
+		if (model->nodes[i].is_applied && model->nodes[i].migration->kind != KIND_REPEATABLE &&
+			strcmp(model->nodes[i].migration->project, project) == 0)
+			return true;
+	return false;
+}
+
 /*
  * A migration that replaces others: all of them applied, it is only to be
  * recorded; none, it runs in their place; some, people must decide.
@@ -217,7 +229,9 @@ mig_states_replaced(Model *model)
 		int			n = node->migration->replaces.n;
 		int			applied;
 
-		if (n == 0)
+		/* A baseline that is skipped takes nobody's place. */
+		if (n == 0 || (node->migration->kind == KIND_BASELINE && !node->is_applied &&
+					   has_history(model, node->migration->project)))
 			continue;
 		applied = node->is_applied ? 0 : replaced_applied(model, node);
 		if (applied > 0 && applied < n)
@@ -237,15 +251,9 @@ mig_states_replaced(Model *model)
 }
 
 static bool
-has_history(const Model *model, const char *project)
+is_held(const Model *model, const PlanNode *node)
 {
-	if (baseline_of(model, project))
-		return true;
-	for (int i = 0; i < model->n; i++)
-		if (model->nodes[i].is_applied && model->nodes[i].migration->kind != KIND_REPEATABLE &&
-			strcmp(model->nodes[i].migration->project, project) == 0)
-			return true;
-	return false;
+	return node->migration->hold_reason && !mig_model_overrides(model, "held");
 }
 
 /* The newest baseline migration of a project not beyond the limit, or -1. */
@@ -258,7 +266,7 @@ newest_baseline(const Model *model, const char *project, const char *limit)
 	{
 		const Migration *migration = model->nodes[i].migration;
 
-		if (migration->kind == KIND_BASELINE && migration->version && migration->hold_reason == NULL &&
+		if (migration->kind == KIND_BASELINE && migration->version && !is_held(model, &model->nodes[i]) &&
 			strcmp(migration->project, project) == 0 &&
 			(limit == NULL || mig_version_compare(migration->version, limit) <= 0))
 			newest = i;
@@ -276,43 +284,51 @@ put_aside(PlanNode *node, int instead, char *detail)
 	node->problem = NULL;
 }
 
+/* Take out of the line all that a baseline is about to run instead of. */
+static void
+put_aside_covered(Model *model, int b)
+{
+	const Migration *baseline = model->nodes[b].migration;
+
+	for (int i = 0; i < model->n; i++)
+	{
+		PlanNode   *node = &model->nodes[i];
+
+		if (i != b && node->migration->kind == KIND_VERSIONED && node->migration->version &&
+			!node->is_applied && strcmp(node->migration->project, baseline->project) == 0 &&
+			mig_version_compare(node->migration->version, baseline->version) <= 0)
+			put_aside(node, b, psprintf("baseline %s runs instead", baseline->name));
+	}
+}
+
 /*
  * In a project without history the newest baseline runs and all up to its
- * version do not; in one with history no baseline runs.
+ * version do not; in one with history no baseline runs.  One that is held is
+ * held, needed or not: what names it waits until somebody releases it.
  */
 void
 mig_states_baselined(Model *model, const char *limit_project, const char *limit)
 {
 	for (int b = 0; b < model->n; b++)
 	{
-		PlanNode	   *baseline = &model->nodes[b];
-		const char *project = baseline->migration->project;
-		int			chosen;
+		PlanNode   *node = &model->nodes[b];
+		const char *project = node->migration->project;
+		int			instead;
 
-		if (baseline->migration->kind != KIND_BASELINE || baseline->is_applied ||
-			baseline->state == STATE_SUPERSEDED)
+		if (node->migration->kind != KIND_BASELINE || node->is_applied || node->state == STATE_SUPERSEDED)
 			continue;
-		if (has_history(model, project))
+		if (is_held(model, node))
+			node->state = STATE_HELD;
+		else if (has_history(model, project))
 		{
-			put_aside(baseline, -1, pstrdup("not needed: the project has history"));
-			continue;
+			instead = baseline_setter(model, baseline_of(model, project));
+			put_aside(node, instead > b ? instead : -1, pstrdup("not needed: the project has history"));
 		}
-		chosen = newest_baseline(model, project,
-								 limit_project && strcmp(limit_project, project) == 0 ? limit : NULL);
-		if (chosen != b)
-		{
-			put_aside(baseline, -1, pstrdup("not needed: another baseline starts the project"));
-			continue;
-		}
-		for (int i = 0; i < model->n; i++)
-		{
-			PlanNode	   *node = &model->nodes[i];
-
-			if (i != b && node->migration->kind == KIND_VERSIONED && node->migration->version &&
-				!node->is_applied && strcmp(node->migration->project, project) == 0 &&
-				mig_version_compare(node->migration->version, baseline->migration->version) <= 0)
-				put_aside(node, b, psprintf("baseline %s runs instead", baseline->migration->name));
-		}
+		else if ((instead = newest_baseline(model, project, limit_project && strcmp(limit_project, project) == 0 ?
+											limit : NULL)) != b)
+			put_aside(node, instead > b ? instead : -1, pstrdup("not needed: another baseline starts the project"));
+		else
+			put_aside_covered(model, b);
 	}
 }
 
@@ -395,7 +411,7 @@ find_late(Model *model)
 		if (node->migration->kind == KIND_REPEATABLE || node->stands_for >= 0)
 			continue;
 		node->late = later_applied && !node->is_applied && node->migration->linear &&
-			node->state != STATE_SUPERSEDED;
+			node->state != STATE_SUPERSEDED && node->state != STATE_HELD;
 		if (node->is_applied && node->migration->version)
 			later_applied = true;
 	}
@@ -422,7 +438,7 @@ judge_alone(const Model *model, PlanNode *node, const char *out_of_order)
 		node->detail = node->problem->message;
 		node->left_out = psprintf("blocked: %s", node->problem->code);
 	}
-	if (node->migration->hold_reason && !mig_model_overrides(model, "held"))
+	if (is_held(model, node))
 	{
 		node->state = STATE_HELD;
 		node->detail = psprintf("held by %s: \"%s\"", node->migration->held_by, node->migration->hold_reason);

@@ -168,6 +168,61 @@ SELECT lives_ok($$SELECT * FROM migrate.check('natural', 'warning')$$, 'a sound 
 SELECT register_graph('wrong', 'nowhere'), register_graph('elsewhere', 'gone') \g /dev/null
 SELECT is(planned('wrong', 'm2'), 'gone nowhere m1 m2', 'a requirement may be registered later');
 
+-- Baselines that are required, and held.
+
+CREATE FUNCTION register_with_baseline(project text, before text DEFAULT '10_a') RETURNS void LANGUAGE sql AS $$
+    SELECT migrate.register(before, '', '', project => $1), migrate.register('50_b', '', '', kind => 'baseline', project => $1),
+           migrate.register('70_c', '', '', requires => '{50_b}', project => $1)
+$$;
+SELECT register_empty('long', '10_a') \g /dev/null
+CALL migrate.apply(project => 'long') \g /dev/null
+SELECT register_with_baseline('long'), register_empty('long', '20_a') \g /dev/null
+SELECT is(planned('long', '70_c'), '20_a 70_c', 'with history, who requires a baseline requires all up to it');
+SELECT is(state_in('long', '50_b') || ' ' || state_in('long', '70_c'), 'superseded pending', 'status says so');
+SELECT migrate.hold('20_a', 'wait', 'long') \g /dev/null
+SELECT set_eq($$SELECT name, reason FROM migrate.plan('70_c', 'long')$$,
+              $$VALUES ('20_a', 'held'), ('70_c', 'blocked by long:20_a')$$, 'one of those held blocks it');
+SELECT set_eq($$SELECT code, name FROM migrate.check('long')$$, $$VALUES ('held', '20_a'), ('blocked', '70_c')$$, 'check() tells');
+SELECT is(rule_of($$CALL migrate.apply('70_c', 'long')$$), 'held', 'apply refuses it');
+SELECT migrate.release('20_a', 'go', 'long') \g /dev/null
+CALL migrate.apply(project => 'long') \gset
+SELECT is(:applied, 2, 'released, both are applied, the baseline is not');
+SELECT ok(migrate.is_current('long') AND migrate.is_applied('70_c', 'long') AND NOT migrate.is_applied('50_b', 'long'), 'and that is all');
+SELECT is(planned('long', '10_a', 'down'), '70_c 20_a', 'what required it goes before what stood for it');
+SELECT migrate.mark_pending('10_a', 'test', 'long'), register_graph('long', '80_d', '50_b') \g /dev/null
+SELECT is(planned('long', '80_d'), '10_a 80_d', 'also one that is pending behind one that is applied');
+SELECT register_graph('long', '30_e', '50_b'), register_graph('long', '31_f', '50_b') \g /dev/null
+SELECT is(planned('long'), '10_a 30_e 31_f 80_d', 'one that requires what comes after it requires what is before it');
+
+SELECT migrate.register('30_b', '', '', kind => 'baseline', project => 'newest'), register_with_baseline('newest'),
+       register_graph('newest', '80_d', '30_b') \g /dev/null
+SELECT is(planned('newest'), '50_b 70_c 80_d', 'who requires an older baseline requires the one that runs');
+SELECT is(planned('newest', '80_d'), '50_b 80_d', 'also alone');
+
+SELECT register_with_baseline('held'), register_empty('held', '60_l') \g /dev/null
+SELECT migrate.hold('50_b', 'wait', 'held') \g /dev/null
+SELECT set_eq($$SELECT name, reason FROM migrate.plan('70_c', 'held') WHERE step IS NULL$$,
+              $$VALUES ('50_b', 'held'), ('70_c', 'blocked by held:50_b')$$, 'a baseline that is held blocks who requires it');
+SELECT is(rule_of($$CALL migrate.apply('70_c', 'held')$$), 'held', 'apply refuses');
+SELECT is(rule_of($$CALL migrate.apply('50_b', 'held')$$), 'held', 'both of them');
+SELECT is(planned('held'), '10_a 60_l (50_b) (70_c)', 'the line goes on without it');
+SELECT is(state_in('held', '50_b') || ' ' || state_in('held', '70_c'), 'held blocked', 'status says the same');
+SELECT is(planned('held', '70_c', 'up', '{"override": ["held"]}'), '50_b 70_c', 'overridden, it starts the project');
+CALL migrate.apply(project => 'held') \gset
+SELECT is(:applied, 2, 'so does apply');
+SELECT is(planned('held'), '(50_b) (70_c)', 'the hold holds where the baseline is no longer needed');
+SELECT set_eq($$SELECT code, name FROM migrate.check('held')$$, $$VALUES ('held', '50_b'), ('blocked', '70_c')$$, 'check() says that as well');
+SELECT migrate.release('50_b', 'go', 'held') \g /dev/null
+SELECT is(planned('held'), '70_c', 'released, it is skipped');
+
+SELECT migrate.register('50_b', '', '', kind => 'baseline', requires => '{10_a}', project => 'own'), register_empty('own', '10_a') \g /dev/null
+SELECT is(planned('own'), '50_b', 'a baseline may require what it runs instead of');
+SELECT register_empty('heir', '10_a') \g /dev/null
+CALL migrate.apply(project => 'heir') \g /dev/null
+SELECT register_empty('heir', '20_a'),
+       migrate.register('50_b', '', '', kind => 'baseline', replaces => '{10_a,20_a}', project => 'heir') \g /dev/null
+SELECT is(planned('heir'), '20_a', 'a baseline that is skipped replaces nothing');
+
 -- Names.
 
 SELECT register_empty('names', '0010_orders', '0011_orders_fk', '0012_items'), register_empty('other', '0010_customers') \g /dev/null
