@@ -9,6 +9,7 @@
 #include "plan/model.h"
 
 extern Problem *mig_problem(int sqlstate, const char *code, char *message, char *detail, char *hint);
+extern Problem *mig_cycle_problem(const Model *model, const int *component, int node, int *cycle, int *length);
 
 /* In this order; the graph has its edges only before the last. */
 extern void mig_states_applied(Model *model);

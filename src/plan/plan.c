@@ -284,22 +284,50 @@ can_go_back(const PlanNode *node)
 	return node->is_applied && node->state != STATE_SUPERSEDED && !node->covered;
 }
 
+/*
+ * All nodes in order, last those in cycles and behind them: what people mark as
+ * applied may be in one.  Is there none?
+ */
+static bool
+order_all(const Model *model, int *order)
+{
+	int			n = mig_graph_order(model->graph, NULL, order);
+	bool	   *ordered;
+
+	if (n == model->n)
+		return true;
+	ordered = palloc0(model->n * sizeof(bool));
+	for (int k = 0; k < n; k++)
+		ordered[order[k]] = true;
+	for (int i = 0; i < model->n; i++)
+		if (!ordered[i])
+			order[n++] = i;
+	pfree(ordered);
+	return false;
+}
+
 /* Choose what is applied and requires what is chosen, over and over. */
 static void
 choose_dependants(const Model *model, bool *chosen)
 {
 	int		   *order = palloc(Max(model->n, 1) * sizeof(int));
-	int			n = mig_graph_order(model->graph, NULL, order);
+	bool		once = order_all(model, order);
+	bool		found;
 
-	for (int k = 0; k < n; k++)
+	do
 	{
-		int			i = order[k];
+		found = false;
+		for (int k = 0; k < model->n; k++)
+		{
+			int			i = order[k];
 
-		if (chosen[i] || !can_go_back(&model->nodes[i]))
-			continue;
-		for (int e = 0; e < model->graph->nedges[i] && !chosen[i]; e++)
-			chosen[i] = chosen[model->graph->edges[i][e]];
-	}
+			if (chosen[i] || !can_go_back(&model->nodes[i]))
+				continue;
+			for (int e = 0; e < model->graph->nedges[i] && !chosen[i]; e++)
+				chosen[i] = chosen[model->graph->edges[i][e]];
+			found |= chosen[i];
+		}
+	} while (found && !once);
 }
 
 /* The one project with history; several are an error that lists them. */
@@ -362,7 +390,6 @@ choose_behind(RunPlan *plan, const FullName *target, bool *chosen)
 	int			t = mig_model_need(model, target);
 	int		   *order = palloc(Max(model->n, 1) * sizeof(int));
 	bool		behind = false;
-	int			n;
 
 	if (!model->nodes[t].is_applied)
 	{
@@ -380,8 +407,8 @@ choose_behind(RunPlan *plan, const FullName *target, bool *chosen)
 									pstrdup("Go back to the baseline itself, or behind it."));
 		return;
 	}
-	n = mig_graph_order(model->graph, NULL, order);
-	for (int k = 0; k < n; k++)
+	(void) order_all(model, order);
+	for (int k = 0; k < model->n; k++)
 	{
 		PlanNode	   *node = &model->nodes[order[k]];
 
@@ -393,6 +420,28 @@ choose_behind(RunPlan *plan, const FullName *target, bool *chosen)
 	}
 	choose_dependants(model, chosen);
 	chosen[t] = false;
+}
+
+/* The first cycle of what is to be taken back, where there is no order to do that in; or NULL. */
+static Problem *
+cycle_applied(const Model *model, const bool *chosen)
+{
+	int		   *component = palloc(Max(model->n, 1) * sizeof(int));
+	int		   *cycle = palloc(Max(model->n, 1) * sizeof(int));
+	Problem    *problem;
+	int			length;
+
+	mig_graph_components(model->graph, component);
+	for (int i = 0; i < model->n; i++)
+	{
+		if (!chosen[i] || component[i] < 0)
+			continue;
+		problem = mig_cycle_problem(model, component, i, cycle, &length);
+		problem->hint = psprintf("Record that one of them is not applied: SELECT migrate.mark_pending('%s', '<why>');",
+								 mig_full_name(model->nodes[i].migration));
+		return problem;
+	}
+	return NULL;
 }
 
 /* Why a migration cannot be taken back, or NULL. */
@@ -436,6 +485,16 @@ belongs_to_zero(RunPlan *plan, int i, const char *project)
 	return false;
 }
 
+static int
+count_chosen(const Model *model, const bool *chosen)
+{
+	int			n = 0;
+
+	for (int i = 0; i < model->n; i++)
+		n += chosen[i];
+	return n;
+}
+
 static void
 plan_revert(RunPlan *plan, const PlanRequest *request, const FullName *target)
 {
@@ -456,10 +515,18 @@ plan_revert(RunPlan *plan, const PlanRequest *request, const FullName *target)
 		choose_last(model, request->project ? request->project : project_with_history(model),
 					request->steps ? request->steps : 1, chosen);
 	n = mig_graph_order(model->graph, chosen, order);
+	if (n < count_chosen(model, chosen))
+	{
+		plan->problem = cycle_applied(model, chosen);
+		(void) order_all(model, order);
+		n = model->n;
+	}
 	for (int k = n - 1; k >= 0 && plan->problem == NULL; k--)
 		plan->problem = irreversible(model, order[k]);
 	for (int k = n - 1; k >= 0; k--)
 	{
+		if (!chosen[order[k]])
+			continue;
 		if (plan->problem)
 			plan->left_out = lappend_int(plan->left_out, order[k]);
 		else

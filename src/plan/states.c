@@ -332,6 +332,22 @@ mig_states_baselined(Model *model, const char *limit_project, const char *limit)
 	}
 }
 
+/* The way round that begins and ends with a node, whose nodes are put into cycle. */
+Problem *
+mig_cycle_problem(const Model *model, const int *component, int node, int *cycle, int *length)
+{
+	StringInfoData path;
+
+	*length = mig_graph_cycle(model->graph, component, node, cycle);
+	initStringInfo(&path);
+	for (int k = 0; k < *length; k++)
+		appendStringInfo(&path, "%s -> ", mig_full_name(model->nodes[cycle[k]].migration));
+	appendStringInfoString(&path, mig_full_name(model->nodes[node].migration));
+	return mig_problem(ERRCODE_MIG_CYCLE, "cycle",
+					   psprintf("migrations require each other: %s", path.data), NULL,
+					   pstrdup("Register one of them again without the requirement that closes the cycle."));
+}
+
 /* Give every migration in a cycle, which are not among the n in order, the cycle as its problem. */
 static void
 find_cycles(Model *model, int n)
@@ -344,20 +360,12 @@ find_cycles(Model *model, int n)
 	mig_graph_components(model->graph, component);
 	for (int i = 0; i < model->n; i++)
 	{
-		StringInfoData path;
 		Problem    *problem;
 		int			length;
 
 		if (component[i] < 0 || model->nodes[i].is_applied || model->nodes[i].problem)
 			continue;
-		length = mig_graph_cycle(model->graph, component, i, cycle);
-		initStringInfo(&path);
-		for (int k = 0; k < length; k++)
-			appendStringInfo(&path, "%s -> ", mig_full_name(model->nodes[cycle[k]].migration));
-		appendStringInfoString(&path, mig_full_name(model->nodes[i].migration));
-		problem = mig_problem(ERRCODE_MIG_CYCLE, "cycle",
-							  psprintf("migrations require each other: %s", path.data), NULL,
-							  psprintf("Register one of them again without the requirement that closes the cycle."));
+		problem = mig_cycle_problem(model, component, i, cycle, &length);
 		for (int k = 0; k < length; k++)
 			if (!model->nodes[cycle[k]].is_applied && model->nodes[cycle[k]].problem == NULL)
 				model->nodes[cycle[k]].problem = problem;
@@ -495,6 +503,7 @@ void
 mig_states_pending(Model *model)
 {
 	int		   *order = palloc(Max(model->n, 1) * sizeof(int));
+	bool	   *waits = palloc(Max(model->n, 1) * sizeof(bool));
 	const char *policy = NULL;
 	int			n = mig_graph_order(model->graph, NULL, order);
 
@@ -509,10 +518,13 @@ mig_states_pending(Model *model)
 		if (!node->is_applied || node->state == STATE_OUTDATED)
 			if (node->state != STATE_SUPERSEDED)
 				judge_alone(model, node, policy);
+		waits[i] = !node->is_applied && node->state != STATE_SUPERSEDED && node->left_out == NULL;
 	}
+
+	/* In order without those in cycles, which would keep all behind them out of it. */
+	n = mig_graph_order(model->graph, waits, order);
 	for (int k = 0; k < n; k++)
-		if (!model->nodes[order[k]].is_applied)
-			judge_by_requirements(model, order[k]);
+		judge_by_requirements(model, order[k]);
 	for (int i = 0; i < model->n; i++)
 	{
 		PlanNode	   *node = &model->nodes[i];

@@ -168,6 +168,21 @@ SELECT lives_ok($$SELECT * FROM migrate.check('natural', 'warning')$$, 'a sound 
 SELECT register_graph('wrong', 'nowhere'), register_graph('elsewhere', 'gone') \g /dev/null
 SELECT is(planned('wrong', 'm2'), 'gone nowhere m1 m2', 'a requirement may be registered later');
 
+SELECT register_graph('round', 'ok1', 'ok1'), register_graph('round', 'ok2', 'ok1'), register_graph('round', 'ok3', 'ok2'),
+       migrate.mark_applied('ok1', 'test', 'round') \g /dev/null
+SELECT migrate.hold('ok2', 'wait', 'round') \g /dev/null
+SELECT is(planned('round'), '(ok2) (ok3)', 'behind a cycle that is applied a hold still holds');
+SELECT migrate.release('ok2', 'go', 'round') \g /dev/null
+CALL migrate.apply(project => 'round') \g /dev/null
+SELECT is(e.code, 'MG003', 'what requires itself cannot be reverted: ' || call) FROM unnest(ARRAY[
+    $$CALL migrate.revert(project => 'round', steps => 5000)$$, $$CALL migrate.revert('zero', 'round')$$]) call, pg_temp.error_of(call) e;
+SELECT is(planned('round', 'zero', 'down'), '(ok3) (ok2) (ok1)', 'the plan leaves all of it out');
+SELECT is(planned('round', 'ok1', 'down'), 'ok3 ok2', 'what stands behind it can');
+SELECT matches(e.hint, 'mark_pending', 'it says what to do') FROM pg_temp.error_of($$CALL migrate.revert('zero', 'round')$$) e;
+SELECT register_graph('round', 'c1', 'c2'), register_graph('round', 'c2', 'c1'), register_graph('round', 'c3', 'c1') \g /dev/null
+SELECT is(state_in('round', 'c3') || is_pending, 'blockedfalse', 'what requires one in a cycle is blocked, not pending')
+    FROM migrate.migrations WHERE project = 'round' AND name = 'c3';
+
 -- Baselines that are required, and held.
 
 CREATE FUNCTION register_with_baseline(project text, before text DEFAULT '10_a') RETURNS void LANGUAGE sql AS $$
