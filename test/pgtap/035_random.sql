@@ -13,8 +13,9 @@ CREATE FUNCTION some_of(choices text[], share float) RETURNS text[] LANGUAGE sql
     $$SELECT coalesce(array_agg(c ORDER BY random()), '{}') FROM unnest(choices) c WHERE random() < share$$;
 
 -- Register a migration that requires some of those before it, or its
--- predecessor, now and then something behind it, in another project, or not there.
-CREATE FUNCTION add_member(in_project text) RETURNS void LANGUAGE plpgsql AS $$
+-- predecessor, now and then something behind it, in another project, or not there;
+-- a share of them as baselines.
+CREATE FUNCTION add_member(in_project text, baselines float) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     free_version int := (SELECT v FROM generate_series(1, 40) v
                          WHERE NOT EXISTS (SELECT FROM members m WHERE m.project = in_project AND m.version = v)
@@ -24,6 +25,7 @@ DECLARE
                       WHERE project = in_project AND (version < free_version OR random() < 0.02));
     wanted text[] := some_of(others, 0.3);
     fails boolean := random() < 0.06;
+    new_kind text := CASE WHEN random() < baselines THEN 'baseline' ELSE 'versioned' END;
 BEGIN
     IF random() < 0.06 THEN
         wanted := wanted || (SELECT project || ':' || name FROM members WHERE project <> in_project
@@ -32,16 +34,16 @@ BEGIN
     IF random() < 0.01 THEN
         wanted := wanted || format('V%s__m', 1 + (40 * random())::int);
     END IF;
-    PERFORM migrate.register(new_name, CASE WHEN fails THEN 'SELECT 1/0' ELSE '' END, '', project => in_project,
+    PERFORM migrate.register(new_name, CASE WHEN fails THEN 'SELECT 1/0' ELSE '' END, '', project => in_project, kind => new_kind,
                              requires => CASE WHEN random() < 0.6 THEN array_remove(wanted, NULL) END,
                              conflicts => CASE WHEN random() < 0.01 THEN others[1:1] ELSE '{}' END);
     INSERT INTO members VALUES (in_project, new_name, free_version);
 END
 $$;
-CREATE FUNCTION grow(in_project text, n int) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION grow(in_project text, n int, baselines float DEFAULT 0) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     FOR i IN 1 .. n LOOP
-        PERFORM add_member(in_project);
+        PERFORM add_member(in_project, baselines);
     END LOOP;
 END
 $$;
@@ -153,6 +155,55 @@ SELECT is_empty($$WITH s AS (SELECT p, step, project, name, lag(name) OVER (PART
                     AND NOT EXISTS (SELECT FROM needs n WHERE n.project = s.project AND n.name = s.name AND needs_name = before)
                     AND EXISTS (SELECT FROM migrate.migrations m WHERE m.project = s.project AND m.name = s.name AND requires IS NOT NULL)$$,
                 'a higher version comes first only where it is required');
+
+\set ON_ERROR_STOP 0
+-- Baselines: applied, held, required, reverted, marked pending.
+CREATE VIEW starts AS SELECT format('b%s', p) AS project FROM generate_series(10, 39) p;
+SELECT grow(project, 4 + (6 * random())::int, 0.25) FROM starts \g /dev/null
+SELECT migrate.hold(some_member(project), 'random', project) FROM starts WHERE project ~ '[0-4]$' \g /dev/null
+SELECT migrate.hold(name, 'random', project) FROM (SELECT project, max(name) AS name FROM migrate.migrations WHERE kind = 'baseline' AND state <> 'held'
+                                                   AND project ~ '^b.[3-6]$' GROUP BY project) q \g /dev/null
+SELECT s.* FROM starts CROSS JOIN LATERAL apply_and_compare(project, CASE WHEN random() < 0.6 THEN some_member(project) END) s \gexec
+SELECT s.* FROM starts CROSS JOIN LATERAL apply_and_compare(project, NULL) s \gexec
+SELECT is_empty($$SELECT m.project, m.name, n.* FROM migrate.migrations m JOIN needs n USING (project, name)
+                  JOIN migrate.status() h ON (h.project, h.name) = (needs_project, needs_name)
+                  WHERE m.project ~ '^b' AND m.state = 'applied' AND h.state = 'held'$$, 'what requires one that is held has not run');
+SELECT grow(project, 1 + (4 * random())::int, 0.25) FROM starts \g /dev/null
+SELECT s.* FROM starts CROSS JOIN LATERAL apply_and_compare(project, some_member(project)) s \gexec
+SELECT migrate.release(name, 'random', project) FROM members WHERE project ~ '^b' \g /dev/null
+SELECT migrate.register(name, 'SELECT 1', '', requires => requires, conflicts => conflicts, project => project, kind => kind)
+    FROM migrate.migrations WHERE project ~ '^b' AND up = 'SELECT 1/0' AND NOT is_applied \g /dev/null
+SELECT s.* FROM starts CROSS JOIN LATERAL apply_and_compare(project, NULL) s \gexec
+CREATE VIEW lacking AS
+    SELECT m.project, m.name, n.needs_name, o.name AS lacks FROM migrate.migrations m JOIN needs n USING (project, name)
+    JOIN migrate.migrations b ON (b.project, b.name) = (needs_project, needs_name)
+    JOIN migrate.migrations o ON o.project = b.project AND NOT o.is_applied
+         AND (o.name = b.name AND b.state <> 'superseded'
+              OR b.kind = 'baseline' AND NOT b.is_applied AND o.kind = 'versioned' AND o.version::int <= b.version::int
+                 AND (o.version::int < m.version::int OR o.project <> m.project)
+                 AND o.registered_at < m.applied_at)   -- what comes later was no requirement
+    WHERE m.project ~ '^b' AND m.state = 'applied';
+SELECT is_empty('SELECT * FROM lacking', 'what is applied has what it requires, all up to a baseline where that is skipped');
+
+SELECT s.* FROM starts CROSS JOIN LATERAL revert_and_compare(project, CASE WHEN project ~ '[02468]$' THEN some_member(project) END,
+                                                             CASE WHEN project ~ '[13579]$' THEN 1 + (6 * random())::int END) s \gexec
+SELECT is_empty('SELECT * FROM lacking', 'also after some went back');
+SELECT s.* FROM starts CROSS JOIN LATERAL apply_and_compare(project, NULL) s \gexec
+SELECT migrate.mark_pending(name, 'random', project) FROM migrate.migrations
+    WHERE project ~ '^b' AND is_applied AND (kind = 'baseline' OR random() < 0.1) \g /dev/null
+SELECT s.* FROM starts CROSS JOIN LATERAL apply_and_compare(project, some_member(project)) s \gexec
+SELECT s.* FROM starts CROSS JOIN LATERAL apply_and_compare(project, NULL) s \gexec
+SELECT s.* FROM starts CROSS JOIN LATERAL revert_and_compare(project, 'zero', NULL) s \gexec
+SELECT is_empty($$SELECT project, name, state FROM migrate.migrations WHERE project ~ '^b' AND is_applied$$, 'all reverted, no baseline is left');
+SELECT s.* FROM starts CROSS JOIN LATERAL apply_and_compare(project, NULL) s \gexec
+SELECT ok((SELECT count(*) > 20 FROM migrate.history JOIN migrate.migrations USING (project, name) WHERE kind = 'baseline' AND outcome = 'applied'),
+          'many baselines have run');
+SELECT is_empty($$SELECT h.id, h.project, h.name, o.name FROM migrate.history h JOIN migrate.migrations m USING (project, name)
+                  JOIN migrate.history o ON o.project = h.project AND o.id < h.id AND o.outcome IN ('applied', 'marked')
+                  WHERE m.kind = 'baseline' AND h.outcome = 'applied'
+                    AND NOT EXISTS (SELECT FROM migrate.history u WHERE (u.project, u.name) = (o.project, o.name)
+                                    AND u.outcome = 'reverted' AND u.id > o.id AND u.id < h.id)$$, 'none in a project that had history');
+\set ON_ERROR_STOP 1
 
 SELECT is_empty('SELECT * FROM migrate.verify_history()', 'after all this the history is sound');
 SELECT * FROM finish();
