@@ -11,7 +11,7 @@
 #include "nodes/pg_list.h"
 #include "tcop/cmdtag.h"
 
-/* How a statement's effects become known (statement.c). */
+/* How a statement's effects become known (statement.c, spares.c). */
 typedef enum StatementKind
 {
 	STATEMENT_IGNORED,			/* no schema change */
@@ -25,11 +25,18 @@ extern CommandTag mig_statement_tag(const Node *stmt);
 /* Is it about temporary objects alone, or will it do nothing?  As far as can be told before. */
 extern bool mig_statement_spares_schema(const Node *stmt);
 
+/* The CREATE TABLE AS inside an EXPLAIN ANALYZE, or NULL. */
+extern const CreateTableAsStmt *mig_explained_create(const ExplainStmt *stmt);
+
 /* Objects of a statement that only the hook sees. */
 extern List *mig_statement_objects(const Node *stmt);
 
-/* Objects of a GRANT or REVOKE (grant.c). */
+/* Statements about privileges, of which event triggers know but a type (grant.c). */
+extern bool mig_changes_privileges(const Node *stmt);
+extern List *mig_privilege_objects(const Node *stmt);
 extern List *mig_grant_objects(const GrantStmt *stmt);
+
+extern const char *mig_role_text(const RoleSpec *role);
 
 /* An object that a statement touched. */
 typedef struct TouchedObject
@@ -46,6 +53,9 @@ extern List *mig_touched_add(List *objects, const char *action, const char *obje
 /* Names without needless quotes, whatever the session asks for. */
 extern int	mig_plain_names_begin(void);
 extern void mig_plain_names_end(int level);
+
+/* Those that have a name; if none has, what the statement itself says. */
+extern List *mig_touched_known(List *objects, const Node *stmt);
 
 /* A statement under way, on the C stack of the hook (hook.c). */
 typedef struct Frame

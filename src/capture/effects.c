@@ -4,17 +4,30 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
 #include "access/xact.h"
 #include "capture/capture_private.h"
+#include "catalog/indexing.h"
+#include "catalog/namespace.h"
+#include "catalog/objectaddress.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_depend.h"
+#include "catalog/pg_type.h"
 #include "commands/event_trigger.h"
 #include "commands/extension.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "tcop/deparse_utility.h"
 #include "tcop/tcopprot.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/snapmgr.h"
 
 /*
  * What was dropped by a statement that began before the library was loaded:
@@ -45,6 +58,18 @@ mig_touched_add(List *objects, const char *action, const char *object_type,
 	return lappend(objects, object);
 }
 
+/* Of privileges that other statements change, event triggers know the type alone. */
+List *
+mig_touched_known(List *objects, const Node *stmt)
+{
+	ListCell   *cell;
+
+	foreach(cell, objects)
+		if (((const TouchedObject *) lfirst(cell))->identity == NULL)
+			objects = foreach_delete_current(objects, cell);
+	return objects ? objects : mig_statement_objects(stmt);
+}
+
 /* A row of one of the server's functions for event triggers. */
 typedef struct EventRow
 {
@@ -59,7 +84,7 @@ column_text(const EventRow *row, int column)
 }
 
 /* "CREATE TABLE" is to create. */
-static char *
+static const char *
 action_of(const char *tag)
 {
 	char	   *action = pstrdup(tag);
@@ -73,7 +98,76 @@ action_of(const char *tag)
 		}
 		*p = pg_tolower((unsigned char) *p);
 	}
-	return action;
+	return strcmp(action, "select") == 0 ? "create" : action;
+}
+
+/* "tr on pg_temp.t" belongs to a temporary relation, and has no schema itself. */
+static bool
+is_on_temporary(const char *identity)
+{
+	return identity && strstr(identity, " on pg_temp.") != NULL;
+}
+
+static bool
+has_drop(List *objects)
+{
+	ListCell   *cell;
+
+	foreach(cell, objects)
+		if (strcmp(((const TouchedObject *) lfirst(cell))->action, "drop") == 0)
+			return true;
+	return false;
+}
+
+/* Did all of an ALTER say IF [NOT] EXISTS, and find it so? */
+static bool
+did_nothing(const CollectedCommand *command, List *objects)
+{
+	ListCell   *cell;
+
+	if (command->parsetree && IsA(command->parsetree, AlterDomainStmt))
+		return ((const AlterDomainStmt *) command->parsetree)->missing_ok && !has_drop(objects);
+	if (command->type != SCT_AlterTable)
+		return false;
+	foreach(cell, command->d.alterTable.subcmds)
+	{
+		const CollectedATSubcmd *sub = lfirst(cell);
+
+		if (!castNode(AlterTableCmd, sub->parsetree)->missing_ok || OidIsValid(sub->address.objectId))
+			return false;
+	}
+	return !has_drop(objects);
+}
+
+/* Partitions that were attached or detached. */
+static List *
+add_partitions(List *objects, const CollectedCommand *command)
+{
+	ListCell   *cell;
+
+	foreach(cell, command->type == SCT_AlterTable ? command->d.alterTable.subcmds : NIL)
+	{
+		const AlterTableCmd *alter = castNode(AlterTableCmd, ((const CollectedATSubcmd *) lfirst(cell))->parsetree);
+		ObjectAddress partition;
+
+		switch (alter->subtype)
+		{
+			case AT_AttachPartition:
+			case AT_DetachPartition:
+			case AT_DetachPartitionFinalize:
+				/* By its name: the server does not say its address. */
+				ObjectAddressSet(partition, RelationRelationId,
+								 RangeVarGetRelid(castNode(PartitionCmd, alter->def)->name, NoLock, true));
+				if (OidIsValid(partition.objectId))
+					objects = mig_touched_add(objects, "alter", getObjectTypeDescription(&partition, false),
+											  get_namespace_name(get_rel_namespace(partition.objectId)),
+											  getObjectIdentity(&partition, false));
+				break;
+			default:
+				break;
+		}
+	}
+	return objects;
 }
 
 /* A row of pg_event_trigger_ddl_commands(). */
@@ -81,10 +175,72 @@ static List *
 add_command(List *objects, const EventRow *row)
 {
 	const char *schema = column_text(row, 5);
+	const CollectedCommand *command = (const CollectedCommand *) DatumGetPointer(row->values[8]);
 
-	if (DatumGetBool(row->values[7]) || (schema && strcmp(schema, "pg_temp") == 0))
+	if (DatumGetBool(row->values[7]) || (schema && strcmp(schema, "pg_temp") == 0) ||
+		(schema == NULL && is_on_temporary(column_text(row, 6))))
 		return objects;
-	return mig_touched_add(objects, action_of(column_text(row, 3)), column_text(row, 4), schema, column_text(row, 6));
+	if (did_nothing(command, objects))
+		return objects;
+	objects = mig_touched_add(objects, action_of(column_text(row, 3)), column_text(row, 4), schema, column_text(row, 6));
+	return add_partitions(objects, command);
+}
+
+/* Is it a default or a trigger of a table or column that is in the list already? */
+static bool
+belongs_to_dropped(List *objects, const char *type, const EventRow *row)
+{
+	ArrayType  *names;
+	Datum	   *parts;
+	int			n;
+	char	   *owner;
+	ListCell   *cell;
+
+	if ((strcmp(type, "default value") != 0 && strcmp(type, "trigger") != 0 && strcmp(type, "rule") != 0 &&
+		 strcmp(type, "policy") != 0) || row->nulls[10])
+		return false;
+	names = DatumGetArrayTypeP(row->values[10]);
+	deconstruct_array(names, TEXTOID, -1, false, TYPALIGN_INT, &parts, NULL, &n);
+	owner = quote_qualified_identifier(TextDatumGetCString(parts[0]), TextDatumGetCString(parts[1]));
+	foreach(cell, objects)
+	{
+		const TouchedObject *object = lfirst(cell);
+
+		if (object->identity && strcmp(object->action, "drop") == 0 &&
+			(strcmp(object->identity, owner) == 0 ||
+			 (strcmp(type, "default value") == 0 && n > 2 && strcmp(object->object_type, "table column") == 0 &&
+			  strcmp(object->identity, psprintf("%s.%s", owner, quote_identifier(TextDatumGetCString(parts[2])))) == 0)))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Did an object that was dropped belong to an extension?  The snapshot of the
+ * statement still sees what it has deleted.
+ */
+static bool
+is_of_extension(Oid class_id, Oid object_id, const char *type)
+{
+	Relation	catalog;
+	ScanKeyData keys[2];
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	bool		found = false;
+
+	if (strstr(type, " of access method") || strcmp(type, "domain constraint") == 0)
+		return true;			/* parts of another one */
+	if (!ActiveSnapshotSet())
+		return false;
+	catalog = table_open(DependRelationId, AccessShareLock);
+	ScanKeyInit(&keys[0], Anum_pg_depend_classid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(class_id));
+	ScanKeyInit(&keys[1], Anum_pg_depend_objid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(object_id));
+	scan = systable_beginscan(catalog, DependDependerIndexId, true, GetActiveSnapshot(), 2, keys);
+	while (!found && HeapTupleIsValid(tuple = systable_getnext(scan)))
+		found = ((Form_pg_depend) GETSTRUCT(tuple))->deptype == DEPENDENCY_EXTENSION;
+	systable_endscan(scan);
+	table_close(catalog, AccessShareLock);
+	return found;
 }
 
 /* Beginning of the identity of a view's own rule. */
@@ -103,18 +259,33 @@ add_dropped(List *objects, const EventRow *row)
 	const char *name = column_text(row, 8);
 	const char *identity = column_text(row, 9);
 
-	if (temporary || !(original || normal))
+	if (temporary || !(original || normal) || is_on_temporary(identity))
+		return objects;
+	if (!original && is_of_extension(DatumGetObjectId(row->values[0]), DatumGetObjectId(row->values[1]), type))
+		return objects;
+	/* What belongs to another object dropped may depend on a third one besides. */
+	if (!original && belongs_to_dropped(objects, type, row))
 		return objects;
 	/* What depends on a view depends on its rule, and the view goes with that. */
 	if (strcmp(type, "rule") == 0 && strncmp(identity, VIEW_RULE, strlen(VIEW_RULE)) == 0)
 	{
+		ListCell   *cell;
+
+		/* A materialized view has such a rule, too. */
+		foreach(cell, objects)
+		{
+			const TouchedObject *object = lfirst(cell);
+
+			if (object->identity && strcmp(object->identity, identity + strlen(VIEW_RULE)) == 0)
+				return objects;
+		}
 		type = "view";
 		identity += strlen(VIEW_RULE);
 		if (strncmp(identity, "pg_temp.", 8) == 0)
 			return objects;
 	}
-	/* The server has put identities together while it dropped. */
-	else if (name)
+	/* The server has put identities together while it dropped, with the quotes of the session. */
+	else if (name && identity[0] == '"' && strpbrk(identity, " (") == NULL)
 		identity = quote_qualified_identifier(schema, name);
 	return mig_touched_add(objects, "drop", type, schema, identity);
 }
@@ -261,7 +432,12 @@ mig_on_ddl_end(PG_FUNCTION_ARGS)
 		objects = dropped;
 	dropped = NIL;
 	dropped_in = InvalidTransactionId;
-	objects = collect(F_PG_EVENT_TRIGGER_DDL_COMMANDS, add_command, objects, CurrentMemoryContext);
+	if (mig_changes_privileges(trigger->parsetree))
+		objects = mig_privilege_objects(trigger->parsetree);
+	else
+		objects = collect(F_PG_EVENT_TRIGGER_DDL_COMMANDS, add_command, objects, CurrentMemoryContext);
+	if (IsA(trigger->parsetree, CreateSchemaStmt) || IsA(trigger->parsetree, DropOwnedStmt))
+		objects = mig_touched_known(objects, trigger->parsetree);
 	if (objects == NIL)
 		PG_RETURN_NULL();
 	if (mig_gate_rejects())

@@ -8,14 +8,18 @@
 #include "catalog/namespace.h"
 #include "catalog/objectaddress.h"
 #include "catalog/pg_class.h"
+#include "access/htup_details.h"
 #include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"
+#include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "parser/parse_func.h"
 #include "parser/parse_type.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/regproc.h"
+#include "utils/syscache.h"
 
 /* Types of objects as pg_event_trigger_ddl_commands() spells them otherwise. */
 static const char *
@@ -48,8 +52,26 @@ type_name(ObjectType type)
 	}
 }
 
+static const char *
+relation_type(Oid oid)
+{
+	switch (get_rel_relkind(oid))
+	{
+		case RELKIND_VIEW:
+			return "view";
+		case RELKIND_MATVIEW:
+			return "materialized view";
+		case RELKIND_FOREIGN_TABLE:
+			return "foreign table";
+		case RELKIND_SEQUENCE:
+			return "sequence";
+		default:
+			return "table";
+	}
+}
+
 static List *
-add_relation(List *objects, const char *action, ObjectType type, const RangeVar *relation)
+add_relation(List *objects, const char *action, const RangeVar *relation)
 {
 	Oid			oid = RangeVarGetRelid(relation, NoLock, true);
 	char	   *schema;
@@ -57,7 +79,7 @@ add_relation(List *objects, const char *action, ObjectType type, const RangeVar 
 	if (!OidIsValid(oid) || get_rel_persistence(oid) == RELPERSISTENCE_TEMP)
 		return objects;
 	schema = get_namespace_name(get_rel_namespace(oid));
-	return mig_touched_add(objects, action, get_rel_relkind(oid) == RELKIND_VIEW ? "view" : type_name(type),
+	return mig_touched_add(objects, action, relation_type(oid),
 						   schema, quote_qualified_identifier(schema, get_rel_name(oid)));
 }
 
@@ -66,10 +88,24 @@ add_function(List *objects, const char *action, ObjectType type, ObjectWithArgs 
 {
 	Oid			oid = LookupFuncWithArgs(type, function, true);
 
-	if (!OidIsValid(oid))
+	if (!OidIsValid(oid) || isAnyTempNamespace(get_func_namespace(oid)))
 		return objects;
-	return mig_touched_add(objects, action, get_func_prokind(oid) == PROKIND_PROCEDURE ? "procedure" : "function",
+	return mig_touched_add(objects, action, get_func_prokind(oid) == PROKIND_PROCEDURE ? "procedure" :
+						   get_func_prokind(oid) == PROKIND_AGGREGATE ? "aggregate" : "function",
 						   get_namespace_name(get_func_namespace(oid)), format_procedure_qualified(oid));
+}
+
+static Oid
+get_typ_namespace(Oid oid)
+{
+	HeapTuple	tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(oid));
+	Oid			result;
+
+	if (!HeapTupleIsValid(tuple))
+		return InvalidOid;
+	result = ((Form_pg_type) GETSTRUCT(tuple))->typnamespace;
+	ReleaseSysCache(tuple);
+	return result;
 }
 
 static List *
@@ -77,6 +113,8 @@ add_type(List *objects, const char *action, List *names)
 {
 	Oid			oid = typenameTypeId(NULL, makeTypeNameFromNameList(names));
 
+	if (isAnyTempNamespace(get_typ_namespace(oid)))
+		return objects;
 	return mig_touched_add(objects, action, "type", NULL, format_type_be_qualified(oid));
 }
 
@@ -87,7 +125,7 @@ add_object(List *objects, const char *action, ObjectType type, Node *object)
 	{
 		case OBJECT_TABLE:
 		case OBJECT_SEQUENCE:
-			return add_relation(objects, action, type, (RangeVar *) object);
+			return add_relation(objects, action, (RangeVar *) object);
 		case OBJECT_FUNCTION:
 		case OBJECT_PROCEDURE:
 		case OBJECT_ROUTINE:
@@ -119,4 +157,56 @@ mig_grant_objects(const GrantStmt *stmt)
 									  psprintf("ALL IN SCHEMA %s", quote_identifier(strVal(lfirst(cell)))));
 	}
 	return objects;
+}
+
+/* As the server calls it: "for role r in schema s on tables". */
+static List *
+default_privileges_objects(const AlterDefaultPrivilegesStmt *stmt)
+{
+	static const char *const kinds[] = {"tables", "sequences", "functions", "types", "schemas"};
+	static const ObjectType types[] = {OBJECT_TABLE, OBJECT_SEQUENCE, OBJECT_FUNCTION, OBJECT_TYPE, OBJECT_SCHEMA};
+	List	   *roles = list_make1(NULL);
+	List	   *schemas = list_make1(NULL);
+	const char *kind = "large objects";
+	List	   *objects = NIL;
+	ListCell   *cell;
+	ListCell   *schema;
+
+	foreach(cell, stmt->options)
+	{
+		DefElem    *option = lfirst(cell);
+
+		if (strcmp(option->defname, "roles") == 0)
+			roles = (List *) option->arg;
+		else if (strcmp(option->defname, "schemas") == 0)
+			schemas = (List *) option->arg;
+	}
+	for (int i = 0; i < lengthof(types); i++)
+		if (stmt->action->objtype == types[i])
+			kind = kinds[i];
+	foreach(cell, roles)
+		foreach(schema, schemas)
+		{
+			const char *name = lfirst(schema) ? strVal(lfirst(schema)) : NULL;
+
+			objects = mig_touched_add(objects, "alter", "default acl", name,
+									  psprintf("for role %s%s%s on %s",
+											   lfirst(cell) ? mig_role_text(lfirst(cell)) :
+											   quote_identifier(GetUserNameFromId(GetUserId(), false)),
+											   name ? " in schema " : "", name ? quote_identifier(name) : "", kind));
+		}
+	return objects;
+}
+
+bool
+mig_changes_privileges(const Node *stmt)
+{
+	return IsA(stmt, GrantStmt) || IsA(stmt, AlterDefaultPrivilegesStmt);
+}
+
+List *
+mig_privilege_objects(const Node *stmt)
+{
+	return IsA(stmt, GrantStmt) ? mig_grant_objects((const GrantStmt *) stmt) :
+		default_privileges_objects((const AlterDefaultPrivilegesStmt *) stmt);
 }

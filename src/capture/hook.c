@@ -17,7 +17,6 @@
 #include "parser/parse_node.h"
 #include "tcop/utility.h"
 #include "utils/memutils.h"
-#include "utils/queryjumble.h"
 #include "utils/syscache.h"
 
 static ProcessUtility_hook_type next_hook = NULL;
@@ -121,11 +120,15 @@ has_effect(Frame *frame)
 {
 	int			names = mig_plain_names_begin();
 
-	if (frame->kind == STATEMENT_EVENT && IsA(frame->stmt, GrantStmt))
-		frame->objects = mig_grant_objects((const GrantStmt *) frame->stmt);
+	if (frame->kind == STATEMENT_EVENT && mig_changes_privileges(frame->stmt))
+		frame->objects = mig_privilege_objects(frame->stmt);
+	else if (IsA(frame->stmt, CreateSchemaStmt) || IsA(frame->stmt, DropOwnedStmt))
+		frame->objects = mig_touched_known(frame->objects, frame->stmt);
 	else if (frame->kind == STATEMENT_HOOK && !frame->undecided)
 		frame->objects = mig_statement_objects(frame->stmt);
 	mig_plain_names_end(names);
+	if (frame->undecided && IsA(frame->stmt, AlterEnumStmt))
+		return false;
 	if (frame->kind == STATEMENT_EVENT && frame->events)
 		return frame->objects != NIL;
 	return !frame->undecided;
@@ -190,6 +193,9 @@ process_utility(PlannedStmt *pstmt, const char *source, bool read_only_tree, Pro
 	if (!concerns_us(pstmt->utilityStmt, context))
 	{
 		run_next(pstmt, source, read_only_tree, context, params, environment, dest, completion);
+		/* An element of CREATE SCHEMA, whose search_path still is that schema. */
+		if (context == PROCESS_UTILITY_SUBCOMMAND && innermost && IsA(pstmt->utilityStmt, GrantStmt))
+			innermost->objects = list_concat(innermost->objects, mig_grant_objects((const GrantStmt *) pstmt->utilityStmt));
 		if (turned_on(pstmt->utilityStmt))
 			mig_coverage_changed(CreateCommandName(pstmt->utilityStmt));
 		return;

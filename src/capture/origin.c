@@ -132,6 +132,15 @@ at_subtransaction_end(SubXactEvent event, SubTransactionId subid, SubTransaction
 		memset(&migration, 0, sizeof(Attribution));
 }
 
+/* Was the reason, which is older than the library, set in this transaction?  Only then can it be rolled back. */
+static bool
+is_of_this_transaction(const char *setting)
+{
+	struct config_generic *option = mig_find_setting(setting);
+
+	return option && option->stack;
+}
+
 void
 mig_origin_init(void)
 {
@@ -140,6 +149,8 @@ mig_origin_init(void)
 							   "It counts only in the transaction in which it was set.",
 							   &reason_setting, "",
 							   PGC_USERSET, 0, check_reason, assign_reason, NULL);
+	if (!is_of_this_transaction("pg_migrations.reason"))
+		reason_set_in = InvalidLocalTransactionId;
 	RegisterXactCallback(at_transaction_end, NULL);
 	RegisterSubXactCallback(at_subtransaction_end, NULL);
 }

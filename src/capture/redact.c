@@ -11,7 +11,6 @@
 #include "capture/capture_private.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
-#include "parser/gramparse.h"
 #include "parser/parser.h"
 #include "script/lexer.h"
 #include "utils/memutils.h"
@@ -23,10 +22,17 @@ static const char *const secret_words[] = {
 	"pass", "secret", "token", "conninfo", "credential", "apikey", "api_key", "access_key", "private_key", "_key"
 };
 
+/* By its text: the numbers of the tokens are not installed since 16. */
 static bool
-is_string(int token)
+is_string(const Lexer *lexer)
 {
-	return token == SCONST || token == USCONST;
+	const char *start = lexer->text + lexer->start;
+
+	if (*start == 'e' || *start == 'E')
+		return start[1] == '\'';
+	if (*start == 'u' || *start == 'U')
+		return start[1] == '&' && start[2] == '\'';
+	return *start == '\'' || (*start == '$' && !(start[1] >= '0' && start[1] <= '9'));
 }
 
 static bool
@@ -57,6 +63,56 @@ may_stand_between(const Lexer *lexer)
 }
 
 static void redact_into(StringInfo result, const char *text, const char *instead);
+static bool may_have_secrets(const char *text);
+
+/* A string in quotes may be a statement, or a body, too: take one level of quotes off, and put it back. */
+static void
+add_quoted(StringInfo result, const char *start, int length)
+{
+	char	   *text = pnstrdup(start, length);
+	StringInfoData inner;
+	StringInfoData redacted;
+	bool		plain = *start == '\'';
+
+	initStringInfo(&inner);
+	for (const char *p = text + 1; plain && p < text + length - 1; p++)
+	{
+		if (*p == '\'' && *++p != '\'')
+			plain = false;		/* continued on the next line */
+		appendStringInfoChar(&inner, *p);
+	}
+	if (!may_have_secrets(text) || strchr(pnstrdup(text + 1, length - 2), '\'') == NULL)
+		appendBinaryStringInfo(result, start, length);
+	else if (!plain)
+		appendStringInfoString(result, "'" REDACTED "'");
+	else
+	{
+		initStringInfo(&redacted);
+		redact_into(&redacted, inner.data, inner.data);
+		appendStringInfoChar(result, '\'');
+		for (const char *p = redacted.data; *p; p++)
+		{
+			if (*p == '\'')
+				appendStringInfoChar(result, '\'');
+			appendStringInfoChar(result, *p);
+		}
+		appendStringInfoChar(result, '\'');
+	}
+}
+
+/* Something like 'host=... password=...' or 'postgresql://user:secret@host'? */
+static bool
+is_connection_string(char *text)
+{
+	char	   *scheme;
+
+	for (char *p = text; *p; p++)
+		*p = pg_tolower((unsigned char) *p);
+	if (strstr(text, "password=") && strpbrk(text, ";\n") == NULL)
+		return true;
+	scheme = strstr(text, "://");
+	return scheme && strchr(scheme + 3, ':') && strchr(strchr(scheme + 3, ':'), '@');
+}
 
 /* A body in dollar quotes may hold statements of its own; one in another language is left alone. */
 static void
@@ -70,7 +126,10 @@ add_string(StringInfo result, const Lexer *lexer)
 
 	if (*start != '$')
 	{
-		appendBinaryStringInfo(result, start, length);
+		if (is_connection_string(pnstrdup(start, length)))
+			appendStringInfoString(result, "'" REDACTED "'");
+		else
+			add_quoted(result, start, length);
 		return;
 	}
 	body = strchr(start + 1, '$') + 1;
@@ -95,16 +154,16 @@ redact_tokens(StringInfo result, const char *text)
 	{
 		appendBinaryStringInfo(result, text + copied, lexer.start - copied);
 		copied = lexer.end;
-		if (is_string(lexer.token) && expects)
+		if (is_string(&lexer) && expects)
 			appendStringInfoString(result, "'" REDACTED "'");
-		else if (is_string(lexer.token))
+		else if (is_string(&lexer))
 			add_string(result, &lexer);
 		else
 			appendBinaryStringInfo(result, text + lexer.start, lexer.end - lexer.start);
 		if (may_stand_between(&lexer))
 			continue;
 		expects = mig_lexer_is(&lexer, "password") || mig_lexer_is(&lexer, "connection") ||
-			(!is_string(lexer.token) && is_secret_name(token_name(&lexer)));
+			(!is_string(&lexer) && is_secret_name(token_name(&lexer)));
 	}
 	mig_lexer_end(&lexer);
 	appendStringInfoString(result, text + copied);
