@@ -62,6 +62,11 @@ mig_begin(PG_FUNCTION_ARGS)
 	Attempt		attempt = {0};
 
 	PreventCommandIfReadOnly("migrate.begin");
+	if (strcmp(mig_origin().origin, "migration") == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_MIG_CANNOT_RUN),
+				 errmsg("%s cannot be called from inside a migration", "migrate.begin"),
+				 errhint("Remove the call from the migration's text.")));
 	RequireTransactionBlock(true, "migrate.begin");
 	find_name(&attempt, name, mig_optional_text(fcinfo, 1));
 	ledger_require("deployer", attempt.project);

@@ -110,7 +110,9 @@ begin_frame(Frame *frame, const PlannedStmt *pstmt)
 	frame->tag = mig_statement_tag(frame->stmt);
 	frame->kind = mig_statement_kind(frame->stmt);
 	frame->context = CurrentMemoryContext;
-	frame->undecided = mig_statement_spares_schema(frame->stmt);
+	/* Elsewhere the event triggers will tell, for nothing. */
+	frame->undecided = (frame->kind == STATEMENT_HOOK || IsA(frame->stmt, AlterEnumStmt) || mig_gate_rejects()) &&
+		mig_statement_spares_schema(frame->stmt);
 	mig_gate_before(frame->tag, frame->undecided);
 }
 

@@ -135,8 +135,14 @@ add_value(pg_cryptohash_ctx *hash, Oid type, Datum value)
 				add_bytes(hash, VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
 				break;
 			}
+		case TEXTOID:
+			add_text(hash, TextDatumGetCString(value));
+			break;
+		case NAMEOID:
+			add_text(hash, NameStr(*DatumGetName(value)));
+			break;
 		default:
-			/* text, name, text[], jsonb, inet: their output is the same everywhere */
+			/* text[], jsonb, inet: their output is the same everywhere */
 			getTypeOutputInfo(type, &output, &varlena);
 			add_text(hash, OidOutputFunctionCall(output, value));
 	}

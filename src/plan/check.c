@@ -8,7 +8,6 @@
 #include "catalog/pg_type.h"
 #include "common/compat.h"
 #include "common/errors.h"
-#include "common/lines.h"
 #include "common/rows.h"
 #include "fmgr.h"
 #include "lib/stringinfo.h"
@@ -157,8 +156,9 @@ check_script(Check *check, const PlanNode *node)
 	script = mig_script_read(text->body, PART_UP, text->path, text->line);
 	if (script->top_level)
 		report_node(check, node, "error", "top_level",
-					psprintf("\"%s\" cannot run inside a transaction: %s, %s", name,
-							 mig_place(text->path, script->top_level->line), GetCommandTagName(script->top_level->tag)),
+					psprintf("\"%s\" cannot run inside a transaction: %s in line %d%s%s", name,
+							 GetCommandTagName(script->top_level->tag), script->top_level->line,
+							 text->path ? " of " : "", text->path ? text->path : ""),
 					psprintf("Apply what is before it, run its statements by hand, and record it: SELECT migrate.mark_applied('%s', '<why>');", name));
 }
 

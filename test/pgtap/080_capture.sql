@@ -155,6 +155,12 @@ SELECT is_empty($$SELECT FROM migrate.history WHERE name = 'rolled back'$$, 'it 
 SELECT throws_ok(format('SELECT migrate.begin(%s)', name), code, NULL, 'begin(' || name || ')')
     FROM (VALUES ('NULL', '22004'), ('''''', '22023'), ('''a'', ''b c''', '22023')) AS t (name, code);
 
+SELECT migrate.register('0001_x', 'SELECT migrate.begin(''other'')', project => 'inside') \g /dev/null
+\set ON_ERROR_STOP 0
+CALL migrate.apply(project => 'inside');
+\set ON_ERROR_STOP 1
+SELECT is(:'LAST_ERROR_SQLSTATE'::text, 'MG009', 'a migration is its own, not another tool''s');
+
 -- Explained.
 
 SELECT array_agg(id ORDER BY id) AS ids FROM migrate.out_of_band WHERE statement LIKE 'CREATE TABLE after%' \gset
