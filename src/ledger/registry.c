@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "access/tupmacs.h"
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
 #include "ledger/ledger.h"
@@ -76,25 +77,74 @@ row_repeated_name(LedgerRow *row, char **last)
 	return *last;
 }
 
-/* A text[] as names; *isnull tells a NULL from an empty one. */
+/* Elements of a text[] without NULLs, in one piece of memory. */
+static NameArray
+unpack_names(ArrayType *array)
+{
+	NameArray	result;
+	char	   *element = ARR_DATA_PTR(array);
+	char	   *end = (char *) array + VARSIZE(array);
+	char	   *copy;
+
+	result.n = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
+	if (ARR_HASNULL(array) || result.n == 0)
+		elog(ERROR, "unexpected array of names");
+	/* Headers are at least as long as the NUL that ends a copy. */
+	result.names = palloc(result.n * sizeof(char *) + (end - element));
+	copy = (char *) (result.names + result.n);
+	for (int i = 0; i < result.n; i++)
+	{
+		int			length = VARSIZE_ANY_EXHDR(element);
+
+		result.names[i] = memcpy(copy, VARDATA_ANY(element), length);
+		copy[length] = '\0';
+		copy += length + 1;
+		element = att_addlength_pointer(element, -1, element);
+		element = (char *) att_align_nominal(element, TYPALIGN_INT);
+	}
+	return result;
+}
+
+/*
+ * A text[] as names; *isnull tells a NULL from an empty one.  Nearly all are
+ * short, and a short one needs no memory to be read.
+ */
 static NameArray
 row_names(LedgerRow *row, bool *isnull)
 {
-	NameArray	result = {0, NULL};
+	NameArray	none = {0, NULL};
 	Datum		value = row_next(row, isnull);
-	ArrayType  *array;
-	Datum	   *elements;
+	struct varlena *packed = (struct varlena *) DatumGetPointer(value);
+	union
+	{
+		ArrayType	array;
+		char		bytes[VARATT_SHORT_MAX + VARHDRSZ];
+	}			aligned;
 
 	if (*isnull || is_empty_array(value))
-		return result;
-	array = DatumGetArrayTypeP(value);
-	if (ARR_NDIM(array) == 0)
-		return result;
-	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &elements, NULL, &result.n);
-	result.names = palloc(result.n * sizeof(char *));
-	for (int i = 0; i < result.n; i++)
-		result.names[i] = TextDatumGetCString(elements[i]);
-	return result;
+		return none;
+	if (!VARATT_IS_SHORT(packed))
+		return unpack_names(DatumGetArrayTypeP(value));
+	SET_VARSIZE(&aligned, VARSIZE_SHORT(packed) - VARHDRSZ_SHORT + VARHDRSZ);
+	memcpy(aligned.bytes + VARHDRSZ, VARDATA_SHORT(packed), VARSIZE_SHORT(packed) - VARHDRSZ_SHORT);
+	return unpack_names(&aligned.array);
+}
+
+/* A checksum that mostly is the same as another one of the row. */
+static bytea *
+row_bytea_or(LedgerRow *row, bytea *other)
+{
+	bool		isnull;
+	Datum		value = row_next(row, &isnull);
+	struct varlena *packed;
+
+	if (isnull)
+		return NULL;
+	packed = PG_DETOAST_DATUM_PACKED(value);
+	if (other && VARSIZE_ANY_EXHDR(packed) == VARSIZE(other) - VARHDRSZ &&
+		memcmp(VARDATA_ANY(packed), VARDATA(other), VARSIZE(other) - VARHDRSZ) == 0)
+		return other;
+	return DatumGetByteaPCopy(value);
 }
 
 static MigrationKind
@@ -160,7 +210,7 @@ decode_state(LedgerRow *row, Migration *migration, Repeated *repeated)
 
 	migration->state = row_repeated(row, &repeated->state);
 	migration->history_id = row_int8(row);
-	migration->applied = row_bytea(row);
+	migration->applied = row_bytea_or(row, migration->up);
 	migration->followed = row_names(row, &isnull);
 	migration->has_followed = !isnull;
 	migration->detail = row_text(row);
