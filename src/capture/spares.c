@@ -37,8 +37,9 @@ all_temporary(List *relations)
 {
 	ListCell   *cell;
 
+	/* CREATE STATISTICS would take, and then refuse, whatever can stand behind FROM. */
 	foreach(cell, relations)
-		if (!is_temporary(lfirst(cell)))
+		if (!IsA(lfirst(cell), RangeVar) || !is_temporary(lfirst(cell)))
 			return false;
 	return relations != NIL;
 }
@@ -103,6 +104,26 @@ drops_nothing_lasting(const DropStmt *stmt)
 	return true;
 }
 
+static List *
+relation_of_comment(const CommentStmt *stmt)
+{
+	List	   *names = (List *) stmt->object;
+
+	switch (stmt->objtype)
+	{
+		case OBJECT_TABLE:
+		case OBJECT_VIEW:
+		case OBJECT_INDEX:
+		case OBJECT_SEQUENCE:
+			return list_make1(makeRangeVarFromNameList(names));
+		case OBJECT_COLUMN:
+			return list_length(names) > 1 ?
+				list_make1(makeRangeVarFromNameList(list_copy_head(names, list_length(names) - 1))) : NIL;
+		default:
+			return NIL;
+	}
+}
+
 /* Relations of the commonest statements; NIL: of none, or of another kind. */
 static List *
 relations_of(const Node *stmt)
@@ -148,23 +169,7 @@ relations_of(const Node *stmt)
 			return ((const GrantStmt *) stmt)->objtype == OBJECT_TABLE &&
 				((const GrantStmt *) stmt)->targtype == ACL_TARGET_OBJECT ? ((const GrantStmt *) stmt)->objects : NIL;
 		case T_CommentStmt:
-			{
-				const CommentStmt *comment = (const CommentStmt *) stmt;
-
-				switch (comment->objtype)
-				{
-					case OBJECT_TABLE:
-					case OBJECT_VIEW:
-					case OBJECT_INDEX:
-					case OBJECT_SEQUENCE:
-						return list_make1(makeRangeVarFromNameList((List *) comment->object));
-					case OBJECT_COLUMN:
-						return list_make1(makeRangeVarFromNameList(list_copy_head((List *) comment->object,
-																				 list_length((List *) comment->object) - 1)));
-					default:
-						return NIL;
-				}
-			}
+			return relation_of_comment((const CommentStmt *) stmt);
 		default:
 			return NIL;
 	}
@@ -193,68 +198,87 @@ makes_temporary(const Node *stmt)
 	}
 }
 
-/* IF [NOT] EXISTS that finds it so. */
 static bool
-finds_it_so(const Node *stmt)
+is_there(const RangeVar *relation)
+{
+	return OidIsValid(RangeVarGetRelid(relation, NoLock, true));
+}
+
+static bool
+has_value(const AlterEnumStmt *stmt)
+{
+	Oid			type = stmt->newVal ? LookupTypeNameOid(NULL, makeTypeNameFromNameList(stmt->typeName), true) : InvalidOid;
+
+	return OidIsValid(type) &&
+		SearchSysCacheExists2(ENUMTYPOIDNAME, ObjectIdGetDatum(type), CStringGetDatum(stmt->newVal));
+}
+
+static bool
+has_index(const IndexStmt *stmt)
+{
+	Oid			table = RangeVarGetRelid(stmt->relation, NoLock, true);
+
+	return OidIsValid(table) && OidIsValid(get_relname_relid(stmt->idxname, get_rel_namespace(table)));
+}
+
+/* IF NOT EXISTS, and it does. */
+static bool
+exists_already(const Node *stmt)
 {
 	switch (nodeTag(stmt))
 	{
 		case T_CreateStmt:
-			return ((const CreateStmt *) stmt)->if_not_exists &&
-				OidIsValid(RangeVarGetRelid(((const CreateStmt *) stmt)->relation, NoLock, true));
+			return ((const CreateStmt *) stmt)->if_not_exists && is_there(((const CreateStmt *) stmt)->relation);
 		case T_CreateTableAsStmt:
 			return ((const CreateTableAsStmt *) stmt)->if_not_exists &&
-				OidIsValid(RangeVarGetRelid(((const CreateTableAsStmt *) stmt)->into->rel, NoLock, true));
+				is_there(((const CreateTableAsStmt *) stmt)->into->rel);
 		case T_ExplainStmt:
-			return finds_it_so((const Node *) mig_explained_create((const ExplainStmt *) stmt));
+			return exists_already((const Node *) mig_explained_create((const ExplainStmt *) stmt));
 		case T_CreateSeqStmt:
-			return ((const CreateSeqStmt *) stmt)->if_not_exists &&
-				OidIsValid(RangeVarGetRelid(((const CreateSeqStmt *) stmt)->sequence, NoLock, true));
+			return ((const CreateSeqStmt *) stmt)->if_not_exists && is_there(((const CreateSeqStmt *) stmt)->sequence);
 		case T_IndexStmt:
-			{
-				const IndexStmt *index = (const IndexStmt *) stmt;
-				Oid			table = index->if_not_exists ? RangeVarGetRelid(index->relation, NoLock, true) : InvalidOid;
-
-				return OidIsValid(table) && OidIsValid(get_relname_relid(index->idxname, get_rel_namespace(table)));
-			}
+			return ((const IndexStmt *) stmt)->if_not_exists && has_index((const IndexStmt *) stmt);
 		case T_AlterEnumStmt:
-			{
-				const AlterEnumStmt *alter = (const AlterEnumStmt *) stmt;
-				Oid			type = alter->skipIfNewValExists && alter->newVal ?
-					LookupTypeNameOid(NULL, makeTypeNameFromNameList(alter->typeName), true) : InvalidOid;
-
-				return OidIsValid(type) &&
-					SearchSysCacheExists2(ENUMTYPOIDNAME, ObjectIdGetDatum(type), CStringGetDatum(alter->newVal));
-			}
+			return ((const AlterEnumStmt *) stmt)->skipIfNewValExists && has_value((const AlterEnumStmt *) stmt);
 		case T_CreateSchemaStmt:
 			return ((const CreateSchemaStmt *) stmt)->if_not_exists && ((const CreateSchemaStmt *) stmt)->schemaname &&
 				OidIsValid(get_namespace_oid(((const CreateSchemaStmt *) stmt)->schemaname, true));
 		case T_CreateExtensionStmt:
 			return ((const CreateExtensionStmt *) stmt)->if_not_exists &&
 				OidIsValid(get_extension_oid(((const CreateExtensionStmt *) stmt)->extname, true));
+		default:
+			return false;
+	}
+}
+
+static bool
+has_none_of(List *roles)
+{
+	ListCell   *cell;
+
+	foreach(cell, roles)
+	{
+		RoleSpec   *role = lfirst(cell);
+
+		if (role->roletype != ROLESPEC_CSTRING || OidIsValid(get_role_oid(role->rolename, true)))
+			return false;
+	}
+	return true;
+}
+
+/* IF EXISTS, and it does not. */
+static bool
+is_missing(const Node *stmt)
+{
+	switch (nodeTag(stmt))
+	{
 		case T_AlterTableStmt:
-			return ((const AlterTableStmt *) stmt)->missing_ok &&
-				!OidIsValid(RangeVarGetRelid(((const AlterTableStmt *) stmt)->relation, NoLock, true));
+			return ((const AlterTableStmt *) stmt)->missing_ok && !is_there(((const AlterTableStmt *) stmt)->relation);
 		case T_RenameStmt:
 			return ((const RenameStmt *) stmt)->missing_ok && ((const RenameStmt *) stmt)->relation &&
-				!OidIsValid(RangeVarGetRelid(((const RenameStmt *) stmt)->relation, NoLock, true));
-		case T_AlterOwnerStmt:
-			/* The last statement of a dump, when capture is on already. */
-			return ((const AlterOwnerStmt *) stmt)->objectType == OBJECT_EVENT_TRIGGER &&
-				mig_is_our_event_trigger(strVal(((const AlterOwnerStmt *) stmt)->object));
+				!is_there(((const RenameStmt *) stmt)->relation);
 		case T_DropRoleStmt:
-			{
-				ListCell   *cell;
-
-				foreach(cell, ((const DropRoleStmt *) stmt)->roles)
-				{
-					RoleSpec   *role = lfirst(cell);
-
-					if (role->roletype != ROLESPEC_CSTRING || OidIsValid(get_role_oid(role->rolename, true)))
-						return false;
-				}
-				return ((const DropRoleStmt *) stmt)->missing_ok;
-			}
+			return ((const DropRoleStmt *) stmt)->missing_ok && has_none_of(((const DropRoleStmt *) stmt)->roles);
 		case T_DropdbStmt:
 			return ((const DropdbStmt *) stmt)->missing_ok &&
 				!OidIsValid(get_database_oid(((const DropdbStmt *) stmt)->dbname, true));
@@ -266,10 +290,19 @@ finds_it_so(const Node *stmt)
 	}
 }
 
+/* The last statement of a dump that has our event triggers, when capture is on already. */
+static bool
+ends_dump(const Node *stmt)
+{
+	return IsA(stmt, AlterOwnerStmt) && ((const AlterOwnerStmt *) stmt)->objectType == OBJECT_EVENT_TRIGGER &&
+		mig_is_our_event_trigger(strVal(((const AlterOwnerStmt *) stmt)->object));
+}
+
 bool
 mig_statement_spares_schema(const Node *stmt)
 {
 	if (IsA(stmt, DropStmt))
 		return drops_nothing_lasting((const DropStmt *) stmt);
-	return all_temporary(relations_of(stmt)) || makes_temporary(stmt) || finds_it_so(stmt);
+	return all_temporary(relations_of(stmt)) || makes_temporary(stmt) || exists_already(stmt) ||
+		is_missing(stmt) || ends_dump(stmt);
 }

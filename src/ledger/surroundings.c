@@ -34,85 +34,87 @@ find_faults(LedgerQuery *query, List *faults)
 	return faults;
 }
 
+/* Each finds one kind of fault. */
+static LedgerQuery queries[] = {
+	{"SELECT 'error', 'foreign_object', o.identity, 'object ' || o.identity || ' in schema migrate is not part of pg_migrations',"
+		" 'Drop it: DROP ' || pg_catalog.upper(o.type) || ' ' || o.identity || ';'"
+		" FROM (SELECT 'pg_catalog.pg_class'::pg_catalog.regclass AS classid, c.oid FROM pg_catalog.pg_class c"
+		" WHERE c.relnamespace OPERATOR(pg_catalog.=) 'migrate'::pg_catalog.regnamespace AND c.relkind OPERATOR(pg_catalog.=) ANY ('{r,p,v,m,f}')"
+		" UNION ALL SELECT 'pg_catalog.pg_proc'::pg_catalog.regclass, p.oid FROM pg_catalog.pg_proc p"
+		" WHERE p.pronamespace OPERATOR(pg_catalog.=) 'migrate'::pg_catalog.regnamespace) x"
+		" CROSS JOIN LATERAL pg_catalog.pg_identify_object(x.classid, x.oid, 0) o"
+		" WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid OPERATOR(pg_catalog.=) x.classid"
+	" AND d.objid OPERATOR(pg_catalog.=) x.oid AND d.deptype OPERATOR(pg_catalog.=) 'e')"},
+	{"SELECT 'error', 'guard_off', t.tgrelid::pg_catalog.regclass::pg_catalog.text,"
+		" 'trigger ' || t.tgname || ' of ' || t.tgrelid::pg_catalog.regclass::pg_catalog.text || ' does not guard the table always',"
+		" 'ALTER TABLE ' || t.tgrelid::pg_catalog.regclass::pg_catalog.text || ' ENABLE ALWAYS TRIGGER ' || t.tgname || ';'"
+		" FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) t.tgrelid"
+		" WHERE c.relnamespace OPERATOR(pg_catalog.=) 'migrate'::pg_catalog.regnamespace"
+	" AND pg_catalog.starts_with(t.tgname::pg_catalog.text, 'guard') AND t.tgenabled OPERATOR(pg_catalog.<>) 'A'"},
+	{"SELECT 'warning', 'published', p.pubname::pg_catalog.text,"
+		" 'publication ' || pg_catalog.quote_ident(p.pubname) || ' includes the tables of pg_migrations; a subscriber skips their rows',"
+		" 'Publish other schemas or tables by name.'"
+	" FROM pg_catalog.pg_publication p WHERE p.puballtables"
+		" OR EXISTS (SELECT FROM pg_catalog.pg_publication_rel x JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) x.prrelid"
+		" WHERE x.prpubid OPERATOR(pg_catalog.=) p.oid AND c.relnamespace OPERATOR(pg_catalog.=) 'migrate'::pg_catalog.regnamespace)"
+		" OR EXISTS (SELECT FROM pg_catalog.pg_publication_namespace x WHERE x.pnpubid OPERATOR(pg_catalog.=) p.oid"
+	" AND x.pnnspid OPERATOR(pg_catalog.=) 'migrate'::pg_catalog.regnamespace)"},
+	{"SELECT 'warning', 'interrupted_run', s.run_id::pg_catalog.text,"
+		" 'run ' || s.run_id || ' of ' || s.role_name || ' has no end: it was interrupted; what it had committed stands',"
+		" 'CALL migrate.apply();'"
+		" FROM migrate.log_runs s WHERE s.run_id OPERATOR(pg_catalog.=) (SELECT pg_catalog.max(run_id) FROM migrate.log_runs)"
+		" AND NOT EXISTS (SELECT FROM migrate.log_run_ends e WHERE e.run_id OPERATOR(pg_catalog.=) s.run_id)"
+		" AND NOT EXISTS (SELECT FROM migrate.deployer() d WHERE d.run_id OPERATOR(pg_catalog.=) s.run_id)"
+	" AND s.action OPERATOR(pg_catalog.=) 'apply'"},
+	{"SELECT 'error', 'sequence_behind', q.name, 'sequence ' || q.name || ' is behind the rows that it numbers: nothing more can be recorded',"
+		" 'SELECT setval(''' || q.name || ''', ' || q.highest || ');'"
+		" FROM (SELECT 'migrate.log_runs_run_id_seq' AS name, (SELECT last_value FROM migrate.log_runs_run_id_seq) AS at,"
+		" (SELECT pg_catalog.max(run_id) FROM migrate.log_runs) AS highest"
+		" UNION ALL SELECT 'migrate.log_history_id_seq', (SELECT last_value FROM migrate.log_history_id_seq), (SELECT pg_catalog.max(id) FROM migrate.log_history)"
+		" UNION ALL SELECT 'migrate.log_statements_id_seq', (SELECT last_value FROM migrate.log_statements_id_seq), (SELECT pg_catalog.max(id) FROM migrate.log_statements)"
+		" UNION ALL SELECT 'migrate.log_decisions_id_seq', (SELECT last_value FROM migrate.log_decisions_id_seq), (SELECT pg_catalog.max(id) FROM migrate.log_decisions)"
+		" UNION ALL SELECT 'migrate.seals_seal_seq', (SELECT last_value FROM migrate.seals_seal_seq), (SELECT pg_catalog.max(seal) FROM migrate.seals)"
+		" UNION ALL SELECT 'migrate.log_ddl_id_seq', (SELECT last_value FROM migrate.log_ddl_id_seq), (SELECT pg_catalog.max(id) FROM migrate.log_ddl)"
+		" UNION ALL SELECT 'migrate.log_coverage_id_seq', (SELECT last_value FROM migrate.log_coverage_id_seq), (SELECT pg_catalog.max(id) FROM migrate.log_coverage)) q"
+	" WHERE q.at OPERATOR(pg_catalog.<) q.highest"},
+	/* What capture sees at present is less than what it was told to see. */
+	{"SELECT 'error', 'capture_broken', 'event triggers', 'capture was turned on, but its event triggers are missing or do not fire always',"
+		" 'SELECT migrate.watch(''<why>'');'"
+		" WHERE (SELECT decision FROM migrate.log_decisions WHERE decision OPERATOR(pg_catalog.=) ANY ('{watch_on,watch_off}')"
+		" ORDER BY id DESC LIMIT 1) OPERATOR(pg_catalog.=) 'watch_on'"
+		" AND (SELECT pg_catalog.count(*) FROM pg_catalog.pg_event_trigger WHERE evtenabled OPERATOR(pg_catalog.=) 'A'"
+	" AND evtname OPERATOR(pg_catalog.=) ANY ('{pg_migrations_start,pg_migrations_end,pg_migrations_drop}')) OPERATOR(pg_catalog.<) 3"},
+	{"SELECT 'warning', 'not_preloaded', pg_catalog.current_database()::pg_catalog.text,"
+		" 'sessions do not load pg_migrations: what event triggers cannot see (roles, databases, TRUNCATE, ...) is not recorded',"
+		" 'SELECT migrate.watch(''<why>'');'"
+		" WHERE EXISTS (SELECT FROM pg_catalog.pg_event_trigger WHERE evtname OPERATOR(pg_catalog.=) 'pg_migrations_end')"
+		" AND pg_catalog.strpos(pg_catalog.current_setting('shared_preload_libraries'), 'pg_migrations') OPERATOR(pg_catalog.=) 0"
+		" AND pg_catalog.strpos(pg_catalog.current_setting('session_preload_libraries'), 'pg_migrations') OPERATOR(pg_catalog.=) 0"
+		" AND NOT EXISTS (SELECT FROM pg_catalog.pg_db_role_setting s JOIN pg_catalog.pg_database d ON d.oid OPERATOR(pg_catalog.=) s.setdatabase"
+		" WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database() AND s.setrole OPERATOR(pg_catalog.=) 0"
+	" AND pg_catalog.array_to_string(s.setconfig, ' ') OPERATOR(pg_catalog.~) 'session_preload_libraries=.*pg_migrations')"},
+	{"SELECT 'warning', 'older_session', a.pid::pg_catalog.text,"
+		" 'session ' || a.pid || ' of ' || a.usename || ' is older than capture: what event triggers cannot see may be missing of it',"
+		" 'SELECT pg_terminate_backend(' || a.pid || ');'"
+		" FROM pg_catalog.pg_stat_activity a, (SELECT pg_catalog.max(from_at) AS at FROM migrate.log_coverage"
+		" WHERE level OPERATOR(pg_catalog.=) 'full') w"
+		" WHERE a.datname OPERATOR(pg_catalog.=) pg_catalog.current_database() AND a.backend_type OPERATOR(pg_catalog.=) 'client backend'"
+		" AND a.backend_start OPERATOR(pg_catalog.<) w.at AND a.pid OPERATOR(pg_catalog.<>) pg_catalog.pg_backend_pid()"
+		" AND pg_catalog.strpos(pg_catalog.current_setting('shared_preload_libraries'), 'pg_migrations') OPERATOR(pg_catalog.=) 0"
+	" AND EXISTS (SELECT FROM pg_catalog.pg_event_trigger WHERE evtname OPERATOR(pg_catalog.=) 'pg_migrations_end')"},
+	{"SELECT 'warning', 'out_of_band', pg_catalog.count(*)::pg_catalog.text,"
+		" pg_catalog.count(*) || CASE WHEN pg_catalog.count(*) OPERATOR(pg_catalog.=) 1 THEN ' change' ELSE ' changes' END"
+		" || ' outside of migrations nobody has explained, the last by ' || pg_catalog.max(o.session_role::pg_catalog.text)"
+		" || ' at ' || pg_catalog.to_char(pg_catalog.max(o.logged_at), 'YYYY-MM-DD HH24:MI'),"
+		" 'SELECT id, session_role, statement FROM migrate.out_of_band;'"
+		" FROM migrate.log_ddl o WHERE o.origin OPERATOR(pg_catalog.=) 'direct'"
+		" AND NOT EXISTS (SELECT FROM migrate.log_decisions d WHERE d.ddl_id OPERATOR(pg_catalog.=) o.id)"
+	" HAVING pg_catalog.count(*) OPERATOR(pg_catalog.>) 0"}
+};
+
 List *
 ledger_surroundings(void)
 {
-	static LedgerQuery queries[] = {
-		{"SELECT 'error', 'foreign_object', o.identity, 'object ' || o.identity || ' in schema migrate is not part of pg_migrations',"
-			" 'Drop it: DROP ' || pg_catalog.upper(o.type) || ' ' || o.identity || ';'"
-			" FROM (SELECT 'pg_catalog.pg_class'::pg_catalog.regclass AS classid, c.oid FROM pg_catalog.pg_class c"
-			" WHERE c.relnamespace OPERATOR(pg_catalog.=) 'migrate'::pg_catalog.regnamespace AND c.relkind OPERATOR(pg_catalog.=) ANY ('{r,p,v,m,f}')"
-			" UNION ALL SELECT 'pg_catalog.pg_proc'::pg_catalog.regclass, p.oid FROM pg_catalog.pg_proc p"
-			" WHERE p.pronamespace OPERATOR(pg_catalog.=) 'migrate'::pg_catalog.regnamespace) x"
-			" CROSS JOIN LATERAL pg_catalog.pg_identify_object(x.classid, x.oid, 0) o"
-			" WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid OPERATOR(pg_catalog.=) x.classid"
-		" AND d.objid OPERATOR(pg_catalog.=) x.oid AND d.deptype OPERATOR(pg_catalog.=) 'e')"},
-		{"SELECT 'error', 'guard_off', t.tgrelid::pg_catalog.regclass::pg_catalog.text,"
-			" 'trigger ' || t.tgname || ' of ' || t.tgrelid::pg_catalog.regclass::pg_catalog.text || ' does not guard the table always',"
-			" 'ALTER TABLE ' || t.tgrelid::pg_catalog.regclass::pg_catalog.text || ' ENABLE ALWAYS TRIGGER ' || t.tgname || ';'"
-			" FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) t.tgrelid"
-			" WHERE c.relnamespace OPERATOR(pg_catalog.=) 'migrate'::pg_catalog.regnamespace"
-		" AND pg_catalog.starts_with(t.tgname::pg_catalog.text, 'guard') AND t.tgenabled OPERATOR(pg_catalog.<>) 'A'"},
-		{"SELECT 'warning', 'published', p.pubname::pg_catalog.text,"
-			" 'publication ' || pg_catalog.quote_ident(p.pubname) || ' includes the tables of pg_migrations; a subscriber skips their rows',"
-			" 'Publish other schemas or tables by name.'"
-		" FROM pg_catalog.pg_publication p WHERE p.puballtables"
-			" OR EXISTS (SELECT FROM pg_catalog.pg_publication_rel x JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) x.prrelid"
-			" WHERE x.prpubid OPERATOR(pg_catalog.=) p.oid AND c.relnamespace OPERATOR(pg_catalog.=) 'migrate'::pg_catalog.regnamespace)"
-			" OR EXISTS (SELECT FROM pg_catalog.pg_publication_namespace x WHERE x.pnpubid OPERATOR(pg_catalog.=) p.oid"
-		" AND x.pnnspid OPERATOR(pg_catalog.=) 'migrate'::pg_catalog.regnamespace)"},
-		{"SELECT 'warning', 'interrupted_run', s.run_id::pg_catalog.text,"
-			" 'run ' || s.run_id || ' of ' || s.role_name || ' has no end: it was interrupted; what it had committed stands',"
-			" 'CALL migrate.apply();'"
-			" FROM migrate.log_runs s WHERE s.run_id OPERATOR(pg_catalog.=) (SELECT pg_catalog.max(run_id) FROM migrate.log_runs)"
-			" AND NOT EXISTS (SELECT FROM migrate.log_run_ends e WHERE e.run_id OPERATOR(pg_catalog.=) s.run_id)"
-			" AND NOT EXISTS (SELECT FROM migrate.deployer() d WHERE d.run_id OPERATOR(pg_catalog.=) s.run_id)"
-		" AND s.action OPERATOR(pg_catalog.=) 'apply'"},
-		{"SELECT 'error', 'sequence_behind', q.name, 'sequence ' || q.name || ' is behind the rows that it numbers: nothing more can be recorded',"
-			" 'SELECT setval(''' || q.name || ''', ' || q.highest || ');'"
-			" FROM (SELECT 'migrate.log_runs_run_id_seq' AS name, (SELECT last_value FROM migrate.log_runs_run_id_seq) AS at,"
-			" (SELECT pg_catalog.max(run_id) FROM migrate.log_runs) AS highest"
-			" UNION ALL SELECT 'migrate.log_history_id_seq', (SELECT last_value FROM migrate.log_history_id_seq), (SELECT pg_catalog.max(id) FROM migrate.log_history)"
-			" UNION ALL SELECT 'migrate.log_statements_id_seq', (SELECT last_value FROM migrate.log_statements_id_seq), (SELECT pg_catalog.max(id) FROM migrate.log_statements)"
-			" UNION ALL SELECT 'migrate.log_decisions_id_seq', (SELECT last_value FROM migrate.log_decisions_id_seq), (SELECT pg_catalog.max(id) FROM migrate.log_decisions)"
-			" UNION ALL SELECT 'migrate.seals_seal_seq', (SELECT last_value FROM migrate.seals_seal_seq), (SELECT pg_catalog.max(seal) FROM migrate.seals)"
-			" UNION ALL SELECT 'migrate.log_ddl_id_seq', (SELECT last_value FROM migrate.log_ddl_id_seq), (SELECT pg_catalog.max(id) FROM migrate.log_ddl)"
-			" UNION ALL SELECT 'migrate.log_coverage_id_seq', (SELECT last_value FROM migrate.log_coverage_id_seq), (SELECT pg_catalog.max(id) FROM migrate.log_coverage)) q"
-		" WHERE q.at OPERATOR(pg_catalog.<) q.highest"},
-		/* What capture sees at present is less than what it was told to see. */
-		{"SELECT 'error', 'capture_broken', 'event triggers', 'capture was turned on, but its event triggers are missing or do not fire always',"
-			" 'SELECT migrate.watch(''<why>'');'"
-			" WHERE (SELECT decision FROM migrate.log_decisions WHERE decision OPERATOR(pg_catalog.=) ANY ('{watch_on,watch_off}')"
-			" ORDER BY id DESC LIMIT 1) OPERATOR(pg_catalog.=) 'watch_on'"
-			" AND (SELECT pg_catalog.count(*) FROM pg_catalog.pg_event_trigger WHERE evtenabled OPERATOR(pg_catalog.=) 'A'"
-		" AND evtname OPERATOR(pg_catalog.=) ANY ('{pg_migrations_start,pg_migrations_end,pg_migrations_drop}')) OPERATOR(pg_catalog.<) 3"},
-		{"SELECT 'warning', 'not_preloaded', pg_catalog.current_database()::pg_catalog.text,"
-			" 'sessions do not load pg_migrations: what event triggers cannot see (roles, databases, TRUNCATE, ...) is not recorded',"
-			" 'SELECT migrate.watch(''<why>'');'"
-			" WHERE EXISTS (SELECT FROM pg_catalog.pg_event_trigger WHERE evtname OPERATOR(pg_catalog.=) 'pg_migrations_end')"
-			" AND pg_catalog.strpos(pg_catalog.current_setting('shared_preload_libraries'), 'pg_migrations') OPERATOR(pg_catalog.=) 0"
-			" AND pg_catalog.strpos(pg_catalog.current_setting('session_preload_libraries'), 'pg_migrations') OPERATOR(pg_catalog.=) 0"
-			" AND NOT EXISTS (SELECT FROM pg_catalog.pg_db_role_setting s JOIN pg_catalog.pg_database d ON d.oid OPERATOR(pg_catalog.=) s.setdatabase"
-			" WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database() AND s.setrole OPERATOR(pg_catalog.=) 0"
-		" AND pg_catalog.array_to_string(s.setconfig, ' ') OPERATOR(pg_catalog.~) 'session_preload_libraries=.*pg_migrations')"},
-		{"SELECT 'warning', 'older_session', a.pid::pg_catalog.text,"
-			" 'session ' || a.pid || ' of ' || a.usename || ' is older than capture: what event triggers cannot see may be missing of it',"
-			" 'SELECT pg_terminate_backend(' || a.pid || ');'"
-			" FROM pg_catalog.pg_stat_activity a, (SELECT pg_catalog.max(from_at) AS at FROM migrate.log_coverage"
-			" WHERE level OPERATOR(pg_catalog.=) 'full') w"
-			" WHERE a.datname OPERATOR(pg_catalog.=) pg_catalog.current_database() AND a.backend_type OPERATOR(pg_catalog.=) 'client backend'"
-			" AND a.backend_start OPERATOR(pg_catalog.<) w.at AND a.pid OPERATOR(pg_catalog.<>) pg_catalog.pg_backend_pid()"
-			" AND pg_catalog.strpos(pg_catalog.current_setting('shared_preload_libraries'), 'pg_migrations') OPERATOR(pg_catalog.=) 0"
-		" AND EXISTS (SELECT FROM pg_catalog.pg_event_trigger WHERE evtname OPERATOR(pg_catalog.=) 'pg_migrations_end')"},
-		{"SELECT 'warning', 'out_of_band', pg_catalog.count(*)::pg_catalog.text,"
-			" pg_catalog.count(*) || CASE WHEN pg_catalog.count(*) OPERATOR(pg_catalog.=) 1 THEN ' change' ELSE ' changes' END"
-			" || ' outside of migrations nobody has explained, the last by ' || pg_catalog.max(o.session_role::pg_catalog.text)"
-			" || ' at ' || pg_catalog.to_char(pg_catalog.max(o.logged_at), 'YYYY-MM-DD HH24:MI'),"
-			" 'SELECT id, session_role, statement FROM migrate.out_of_band;'"
-			" FROM migrate.log_ddl o WHERE o.origin OPERATOR(pg_catalog.=) 'direct'"
-			" AND NOT EXISTS (SELECT FROM migrate.log_decisions d WHERE d.ddl_id OPERATOR(pg_catalog.=) o.id)"
-		" HAVING pg_catalog.count(*) OPERATOR(pg_catalog.>) 0"}
-	};
 	List	   *faults = NIL;
 
 	for (int i = 0; i < lengthof(queries); i++)

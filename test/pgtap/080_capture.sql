@@ -203,6 +203,7 @@ SELECT is(verdict(t.statement), t.verdict, t.statement) FROM (VALUES
     ('EXPLAIN ANALYZE CREATE TABLE x AS SELECT 1', 'MG013'), ('CREATE VIEW x AS SELECT * FROM exists_already', 'MG013'),
     ('DO ''BEGIN CREATE TABLE x (); END''', 'MG013'), ('CREATE EXTENSION hstore', 'MG013'), ('DROP EVENT TRIGGER pg_migrations_end', 'MG013'),
     ('CREATE OR REPLACE FUNCTION logged_not() RETURNS text LANGUAGE sql AS ''SELECT 1::text''', 'MG013'),
+    ('CREATE STATISTICS s ON i, j FROM exists_already e JOIN temporary t USING (i)', 'MG013'), ('COMMENT ON COLUMN i IS ''x''', 'MG013'),
     ('CREATE TEMP TABLE t ()', 'passes'), ('CREATE INDEX ON temporary (i)', 'passes'), ('ALTER TABLE temporary ADD j int', 'passes'),
     ('DROP TABLE temporary', 'passes'), ('CREATE VIEW t AS SELECT * FROM temporary', 'passes'), ('TRUNCATE temporary', 'passes'),
     ('CREATE FUNCTION pg_temp.f() RETURNS int LANGUAGE sql AS ''SELECT 1''', 'passes'), ('CREATE TEMP TABLE t AS SELECT 1', 'passes'),
