@@ -111,7 +111,8 @@ begin_frame(Frame *frame, const PlannedStmt *pstmt)
 	frame->kind = mig_statement_kind(frame->stmt);
 	frame->context = CurrentMemoryContext;
 	/* Elsewhere the event triggers will tell, for nothing. */
-	frame->undecided = (frame->kind == STATEMENT_HOOK || IsA(frame->stmt, AlterEnumStmt) || mig_gate_rejects()) &&
+	frame->undecided = (frame->kind == STATEMENT_HOOK || IsA(frame->stmt, AlterEnumStmt) ||
+						!mig_event_triggers_enabled() || mig_gate_rejects()) &&
 		mig_statement_spares_schema(frame->stmt);
 	mig_gate_before(frame->tag, frame->undecided);
 }

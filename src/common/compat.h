@@ -9,6 +9,7 @@
 #include "access/xact.h"
 #include "catalog/pg_database.h"
 #include "catalog/pg_proc.h"
+#include "commands/event_trigger.h"
 #include "executor/executor.h"
 #include "fmgr.h"
 #include "parser/parse_node.h"
@@ -124,6 +125,17 @@ mig_find_setting(const char *name)
 		if (strcmp(get_guc_variables()[i]->name, name) == 0)
 			return get_guc_variables()[i];
 	return NULL;
+#endif
+}
+
+/* Do event triggers fire at all? (17: a setting) */
+static inline bool
+mig_event_triggers_enabled(void)
+{
+#if PG_VERSION_NUM >= 170000
+	return event_triggers;
+#else
+	return true;
 #endif
 }
 

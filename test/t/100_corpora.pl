@@ -307,6 +307,10 @@ foreach my $set (runnable_sets())
 	next if %only && !$only{ $set->{name} };
 	subtest $set->{title} => sub {
 		my $start = time;
+		my @lacking = grep { !$node->safe_psql('postgres', 'SELECT 1 FROM pg_available_extensions WHERE name = ' . literal($_)) }
+		  @{ $set->{extensions} // [] };
+
+		plan skip_all => "this server has no extension @lacking" if @lacking;
 		my @projects = eval { prepare_set($set, PostgreSQL::Test::Utils::tempdir(), $node) };
 
 		if (ref $@ eq 'Corpora::Skip')

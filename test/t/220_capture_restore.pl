@@ -69,7 +69,8 @@ foreach my $user ('postgres', 'owner')
 				"$db: restored");
 		}
 		same(ask($db, $records) =~ s/^coverage .*triggers_only.*\n//mr, $wanted, "$db: the records are those of then, and no more");
-		is(ask($db, 'SELECT level, reason FROM migrate.coverage WHERE to_at IS NULL'), 'triggers_only|ALTER EVENT TRIGGER',
+		# Of jobs side by side none may be the one that turned it on.
+		like(ask($db, 'SELECT level FROM migrate.coverage WHERE to_at IS NULL'), $format eq 'directory' ? qr/^(?:triggers_only|full)$/ : qr/^triggers_only$/,
 			"$db: but that sessions do not load the library here");
 		is(ask($db, 'SELECT * FROM migrate.verify_history()'), '', "$db: and sound");
 		is(ask($db, q{SELECT code, hint FROM migrate.check() WHERE code LIKE 'capture%' OR code = 'not_preloaded'}),

@@ -413,6 +413,7 @@ my @sets = (
 	{
 		name => 'pgpm', title => 'pgpm, 8 modules', npm => [ map { "\@pgpm/$_" } @pgpm_modules ],
 		prepare => \&prepare_pgpm, ups => 151, downs => 151, verifies => 139, ends_empty => 1, random_ids => 1,
+		extensions => [qw(uuid-ossp pgcrypto citext hstore unaccent)],
 		before => [
 			(map { qq{CREATE EXTENSION "$_"} } qw(uuid-ossp pgcrypto citext hstore unaccent)),
 			map { "DO \$\$BEGIN CREATE ROLE $_; EXCEPTION WHEN duplicate_object THEN NULL; END\$\$" }
@@ -440,11 +441,11 @@ my @sets = (
 		name => 'flowise', title => 'Flowise', npm => ['flowise@3.1.2'],
 		prepare => \&prepare_flowise, ups => 42, downs => 42,
 		stops_at => '1754986480347_AddTextToSpeechToChatFlow1754986480347',
-		before => ['CREATE EXTENSION "uuid-ossp"']
+		before => ['CREATE EXTENSION "uuid-ossp"'], extensions => ['uuid-ossp']
 	},
 	{
 		name => 'umami', title => 'Umami', npm => ['umami@2.10.0'],
-		prepare => \&prepare_umami, ups => 4, downs => 0
+		prepare => \&prepare_umami, ups => 4, downs => 0, extensions => ['pgcrypto']
 	},
 	{
 		name => 'local_mcp', title => 'Local MCP database', npm => ['@dxheroes/local-mcp-database@0.7.2'],
