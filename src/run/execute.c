@@ -67,6 +67,11 @@ mig_disarm_statement_timeout(void)
 static void
 raise_spi_code(int code)
 {
+	if (code == SPI_ERROR_COPY)
+		ereport(ERROR,
+				(errcode(ERRCODE_MIG_CANNOT_RUN),
+				 errmsg("COPY has no client to talk to in a migration"),
+				 errhint("Put the data behind it, from the line after COPY ... FROM stdin; to a line \\\\. of its own.")));
 	ereport(ERROR,
 			(errcode(ERRCODE_MIG_CANNOT_RUN),
 			 errmsg("statement cannot be part of a migration: %s", SPI_result_code_string(code))));

@@ -518,4 +518,9 @@ SELECT migrate.register('0005_d5', '', requires => '{}', project => 'hold'), mig
 SELECT is(migrate.is_current('hold'), true, 'one that is held does not count');
 
 SELECT is_empty('SELECT * FROM migrate.verify_history()', 'after all this the history is sound');
+-- COPY without its data.
+
+SELECT migrate.register('0001', 'CREATE TABLE no_data (i int); COPY no_data FROM stdin', project => 'no_data') \g /dev/null
+SELECT is((e.code, e.message)::text, ('MG009', 'COPY has no client to talk to in a migration')::text, 'COPY without its data')
+    FROM pg_temp.error_of('CALL migrate.apply(project => ''no_data'')') e;
 SELECT * FROM finish();
