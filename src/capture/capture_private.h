@@ -96,7 +96,6 @@ extern Origin mig_origin(void);
 extern void mig_origin_external(int64 history_id);	/* 0: ends */
 extern int64 mig_origin_external_id(void);	/* 0: none */
 extern void mig_origin_init(void);
-extern const char *mig_reason_setting(void);	/* of this transaction, or NULL */
 
 /* A statement's text without its secrets (redact.c). */
 extern char *mig_redact(const char *text);

@@ -40,8 +40,8 @@ mig_capture_migration(int64 history_id)
 }
 
 /* Behind a pooler what one client has set reaches the next: it counts in its transaction only. */
-const char *
-mig_reason_setting(void)
+static const char *
+reason_of_this_transaction(void)
 {
 	if (reason_setting == NULL || reason_setting[0] == '\0' ||
 		!LocalTransactionIdIsValid(reason_set_in) || reason_set_in != mig_local_transaction())
@@ -52,7 +52,7 @@ mig_reason_setting(void)
 Origin
 mig_origin(void)
 {
-	Origin		result = {"direct", 0, mig_reason_setting()};
+	Origin		result = {"direct", 0, reason_of_this_transaction()};
 
 	if (ledger_changes_schema())
 		result.origin = "extension";

@@ -44,15 +44,15 @@ is_secret_name(const char *name)
 	return false;
 }
 
-/* The current token as a lower-case name. */
+/* A copy in lower case. */
 static char *
-token_name(const Lexer *lexer)
+lowered(const char *text, int length)
 {
-	char	   *name = pnstrdup(lexer->text + lexer->start, lexer->end - lexer->start);
+	char	   *lower = pnstrdup(text, length);
 
-	for (char *p = name; *p; p++)
+	for (char *p = lower; *p; p++)
 		*p = pg_tolower((unsigned char) *p);
-	return name;
+	return lower;
 }
 
 /* Tokens between a name and its value. */
@@ -102,12 +102,11 @@ add_quoted(StringInfo result, const char *start, int length)
 
 /* Something like 'host=... password=...' or 'postgresql://user:secret@host'? */
 static bool
-is_connection_string(char *text)
+is_connection_string(const char *start, int length)
 {
+	char	   *text = lowered(start, length);
 	char	   *scheme;
 
-	for (char *p = text; *p; p++)
-		*p = pg_tolower((unsigned char) *p);
 	if (strstr(text, "password=") && strpbrk(text, ";\n") == NULL)
 		return true;
 	scheme = strstr(text, "://");
@@ -126,7 +125,7 @@ add_string(StringInfo result, const Lexer *lexer)
 
 	if (*start != '$')
 	{
-		if (is_connection_string(pnstrdup(start, length)))
+		if (is_connection_string(start, length))
 			appendStringInfoString(result, "'" REDACTED "'");
 		else
 			add_quoted(result, start, length);
@@ -163,7 +162,7 @@ redact_tokens(StringInfo result, const char *text)
 		if (may_stand_between(&lexer))
 			continue;
 		expects = mig_lexer_is(&lexer, "password") || mig_lexer_is(&lexer, "connection") ||
-			(!is_string(&lexer) && is_secret_name(token_name(&lexer)));
+			(!is_string(&lexer) && is_secret_name(lowered(text + lexer.start, lexer.end - lexer.start)));
 	}
 	mig_lexer_end(&lexer);
 	appendStringInfoString(result, text + copied);
@@ -195,11 +194,9 @@ redact_into(StringInfo result, const char *text, const char *instead)
 static bool
 may_have_secrets(const char *text)
 {
-	char	   *lower = pstrdup(text);
+	char	   *lower = lowered(text, strlen(text));
 	bool		result;
 
-	for (char *p = lower; *p; p++)
-		*p = pg_tolower((unsigned char) *p);
 	result = strstr(lower, "connection") || is_secret_name(lower);
 	pfree(lower);
 	return result;

@@ -323,6 +323,12 @@ extern char *ledger_open_glass(void);
 /* This database's own setting of session_preload_libraries, or NULL. */
 extern char *ledger_preload_libraries(void);
 
+/* Change the schema with a statement of our own, as the current user; for superusers. */
+extern void ledger_change_schema(const char *sql);
+
+/* Does one of our own statements change the schema right now? */
+extern bool ledger_changes_schema(void);
+
 /* ---- who may do what (capabilities.c) ---- */
 
 extern void ledger_require(const char *capability, const char *project);
@@ -352,12 +358,6 @@ typedef struct SurroundingFault
 extern List *ledger_surroundings(void);
 
 /* ---- is it there at all ---- */
-
-/* Run such a statement as the current user; for superusers. */
-extern void ledger_change_schema(const char *sql);
-
-/* Does one of our own statements change the schema right now? */
-extern bool ledger_changes_schema(void);
 
 /* Another one once the extension was made anew; invalid where there is none. */
 extern Oid	ledger_identity(void);

@@ -174,18 +174,18 @@ arg_time(LedgerArgs *args, TimestampTz value)
 }
 
 void
+arg_interval_value(LedgerArgs *args, const Interval *value)
+{
+	add_arg(args, INTERVALOID, IntervalPGetDatum(value), false);
+}
+
+void
 arg_interval(LedgerArgs *args, int64 microseconds)
 {
 	Interval   *interval = palloc0(sizeof(Interval));
 
 	interval->time = microseconds;
-	add_arg(args, INTERVALOID, IntervalPGetDatum(interval), false);
-}
-
-void
-arg_interval_value(LedgerArgs *args, const Interval *value)
-{
-	add_arg(args, INTERVALOID, IntervalPGetDatum(value), false);
+	arg_interval_value(args, interval);
 }
 
 void
