@@ -27,4 +27,4 @@ BEGIN
 END
 $$;
 
-SELECT function, ms FROM times;
+SELECT format('%s()_of_%s', function, current_setting('bench.n')), ms FROM times;

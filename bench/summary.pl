@@ -70,7 +70,7 @@ sub growth
 
 	while (<STDIN>)
 	{
-		my ($n, $name, $value) = split /[\s|]+/;
+		my ($n, $name, $value) = split;
 		push @{ $ms{$name}{$n} }, $value;
 	}
 	for my $name (sort keys %ms)

@@ -8,7 +8,6 @@
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 
-#define MAX_NAME_BYTES 255
 #define MAX_PROJECT_BYTES 63
 
 /*
@@ -72,7 +71,7 @@ name_fault(const char *name)
 
 	if (length == 0)
 		return "A name cannot be empty.";
-	if (length > MAX_NAME_BYTES)
+	if (length > MIG_MAX_NAME_BYTES)
 		return "A name has at most 255 bytes.";
 	if (has_unseen(name))
 		return "A name cannot contain control characters.";

@@ -5,6 +5,8 @@
 #ifndef MIG_NAMES_H
 #define MIG_NAMES_H
 
+#define MIG_MAX_NAME_BYTES 255
+
 /* Errors 22023 for a name that cannot be. */
 extern void mig_check_name(const char *name);
 extern void mig_check_project(const char *project);

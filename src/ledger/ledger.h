@@ -17,7 +17,7 @@
 #include "utils/elog.h"
 #include "utils/jsonb.h"
 
-/* ---- what is registered (registry.c, texts.c) ---- */
+/* ---- what is registered (registry.c, migrations.c, texts.c) ---- */
 
 typedef enum MigrationKind
 {
@@ -67,6 +67,8 @@ typedef struct Migration
 	char	   *hold_reason;	/* NULL: not held */
 	char	   *held_by;
 	TimestampTz held_at;
+
+	int			node;			/* its place in a plan's model */
 } Migration;
 
 /* The version up to which a project counts as applied. */
@@ -77,7 +79,11 @@ typedef struct Baseline
 	int64		history_id;
 } Baseline;
 
-extern Migration *ledger_read_migrations(int *n);
+/* All of them, as one snapshot sees them; one can be found by its name. */
+typedef struct MigrationSet MigrationSet;
+
+extern MigrationSet *ledger_read_migrations(Migration ***migrations, int *n);
+extern Migration *ledger_find_migration(const MigrationSet *set, const char *project, const char *name);
 extern List *ledger_read_baselines(void);
 
 /* A registered definition in full, as register compares and writes it. */

@@ -320,6 +320,7 @@ ledger_run_each(LedgerQuery *query, LedgerRowFunction function, void *arg)
 
 	prepare(query, NULL);
 	options.dest = &receiver.receiver;
+	options.read_only = true;
 	code = SPI_execute_plan_extended(query->plan, &options);
 	MemoryContextSwitchTo(receiver.context);
 	if (code < 0)

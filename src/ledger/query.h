@@ -72,8 +72,9 @@ typedef struct LedgerRow
 } LedgerRow;
 
 /*
- * Run a query without arguments and hand each row to a function as it comes,
- * in the caller's memory context: for results of tens of thousands of rows.
+ * Run a query without arguments on the active snapshot and hand each row to a
+ * function as it comes, in the caller's memory context: for results of tens of
+ * thousands of rows.
  */
 typedef void (*LedgerRowFunction) (LedgerRow *row, void *arg);
 

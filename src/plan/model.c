@@ -6,7 +6,6 @@
 
 #include "catalog/pg_type.h"
 #include "common/errors.h"
-#include "common/hashfn.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "plan/model.h"
@@ -14,29 +13,7 @@
 #include "script/version.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/hsearch.h"
 #include "utils/memutils.h"
-
-/* Entry of the index by full name. */
-typedef struct NameEntry
-{
-	const char *full_name;		/* hash key */
-	int			node;
-} NameEntry;
-
-static uint32
-hash_name(const void *key, Size keysize)
-{
-	const char *name = *(const char *const *) key;
-
-	return hash_bytes((const unsigned char *) name, strlen(name));
-}
-
-static int
-match_names(const void *a, const void *b, Size keysize)
-{
-	return strcmp(*(const char *const *) a, *(const char *const *) b);
-}
 
 /* project:name, for tens of thousands of names. */
 char *
@@ -94,42 +71,12 @@ compare_migrations(const void *a, const void *b)
 	return strcmp(left->name, right->name);
 }
 
-static HTAB *
-index_by_name(Model *model)
-{
-	HASHCTL		control = {0};
-	HTAB	   *table;
-
-	control.keysize = sizeof(char *);
-	control.entrysize = sizeof(NameEntry);
-	control.hash = hash_name;
-	control.match = match_names;
-	control.hcxt = CurrentMemoryContext;
-	table = hash_create("migrations by name", Max(model->n, 16), &control,
-						HASH_ELEM | HASH_FUNCTION | HASH_COMPARE | HASH_CONTEXT);
-	for (int i = 0; i < model->n; i++)
-	{
-		char	   *name = mig_full_name(model->nodes[i].migration);
-		NameEntry  *entry = hash_search(table, &name, HASH_ENTER, NULL);
-
-		entry->full_name = name;
-		entry->node = i;
-	}
-	return table;
-}
-
-static int
-find_full_name(const Model *model, const char *name)
-{
-	NameEntry  *entry = hash_search(model->by_name, &name, HASH_FIND, NULL);
-
-	return entry ? entry->node : -1;
-}
-
 int
 mig_model_find(const Model *model, const char *project, const char *name)
 {
-	return find_full_name(model, mig_join_name(project, name));
+	Migration  *migration = ledger_find_migration(model->set, project, name);
+
+	return migration ? migration->node : -1;
 }
 
 int
@@ -148,7 +95,9 @@ mig_model_need(const Model *model, const FullName *full)
 int
 mig_model_find_reference(const Model *model, const char *own_project, const char *reference)
 {
-	return strchr(reference, ':') ? find_full_name(model, reference) :
+	const char *colon = strchr(reference, ':');
+
+	return colon ? mig_model_find(model, pnstrdup(reference, colon - reference), colon + 1) :
 		mig_model_find(model, own_project, reference);
 }
 
@@ -289,23 +238,20 @@ Model *
 mig_model_read(List *override, const char *limit_project, const char *limit)
 {
 	Model	   *model = palloc0(sizeof(Model));
-	Migration  *migrations = ledger_read_migrations(&model->n);
 	Migration **sorted;
 
+	model->set = ledger_read_migrations(&sorted, &model->n);
 	model->override = override;
 	model->baselines = ledger_read_baselines();
-	sorted = palloc_extended(Max(model->n, 1) * sizeof(Migration *), MCXT_ALLOC_HUGE);
-	for (int i = 0; i < model->n; i++)
-		sorted[i] = &migrations[i];
 	qsort(sorted, model->n, sizeof(Migration *), compare_migrations);
 	model->nodes = MemoryContextAllocExtended(CurrentMemoryContext, Max(model->n, 1) * sizeof(PlanNode),
 											  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	for (int i = 0; i < model->n; i++)
 	{
 		model->nodes[i].migration = sorted[i];
+		sorted[i]->node = i;
 		model->nodes[i].stands_for = -1;
 	}
-	model->by_name = index_by_name(model);
 	model->graph = mig_graph_create(model->n);
 	mig_states_applied(model);
 	mig_states_replaced(model);
@@ -320,7 +266,7 @@ mig_model_look(void)
 {
 	Model	   *model = mig_model_read(NIL, NULL, NULL);
 	char	   *running = ledger_running_migration();
-	int			node = running ? find_full_name(model, running) : -1;
+	int			node = running ? mig_model_find_reference(model, NULL, running) : -1;
 
 	if (node >= 0)
 	{

@@ -41,7 +41,7 @@ typedef struct Model
 	int			n;
 	PlanNode	   *nodes;			/* in order of execution among equals */
 	Graph	   *graph;			/* edges to what each one requires */
-	struct HTAB *by_name;
+	MigrationSet *set;
 	List	   *baselines;
 	List	   *override;		/* policy rules that do not count, of char * */
 } Model;
