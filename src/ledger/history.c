@@ -230,6 +230,25 @@ ledger_set_baseline(const char *project, const char *version, int64 history_id)
 	ledger_leave(&scope);
 }
 
+/* The baseline that one history row set is from now on another's. */
+void
+ledger_pass_baseline(const char *project, int64 from, int64 to)
+{
+	static LedgerQuery query = {
+		"UPDATE migrate.baselines SET history_id = $3 WHERE project OPERATOR(pg_catalog.=) $1"
+		" AND history_id OPERATOR(pg_catalog.=) $2"
+	};
+	LedgerArgs	args = {0};
+	LedgerScope scope;
+
+	ledger_enter(&scope);
+	arg_text(&args, project);
+	arg_int8(&args, from);
+	arg_int8(&args, to);
+	ledger_run(&query, &args);
+	ledger_leave(&scope);
+}
+
 /* Only the baseline that this history row set: a later one, set by people, stays. */
 void
 ledger_clear_baseline(const char *project, int64 history_id)

@@ -220,6 +220,7 @@ extern void ledger_write_outcome(const Attempt *attempt, const StatementRecord *
 								 const char *state, ArrayType *requires, const char *detail);
 
 extern void ledger_set_baseline(const char *project, const char *version, int64 history_id);
+extern void ledger_pass_baseline(const char *project, int64 from, int64 to);
 extern void ledger_clear_baseline(const char *project, int64 history_id);
 
 typedef struct RunStart

@@ -103,6 +103,7 @@ mig_graph(PG_FUNCTION_ARGS)
 	StringInfoData out;
 
 	mig_require_monitor(project);
+	mig_require_project(project);
 	model = mig_model_read(NIL, NULL, NULL);
 	initStringInfo(&out);
 	if (strcmp(format, "text") == 0)

@@ -234,6 +234,46 @@ connect_all(Model *model)
 	}
 }
 
+/* Where a migration stands that takes the place of others: at the first of them. */
+static int
+place_of(const Model *model, Migration *const *sorted, const Migration *migration)
+{
+	int			place = migration->node;
+
+	if (!migration->linear || migration->kind != KIND_VERSIONED)
+		return place;
+	for (int i = 0; i < migration->replaces.n; i++)
+	{
+		int			replaced = mig_model_find_reference(model, migration->project, migration->replaces.names[i]);
+
+		if (replaced >= 0 && replaced < place && strcmp(sorted[replaced]->project, migration->project) == 0)
+			place = replaced;
+	}
+	return place;
+}
+
+/* Number the migrations in their order. */
+static void
+put_in_order(const Model *model, Migration **sorted)
+{
+	qsort(sorted, model->n, sizeof(Migration *), compare_migrations);
+	for (int i = 0; i < model->n; i++)
+		sorted[i]->node = i;
+	for (int i = 0; i < model->n; i++)
+	{
+		Migration  *migration = sorted[i];
+		int			place = place_of(model, sorted, migration);
+
+		for (int k = i; k > place; k--)
+		{
+			sorted[k] = sorted[k - 1];
+			sorted[k]->node = k;
+		}
+		sorted[place] = migration;
+		migration->node = place;
+	}
+}
+
 Model *
 mig_model_read(List *override, const char *limit_project, const char *limit)
 {
@@ -243,13 +283,12 @@ mig_model_read(List *override, const char *limit_project, const char *limit)
 	model->set = ledger_read_migrations(&sorted, &model->n);
 	model->override = override;
 	model->baselines = ledger_read_baselines();
-	qsort(sorted, model->n, sizeof(Migration *), compare_migrations);
+	put_in_order(model, sorted);
 	model->nodes = MemoryContextAllocExtended(CurrentMemoryContext, Max(model->n, 1) * sizeof(PlanNode),
 											  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	for (int i = 0; i < model->n; i++)
 	{
 		model->nodes[i].migration = sorted[i];
-		sorted[i]->node = i;
 		model->nodes[i].stands_for = -1;
 	}
 	model->graph = mig_graph_create(model->n);

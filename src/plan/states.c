@@ -418,7 +418,7 @@ find_late(Model *model)
 			later_applied = false;
 		if (node->migration->kind == KIND_REPEATABLE || node->stands_for >= 0)
 			continue;
-		node->late = later_applied && !node->is_applied && node->migration->linear &&
+		node->late = later_applied && !node->is_applied && !node->mark_only && node->migration->linear &&
 			node->state != STATE_SUPERSEDED && node->state != STATE_HELD;
 		if (node->is_applied && node->migration->version)
 			later_applied = true;

@@ -98,6 +98,8 @@ mig_mark_applied(PG_FUNCTION_ARGS)
 	ledger_set_state(mark.full->project, mark.full->name, "marked", &attempt,
 					 mig_model_followed(mark.plan.model, mark.node - mark.plan.model->nodes),
 					 psprintf("marked: \"%s\"", mark.reason));
+	if (mark.node->migration->kind == KIND_BASELINE)
+		ledger_set_baseline(mark.full->project, mark.node->migration->version, attempt.id);
 	decide("marked", mark.full, checksum, mark.reason);
 	PG_RETURN_VOID();
 }

@@ -182,8 +182,13 @@ write_replaced(StepRun *run, bool applied)
 	foreach(cell, mig_plan_replaced(run->plan, run->step))
 	{
 		const Migration *replaced = run->plan->model->nodes[lfirst_int(cell)].migration;
-
+		const Migration *heir = run->plan->model->nodes[run->step->node].migration;
 		Attempt		attempt = run->attempt;
+
+		if (replaced->kind == KIND_BASELINE && applied)
+			ledger_pass_baseline(replaced->project, replaced->history_id, attempt.id);
+		else if (replaced->kind == KIND_BASELINE)
+			ledger_clear_baseline(replaced->project, heir->history_id);
 
 		attempt.checksum = replaced->up;
 		ledger_set_state(replaced->project, replaced->name, applied ? "superseded" : "reverted",

@@ -92,6 +92,7 @@ mig_verify(PG_FUNCTION_ARGS)
 	if (!PG_ARGISNULL(0))
 		full = mig_resolve(text_to_cstring(PG_GETARG_TEXT_PP(0)), project);
 	ledger_require("deployer", full ? full->project : project);
+	mig_require_project(full ? full->project : project);
 	result = mig_rows_begin(fcinfo);
 	model = mig_model_read(NIL, NULL, NULL);
 	for (int i = 0; i < model->n; i++)

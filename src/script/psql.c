@@ -116,6 +116,24 @@ refuse_token_around_data(const Strip *strip)
 				 errhint("Begin a new line behind \"COPY ... FROM stdin;\".")));
 }
 
+/* psql would run what stands behind the command's one argument and "\\". */
+static void
+refuse_behind_command(const Strip *strip, int at, int end, const char *command)
+{
+	const char *text = strip->lexer.text;
+
+	at += strspn(text + at, " \t\r");
+	at += strcspn(text + at, " \t\r\n\\");
+	at += strspn(text + at, " \t\r");
+	if (at < end)
+		ereport(ERROR,
+				(errcode(ERRCODE_MIG_CANNOT_RUN),
+				 errmsg("something follows \"%s\" and its key on their line", command),
+				 errdetail("%s", mig_place(strip->path,
+										   strip->first_line + mig_line_of(text, at) - 1)),
+				 errhint("Begin a new line behind the key.")));
+}
+
 /* A backslash where a token begins: a meta-command, to the end of its line. */
 static void
 take_meta_command(Strip *strip)
@@ -135,6 +153,8 @@ take_meta_command(Strip *strip)
 				 strncmp(command, "\\connect", 8) == 0 ?
 				 errhint("Make the dump without \"-C\", or remove the line.") :
 				 errhint("Remove the line, or write what it does in SQL.")));
+
+	refuse_behind_command(strip, start + length, end, command);
 
 	/*
 	 * The lexer stands just behind the backslash; one byte there is its own,

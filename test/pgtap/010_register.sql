@@ -269,7 +269,8 @@ SELECT is((e.code, (e.detail || e.message || e.context) ~* ('\mline ' || t.line 
     FROM (VALUES
     (E'SELECT 1;\n\\i other.sql\n', 2), (E'\\connect other\n', 1), (E'\n\n\\set x 1\nSELECT :x;\n', 3), (E'SELECT 1 \\gexec\n', 1),
     (E'SELECT 1;\n\\copy t from ''t.csv''\n', 2), (E'\\if true\nSELECT 1;\n\\endif\n', 1), (E'COPY t FROM stdin;\n1\n\\.\n\\echo done\n', 4),
-    (E'\nCOPY t FROM stdin; SELECT ''a\n1\n\\.\nb'';\n', 2), (E'COPY t FROM stdin; COPY u FROM stdin; SELECT "a\n\\.\n\\.\nb";\n', 1)
+    (E'\nCOPY t FROM stdin; SELECT ''a\n1\n\\.\nb'';\n', 2), (E'COPY t FROM stdin; COPY u FROM stdin; SELECT "a\n\\.\n\\.\nb";\n', 1),
+    (E'SELECT 1;\n\\restrict abc \\\\ DROP TABLE t;\n', 2), (E'\\unrestrict abc\\\\ SELECT 1;\n', 1), (E'\\restrict abc def\n', 1)
     ) AS t (up, line) CROSS JOIN LATERAL pg_temp.error_of(format('SELECT migrate.register(''n'', %L)', t.up)) e;
 SELECT matches(e.detail, 'line 3 of V1__x\.sql', 'a meta-command in a file: MG009 with file and line')
     FROM pg_temp.error_of($$SELECT * FROM migrate.load('{V1__x.sql}', ARRAY[E'SELECT 1;\n\n\\i y.sql\n'])$$) e;

@@ -157,7 +157,7 @@ SELECT unnest(ARRAY[is(e.code, 'MG003', 'a cycle: MG003'), matches(e.message, '-
 SELECT unnest(ARRAY[is(e.code, 'MG004', 'a missing requirement: MG004'), matches(e.message || e.detail, 'nowhere', 'names it')])
     FROM pg_temp.error_of($$CALL migrate.apply('m2', 'wrong')$$) e;
 SELECT lives_ok($$SELECT * FROM migrate.plan(project => 'wrong'); SELECT * FROM migrate.status(); SELECT migrate.show();
-                  SELECT migrate.graph(f) FROM unnest('{text,dot,mermaid}'::text[]) f$$, 'looking does not raise');
+                  SELECT migrate.graph(format => f) FROM unnest('{text,dot,mermaid}'::text[]) f$$, 'looking does not raise');
 SELECT lives_ok($$CALL migrate.apply('good', 'wrong')$$, 'what is good can be applied');
 SELECT throws_ok($$SELECT * FROM migrate.check('wrong', 'error')$$, 'MG016', NULL, 'fail_on: MG016');
 SELECT matches(e.detail, 'nowhere', 'with the findings') FROM pg_temp.error_of($$SELECT * FROM migrate.check('wrong', 'error')$$) e;
@@ -294,7 +294,8 @@ SELECT is_empty($$SELECT s FROM migrate.show() s WHERE s LIKE '%-> SELECT%' AND 
 
 SELECT unnest(ARRAY[is(e.code, 'MG002', t.call), matches(e.hint, 'Projects are "', 'the hint names those that are')])
     FROM (VALUES ('CALL migrate.apply(project => ''shp'')'), ('CALL migrate.revert(''zero'', ''shp'')'), ('SELECT * FROM migrate.plan(project => ''shp'')'),
-                 ('SELECT * FROM migrate.check(''shp'')'), ('SELECT * FROM migrate.show(''shp'')'), ('SELECT * FROM migrate.status(''shp'')')) AS t (call),
+                 ('SELECT * FROM migrate.check(''shp'')'), ('SELECT migrate.graph(''shp'')'), ('SELECT * FROM migrate.verify(project => ''shp'')'),
+                 ('SELECT * FROM migrate.show(''shp'')'), ('SELECT * FROM migrate.status(''shp'')')) AS t (call),
          pg_temp.error_of(t.call) e;
 SELECT is(migrate.is_current('shp'), false, 'and it is not current');
 

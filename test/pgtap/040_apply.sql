@@ -402,6 +402,20 @@ SELECT migrate.register('0002_squashed', 'SELECT 1/0', requires => '{}', replace
 SELECT is(e.code, 'MG005', 'some of them are applied: MG005') FROM pg_temp.error_of('CALL migrate.apply(project => ''squash3'')') e;
 SELECT ok(e.hint <> '', 'that says what to do') FROM pg_temp.error_of('CALL migrate.apply(project => ''squash3'')') e;
 
+-- In a line the heir takes the place of the first of those it replaces.
+SELECT register_tables('heir', '0001_h1', '0002_h2', '0003_h3', '0004_h4') \g /dev/null
+SELECT migrate.register('0009_squashed', 'SELECT 1/0', replaces => '{0002_h2,0003_h3}', project => 'heir') \g /dev/null
+SELECT is((SELECT string_agg(name, ' ' ORDER BY step) FROM migrate.plan(project => 'heir')), '0001_h1 0009_squashed 0004_h4',
+          'new, it runs where they would have run');
+SELECT migrate.unregister('0009_squashed', 'heir') \g /dev/null
+CALL migrate.apply(project => 'heir') \g /dev/null
+SELECT migrate.configure('out_of_order', 'refuse', 'test', 'heir'),
+       migrate.register('0009_squashed', 'SELECT 1/0', 'DROP TABLE "0002_h2", "0003_h3"', replaces => '{0002_h2,0003_h3}', project => 'heir') \g /dev/null
+CALL migrate.apply(project => 'heir') \gset
+SELECT is(state_of('heir:0009_squashed') || ' ' || state_of('heir:0003_h3'), 'marked superseded', 'they are applied: it is marked, and not late for that');
+CALL migrate.revert('0001_h1', 'heir') \gset
+SELECT is(attempts('heir') ~ '0004_h4 reverted, 0009_squashed reverted$', true, 'what came after them is reverted before it');
+
 SELECT migrate.register('c1', '', requires => '{}', project => 'conflict'),
        migrate.register('c2', '', requires => '{}', conflicts => '{c1}', project => 'conflict') \g /dev/null
 CALL migrate.apply('c1', 'conflict') \g /dev/null
@@ -476,6 +490,19 @@ SELECT migrate.mark_applied('10_a', 'by hand', 'again') \g /dev/null
 SELECT migrate.mark_pending('10_a', 'undone', 'again') \g /dev/null
 CALL migrate.apply(project => 'again') \g /dev/null
 SELECT ok(migrate.is_current('again') AND migrate.is_applied('10_a', 'again'), 'a baseline covers what was reverted before it ran');
+
+SELECT register_started('said'), migrate.mark_applied('50_b', 'restored from a copy', 'said') \g /dev/null
+SELECT is(state_of('said:10_a'), 'baseline', 'one that is marked applied covers what is below it as well');
+SELECT migrate.mark_pending('50_b', 'it was another copy', 'said') \g /dev/null
+SELECT ok(NOT migrate.is_applied('10_a', 'said'), 'until it is marked pending');
+
+SELECT register_started('passed') \g /dev/null
+CALL migrate.apply(project => 'passed') \g /dev/null
+SELECT migrate.register('60_b', '', '', replaces => '{50_b}', project => 'passed') \g /dev/null
+CALL migrate.apply(project => 'passed') \g /dev/null
+SELECT is(state_of('passed:10_a') || ' ' || state_of('passed:60_b'), 'baseline marked', 'replaced, it is its heir that covers them');
+CALL migrate.revert(project => 'passed') \g /dev/null
+SELECT ok(NOT migrate.is_applied('10_a', 'passed'), 'until that is reverted');
 
 -- Marks.
 
