@@ -13,22 +13,16 @@
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "catalog/pg_type.h"
-#include "common/cryptohash.h"
 #include "common/compat.h"
 #include "common/rows.h"
 #include "common/sha2.h"
 #include "fmgr.h"
 #include "ledger/ledger.h"
 #include "ledger/query.h"
-#include "mb/pg_wchar.h"
+#include "ledger/rowhash.h"
 #include "miscadmin.h"
-#include "port/pg_bswap.h"
 #include "storage/lock.h"
 #include "utils/builtins.h"
-#include "utils/inet.h"
-#include "utils/lsyscache.h"
-#include "utils/pg_lsn.h"
-#include "utils/rangetypes.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
@@ -67,103 +61,6 @@ typedef struct Seal
 	int64		oldest_running;
 } Seal;
 
-/* ---- what is hashed ---- */
-
-static void
-add_bytes(pg_cryptohash_ctx *hash, const void *data, uint32 length)
-{
-	uint32		network = pg_hton32(length);
-
-	if (pg_cryptohash_update(hash, (uint8 *) &network, sizeof(network)) < 0 ||
-		pg_cryptohash_update(hash, data, length) < 0)
-		elog(ERROR, "could not update SHA-256");
-}
-
-static void
-add_int8(pg_cryptohash_ctx *hash, int64 value)
-{
-	uint64		network = pg_hton64((uint64) value);
-
-	add_bytes(hash, &network, sizeof(network));
-}
-
-static void
-add_text(pg_cryptohash_ctx *hash, const char *text)
-{
-	const char *utf8 = GetDatabaseEncoding() == PG_SQL_ASCII ? text :
-		pg_server_to_any(text, strlen(text), PG_UTF8);
-
-	add_bytes(hash, utf8, strlen(utf8));
-}
-
-static void
-add_interval(pg_cryptohash_ctx *hash, const Interval *interval)
-{
-	add_int8(hash, interval->time);
-	add_int8(hash, interval->day);
-	add_int8(hash, interval->month);
-}
-
-/* A value of one of the types our logs have, never by its text where that depends on the session. */
-static void
-add_value(pg_cryptohash_ctx *hash, Oid type, Datum value)
-{
-	Oid			output;
-	bool		varlena;
-
-	switch (type)
-	{
-		case INT8OID:
-		case TIMESTAMPTZOID:
-		case XID8OID:
-		case PG_LSNOID:
-			add_int8(hash, DatumGetInt64(value));
-			break;
-		case INT4OID:
-			add_int8(hash, DatumGetInt32(value));
-			break;
-		case BOOLOID:
-			add_int8(hash, DatumGetBool(value));
-			break;
-		case INTERVALOID:
-			add_interval(hash, DatumGetIntervalP(value));
-			break;
-		case BYTEAOID:
-			{
-				bytea	   *bytes = DatumGetByteaPP(value);
-
-				add_bytes(hash, VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
-				break;
-			}
-		case TEXTOID:
-			add_text(hash, TextDatumGetCString(value));
-			break;
-		case NAMEOID:
-			add_text(hash, NameStr(*DatumGetName(value)));
-			break;
-		default:
-			/* text[], jsonb, inet: their output is the same everywhere */
-			getTypeOutputInfo(type, &output, &varlena);
-			add_text(hash, OidOutputFunctionCall(output, value));
-	}
-}
-
-/* Fields that are NULL count for nothing, so that columns to come change no hash. */
-static void
-add_row(pg_cryptohash_ctx *hash, HeapTuple tuple, TupleDesc desc)
-{
-	for (int i = 1; i <= desc->natts; i++)
-	{
-		bool		isnull;
-		Datum		value = SPI_getbinval(tuple, desc, i, &isnull);
-
-		if (isnull)
-			continue;
-		add_text(hash, NameStr(TupleDescAttr(desc, i - 1)->attname));
-		add_value(hash, TupleDescAttr(desc, i - 1)->atttypid, value);
-	}
-}
-
 /* ---- seals ---- */
 
 static uint64
@@ -200,19 +97,19 @@ compute_hash(const Source *source, const Seal *seal, const bytea *previous, int6
 						  " AND %s OPERATOR(pg_catalog.>=) pg_catalog.lower($1::pg_catalog.int8multirange)"
 						  " AND %s OPERATOR(pg_catalog.<) pg_catalog.upper($1::pg_catalog.int8multirange) ORDER BY %s",
 						  source->table, source->key, source->key, source->key, source->key), seal->ids);
-	add_int8(hash, SEAL_FORMAT);
+	mig_hash_int8(hash, SEAL_FORMAT);
 	if (previous)
-		add_bytes(hash, VARDATA_ANY(previous), VARSIZE_ANY_EXHDR(previous));
-	add_text(hash, source->name);
-	add_text(hash, seal->ids);
-	add_int8(hash, seal->first_id);
-	add_int8(hash, seal->last_id);
-	add_int8(hash, seal->sealed_at);
-	add_int8(hash, seal->oldest_running);
+		mig_hash_bytes(hash, VARDATA_ANY(previous), VARSIZE_ANY_EXHDR(previous));
+	mig_hash_text(hash, source->name);
+	mig_hash_text(hash, seal->ids);
+	mig_hash_int8(hash, seal->first_id);
+	mig_hash_int8(hash, seal->last_id);
+	mig_hash_int8(hash, seal->sealed_at);
+	mig_hash_int8(hash, seal->oldest_running);
 	for (uint64 i = 0; i < n; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		add_row(hash, SPI_tuptable->vals[i], SPI_tuptable->tupdesc);
+		mig_hash_row(hash, SPI_tuptable->vals[i], SPI_tuptable->tupdesc);
 	}
 	if (pg_cryptohash_final(hash, (uint8 *) VARDATA(result), PG_SHA256_DIGEST_LENGTH) < 0)
 		elog(ERROR, "could not finish SHA-256");

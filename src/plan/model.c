@@ -35,6 +35,12 @@ mig_full_name(const Migration *migration)
 	return mig_join_name(migration->project, migration->name);
 }
 
+bool
+mig_node_in(const PlanNode *node, const char *project)
+{
+	return project == NULL || strcmp(node->migration->project, project) == 0;
+}
+
 const char *
 mig_kind_name(MigrationKind kind)
 {

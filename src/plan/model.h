@@ -70,6 +70,8 @@ extern int	mig_model_find_reference(const Model *model, const char *own_project,
 
 extern char *mig_join_name(const char *project, const char *name);
 extern char *mig_full_name(const Migration *migration);
+/* Of this project?  NULL is every one. */
+extern bool mig_node_in(const PlanNode *node, const char *project);
 extern const char *mig_kind_name(MigrationKind kind);
 
 /* Does a state as the ledger has it count as applied? */

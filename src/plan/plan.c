@@ -11,7 +11,7 @@
 #include "common/errors.h"
 #include "miscadmin.h"
 #include "plan/model_private.h"
-#include "plan/plan.h"
+#include "plan/plan_private.h"
 #include "script/version.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -50,18 +50,12 @@ wants_to_run(const PlanNode *node)
 	return (!node->is_applied || node->state == STATE_OUTDATED) && node->state != STATE_SUPERSEDED;
 }
 
-static bool
-in_project(const PlanNode *node, const char *project)
-{
-	return project == NULL || strcmp(node->migration->project, project) == 0;
-}
-
 /* All of a project, or of all projects, with what they require. */
 static void
 choose_all(RunPlan *plan, const PlanRequest *request, bool *chosen)
 {
 	for (int i = 0; i < plan->model->n; i++)
-		if (in_project(&plan->model->nodes[i], request->project) && wants_to_run(&plan->model->nodes[i]))
+		if (mig_node_in(&plan->model->nodes[i], request->project) && wants_to_run(&plan->model->nodes[i]))
 			choose_with_requirements(plan->model, i, chosen);
 }
 
@@ -85,7 +79,7 @@ choose_target(RunPlan *plan, const FullName *target, bool *chosen)
 	if (node->migration->kind == KIND_REPEATABLE || !node->migration->linear)
 		return;
 	for (int i = 0; i < t; i++)
-		if (model->nodes[i].late && in_project(&model->nodes[i], target->project))
+		if (model->nodes[i].late && mig_node_in(&model->nodes[i], target->project))
 			choose_with_requirements(model, i, chosen);
 }
 
@@ -235,8 +229,8 @@ step_reason(const Model *model, int i)
 	return NULL;
 }
 
-static void
-add_step(RunPlan *plan, int node, StepAction action, const char *reason)
+void
+mig_plan_add_step(RunPlan *plan, int node, StepAction action, const char *reason)
 {
 	PlanStep   *step = palloc(sizeof(PlanStep));
 
@@ -271,267 +265,8 @@ plan_apply(RunPlan *plan, const PlanRequest *request, const FullName *target)
 	}
 	n = mig_graph_order(model->graph, chosen, order);
 	for (int k = 0; k < n; k++)
-		add_step(plan, order[k],
-				 model->nodes[order[k]].mark_only ? STEP_MARK : STEP_APPLY, step_reason(model, order[k]));
-}
-
-/* ---- revert ---- */
-
-/* Can it be reverted at all: did it run here, or does it at least count so? */
-static bool
-can_go_back(const PlanNode *node)
-{
-	return node->is_applied && node->state != STATE_SUPERSEDED && !node->covered;
-}
-
-/*
- * All nodes in order, last those in cycles and behind them: what people mark as
- * applied may be in one.  Is there none?
- */
-static bool
-order_all(const Model *model, int *order)
-{
-	int			n = mig_graph_order(model->graph, NULL, order);
-	bool	   *ordered;
-
-	if (n == model->n)
-		return true;
-	ordered = palloc0(model->n * sizeof(bool));
-	for (int k = 0; k < n; k++)
-		ordered[order[k]] = true;
-	for (int i = 0; i < model->n; i++)
-		if (!ordered[i])
-			order[n++] = i;
-	pfree(ordered);
-	return false;
-}
-
-/* Choose what is applied and requires what is chosen, over and over. */
-static void
-choose_dependants(const Model *model, bool *chosen)
-{
-	int		   *order = palloc(Max(model->n, 1) * sizeof(int));
-	bool		once = order_all(model, order);
-	bool		found;
-
-	do
-	{
-		found = false;
-		for (int k = 0; k < model->n; k++)
-		{
-			int			i = order[k];
-
-			if (chosen[i] || !can_go_back(&model->nodes[i]))
-				continue;
-			for (int e = 0; e < model->graph->nedges[i] && !chosen[i]; e++)
-				chosen[i] = chosen[model->graph->edges[i][e]];
-			found |= chosen[i];
-		}
-	} while (found && !once);
-}
-
-/* The one project with history; several are an error that lists them. */
-static const char *
-project_with_history(const Model *model)
-{
-	const char *project = NULL;
-	StringInfoData names;
-	int			n = 0;
-
-	initStringInfo(&names);
-	for (int i = 0; i < model->n; i++)
-	{
-		const PlanNode *node = &model->nodes[i];
-
-		if (!can_go_back(node) || strstr(names.data, psprintf("\"%s\"", node->migration->project)))
-			continue;
-		project = node->migration->project;
-		appendStringInfo(&names, "%s\"%s\"", n++ ? ", " : "", project);
-	}
-	if (n > 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_MIG_AMBIGUOUS),
-				 errmsg("several projects have history: say which to revert in"),
-				 errdetail("They are %s.", names.data),
-				 errhint("CALL migrate.revert(project => '...');")));
-	return project;
-}
-
-/* The last ones applied of a project, as many as asked for. */
-static void
-choose_last(const Model *model, const char *project, int steps, bool *chosen)
-{
-	while (steps-- > 0)
-	{
-		int			last = -1;
-
-		for (int i = 0; i < model->n; i++)
-		{
-			const PlanNode *node = &model->nodes[i];
-
-			if (chosen[i] || !can_go_back(node) || !in_project(node, project) ||
-				node->migration->kind == KIND_REPEATABLE)
-				continue;
-			if (last < 0 || node->migration->history_id >= model->nodes[last].migration->history_id)
-				last = i;
-		}
-		if (last < 0)
-			return;
-		chosen[last] = true;
-		choose_dependants(model, chosen);
-	}
-}
-
-/* All that comes behind the target in its project, which itself stays. */
-static void
-choose_behind(RunPlan *plan, const FullName *target, bool *chosen)
-{
-	Model	   *model = plan->model;
-	int			t = mig_model_need(model, target);
-	int		   *order = palloc(Max(model->n, 1) * sizeof(int));
-	bool		behind = false;
-
-	if (!model->nodes[t].is_applied)
-	{
-		plan->problem = mig_problem(ERRCODE_MIG_NO_SUCH_MIGRATION, "not_applied",
-									psprintf("migration \"%s:%s\" is not applied, so there is no going back to it",
-											 target->project, target->name), NULL,
-									psprintf("SELECT * FROM migrate.show('%s');", target->project));
-		return;
-	}
-	if (model->nodes[t].covered)
-	{
-		plan->problem = mig_problem(ERRCODE_MIG_NO_DOWN, "no_down",
-									psprintf("migration \"%s:%s\" is part of the baseline, so there is no going back to it",
-											 target->project, target->name), NULL,
-									pstrdup("Go back to the baseline itself, or behind it."));
-		return;
-	}
-	(void) order_all(model, order);
-	for (int k = 0; k < model->n; k++)
-	{
-		PlanNode	   *node = &model->nodes[order[k]];
-
-		if (behind && can_go_back(node) && in_project(node, target->project) &&
-			node->migration->kind != KIND_REPEATABLE)
-			chosen[order[k]] = true;
-		if (order[k] == t)
-			behind = true;
-	}
-	choose_dependants(model, chosen);
-	chosen[t] = false;
-}
-
-/* The first cycle of what is to be taken back, where there is no order to do that in; or NULL. */
-static Problem *
-cycle_applied(const Model *model, const bool *chosen)
-{
-	int		   *component = palloc(Max(model->n, 1) * sizeof(int));
-	int		   *cycle = palloc(Max(model->n, 1) * sizeof(int));
-	Problem    *problem;
-	int			length;
-
-	mig_graph_components(model->graph, component);
-	for (int i = 0; i < model->n; i++)
-	{
-		if (!chosen[i] || component[i] < 0)
-			continue;
-		problem = mig_cycle_problem(model, component, i, cycle, &length);
-		problem->hint = psprintf("Record that one of them is not applied: SELECT migrate.mark_pending('%s', '<why>');",
-								 mig_full_name(model->nodes[i].migration));
-		return problem;
-	}
-	return NULL;
-}
-
-/* Why a migration cannot be taken back, or NULL. */
-static Problem *
-irreversible(const Model *model, int i)
-{
-	const PlanNode *node = &model->nodes[i];
-	char	   *name = mig_full_name(node->migration);
-
-	if (strcmp(node->state, "baseline") == 0)
-		return mig_problem(ERRCODE_MIG_NO_DOWN, "no_down",
-						   psprintf("migration \"%s\" is part of the baseline and cannot be reverted", name), NULL,
-						   pstrdup("Go back to a migration behind the baseline."));
-	if (node->migration->down_problem)
-		return mig_problem(ERRCODE_MIG_NO_DOWN, "broken_down",
-						   psprintf("the down of migration \"%s\" cannot be run", name),
-						   psprintf("%s.", node->migration->down_problem),
-						   psprintf("Register it again with a down that can."));
-	if (node->migration->down == NULL)
-		return mig_problem(ERRCODE_MIG_NO_DOWN, "no_down",
-						   psprintf("migration \"%s\" has no down", name), NULL,
-						   psprintf("Register it again with one, or record that it is undone: SELECT migrate.mark_pending('%s', '<why>');", name));
-	return NULL;
-}
-
-/*
- * Going back to zero stops at the baseline, and leaves repeatables that cannot
- * be undone where they are.
- */
-static bool
-belongs_to_zero(RunPlan *plan, int i, const char *project)
-{
-	PlanNode   *node = &plan->model->nodes[i];
-
-	if (!can_go_back(node) || !in_project(node, project) || strcmp(node->state, "baseline") == 0)
-		return false;
-	if (node->migration->kind != KIND_REPEATABLE || node->migration->down)
-		return true;
-	node->left_out = pstrdup("a repeatable without a down");
-	plan->left_out = lappend_int(plan->left_out, i);
-	return false;
-}
-
-static int
-count_chosen(const Model *model, const bool *chosen)
-{
-	int			n = 0;
-
-	for (int i = 0; i < model->n; i++)
-		n += chosen[i];
-	return n;
-}
-
-static void
-plan_revert(RunPlan *plan, const PlanRequest *request, const FullName *target)
-{
-	Model	   *model = plan->model;
-	bool	   *chosen = palloc0(Max(model->n, 1) * sizeof(bool));
-	int		   *order = palloc(Max(model->n, 1) * sizeof(int));
-	int			n;
-
-	if (target)
-		choose_behind(plan, target, chosen);
-	else if (request->target)
-	{
-		for (int i = 0; i < model->n; i++)
-			chosen[i] = belongs_to_zero(plan, i, request->project);
-		choose_dependants(model, chosen);
-	}
-	else
-		choose_last(model, request->project ? request->project : project_with_history(model),
-					request->steps ? request->steps : 1, chosen);
-	n = mig_graph_order(model->graph, chosen, order);
-	if (n < count_chosen(model, chosen))
-	{
-		plan->problem = cycle_applied(model, chosen);
-		(void) order_all(model, order);
-		n = model->n;
-	}
-	for (int k = n - 1; k >= 0 && plan->problem == NULL; k--)
-		plan->problem = irreversible(model, order[k]);
-	for (int k = n - 1; k >= 0; k--)
-	{
-		if (!chosen[order[k]])
-			continue;
-		if (plan->problem)
-			plan->left_out = lappend_int(plan->left_out, order[k]);
-		else
-			add_step(plan, order[k], STEP_REVERT, NULL);
-	}
+		mig_plan_add_step(plan, order[k],
+						  model->nodes[order[k]].mark_only ? STEP_MARK : STEP_APPLY, step_reason(model, order[k]));
 }
 
 /* 'zero' needs a project; NULL and 'latest' name no migration. */
@@ -575,7 +310,7 @@ mig_plan_make(const PlanRequest *request)
 	}
 	plan->model = mig_model_read(request->override, limit ? target->project : NULL, limit);
 	if (request->revert)
-		plan_revert(plan, request, target);
+		mig_plan_revert(plan, request, target);
 	else
 		plan_apply(plan, request, target);
 	return plan;

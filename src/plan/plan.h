@@ -52,14 +52,14 @@ extern ArrayType *mig_plan_names(const RunPlan *plan);
 
 /* ---- names (resolve.c) ---- */
 
+/* MG002 for a project in which nothing is registered; NULL is all of them. */
+extern void mig_require_project(const char *project);
+
 /*
  * Find a migration by what people call it: project:name, the exact name, the
  * exact version, or a unique beginning of a name.  MG002 with the nearest
  * names, MG015 with all of them.
  */
-/* MG002 for a project in which nothing is registered; NULL is all of them. */
-extern void mig_require_project(const char *project);
-
 extern FullName *mig_resolve(const char *name, const char *project);
 
 #endif							/* MIG_PLAN_H */

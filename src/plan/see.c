@@ -44,12 +44,6 @@ mig_reason(FunctionCallInfo fcinfo, int n)
 	return reason;
 }
 
-bool
-mig_node_in(const PlanNode *node, const char *project)
-{
-	return project == NULL || strcmp(node->migration->project, project) == 0;
-}
-
 void
 mig_require_monitor(const char *project)
 {

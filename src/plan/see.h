@@ -13,7 +13,6 @@ extern char *mig_optional_text(FunctionCallInfo fcinfo, int n);
 extern char *mig_required_text(FunctionCallInfo fcinfo, int n, const char *argument);
 /* A reason that says something, or an error. */
 extern char *mig_reason(FunctionCallInfo fcinfo, int n);
-extern bool mig_node_in(const PlanNode *node, const char *project);
 extern void mig_require_monitor(const char *project);
 
 #endif							/* MIG_SEE_H */

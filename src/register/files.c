@@ -56,7 +56,7 @@ file_context(void *arg)
 	errcontext("file \"%s\"", (const char *) arg);
 }
 
-/* Files are in UTF-8, as every migration tool has them. */
+/* Files and their names are in UTF-8, as every migration tool has them. */
 static char *
 to_database_encoding(char *bytes, const char *path)
 {
@@ -102,7 +102,7 @@ read_below(const char *root, const char *below, int depth, List *files)
 		{
 			SourceFile *file = palloc(sizeof(SourceFile));
 
-			file->path = relative;
+			file->path = to_database_encoding(relative, directory);
 			file->content = to_database_encoding(read_file(path), path);
 			files = lappend(files, file);
 		}

@@ -1,0 +1,109 @@
+/*
+ * rowhash.c
+ *		What is hashed of a row of the logs: each field with its name, the same
+ *		bytes on every machine, in every session and encoding.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "ledger/rowhash.h"
+#include "mb/pg_wchar.h"
+#include "port/pg_bswap.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/timestamp.h"
+
+void
+mig_hash_bytes(pg_cryptohash_ctx *hash, const void *data, uint32 length)
+{
+	uint32		network = pg_hton32(length);
+
+	if (pg_cryptohash_update(hash, (uint8 *) &network, sizeof(network)) < 0 ||
+		pg_cryptohash_update(hash, data, length) < 0)
+		elog(ERROR, "could not update SHA-256");
+}
+
+void
+mig_hash_int8(pg_cryptohash_ctx *hash, int64 value)
+{
+	uint64		network = pg_hton64((uint64) value);
+
+	mig_hash_bytes(hash, &network, sizeof(network));
+}
+
+void
+mig_hash_text(pg_cryptohash_ctx *hash, const char *text)
+{
+	const char *utf8 = GetDatabaseEncoding() == PG_SQL_ASCII ? text :
+		pg_server_to_any(text, strlen(text), PG_UTF8);
+
+	mig_hash_bytes(hash, utf8, strlen(utf8));
+}
+
+static void
+add_interval(pg_cryptohash_ctx *hash, const Interval *interval)
+{
+	mig_hash_int8(hash, interval->time);
+	mig_hash_int8(hash, interval->day);
+	mig_hash_int8(hash, interval->month);
+}
+
+/* A value of one of the types our logs have, never by its text where that depends on the session. */
+static void
+add_value(pg_cryptohash_ctx *hash, Oid type, Datum value)
+{
+	Oid			output;
+	bool		varlena;
+
+	switch (type)
+	{
+		case INT8OID:
+		case TIMESTAMPTZOID:
+		case XID8OID:
+		case PG_LSNOID:
+			mig_hash_int8(hash, DatumGetInt64(value));
+			break;
+		case INT4OID:
+			mig_hash_int8(hash, DatumGetInt32(value));
+			break;
+		case BOOLOID:
+			mig_hash_int8(hash, DatumGetBool(value));
+			break;
+		case INTERVALOID:
+			add_interval(hash, DatumGetIntervalP(value));
+			break;
+		case BYTEAOID:
+			{
+				bytea	   *bytes = DatumGetByteaPP(value);
+
+				mig_hash_bytes(hash, VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
+				break;
+			}
+		case TEXTOID:
+			mig_hash_text(hash, TextDatumGetCString(value));
+			break;
+		case NAMEOID:
+			mig_hash_text(hash, NameStr(*DatumGetName(value)));
+			break;
+		default:
+			/* text[], jsonb, inet: their output is the same everywhere */
+			getTypeOutputInfo(type, &output, &varlena);
+			mig_hash_text(hash, OidOutputFunctionCall(output, value));
+	}
+}
+
+/* Fields that are NULL count for nothing, so that columns to come change no hash. */
+void
+mig_hash_row(pg_cryptohash_ctx *hash, HeapTuple tuple, TupleDesc desc)
+{
+	for (int i = 1; i <= desc->natts; i++)
+	{
+		bool		isnull;
+		Datum		value = SPI_getbinval(tuple, desc, i, &isnull);
+
+		if (isnull)
+			continue;
+		mig_hash_text(hash, NameStr(TupleDescAttr(desc, i - 1)->attname));
+		add_value(hash, TupleDescAttr(desc, i - 1)->atttypid, value);
+	}
+}
