@@ -290,136 +290,29 @@ CREATE FUNCTION migrate.guard_write() RETURNS trigger
 COMMENT ON FUNCTION migrate.guard_write() IS 'refuses every writing that this extension does not do itself';
 REVOKE ALL ON FUNCTION migrate.guard_write() FROM PUBLIC;
 
-CREATE TRIGGER guard BEFORE INSERT OR UPDATE OR DELETE ON migrate.registered
-    FOR EACH ROW EXECUTE FUNCTION migrate.guard_write();
-CREATE TRIGGER guard_truncate BEFORE TRUNCATE ON migrate.registered
-    FOR EACH STATEMENT EXECUTE FUNCTION migrate.guard_write();
-ALTER TABLE migrate.registered ENABLE ALWAYS TRIGGER guard;
-ALTER TABLE migrate.registered ENABLE ALWAYS TRIGGER guard_truncate;
-CREATE TRIGGER guard BEFORE INSERT OR UPDATE OR DELETE ON migrate.text_bodies
-    FOR EACH ROW EXECUTE FUNCTION migrate.guard_write();
-CREATE TRIGGER guard_truncate BEFORE TRUNCATE ON migrate.text_bodies
-    FOR EACH STATEMENT EXECUTE FUNCTION migrate.guard_write();
-ALTER TABLE migrate.text_bodies ENABLE ALWAYS TRIGGER guard;
-ALTER TABLE migrate.text_bodies ENABLE ALWAYS TRIGGER guard_truncate;
-CREATE TRIGGER guard BEFORE INSERT OR UPDATE OR DELETE ON migrate.definitions
-    FOR EACH ROW EXECUTE FUNCTION migrate.guard_write();
-CREATE TRIGGER guard_truncate BEFORE TRUNCATE ON migrate.definitions
-    FOR EACH STATEMENT EXECUTE FUNCTION migrate.guard_write();
-ALTER TABLE migrate.definitions ENABLE ALWAYS TRIGGER guard;
-ALTER TABLE migrate.definitions ENABLE ALWAYS TRIGGER guard_truncate;
-CREATE TRIGGER guard BEFORE INSERT OR UPDATE OR DELETE ON migrate.state
-    FOR EACH ROW EXECUTE FUNCTION migrate.guard_write();
-CREATE TRIGGER guard_truncate BEFORE TRUNCATE ON migrate.state
-    FOR EACH STATEMENT EXECUTE FUNCTION migrate.guard_write();
-ALTER TABLE migrate.state ENABLE ALWAYS TRIGGER guard;
-ALTER TABLE migrate.state ENABLE ALWAYS TRIGGER guard_truncate;
-CREATE TRIGGER guard BEFORE INSERT OR UPDATE OR DELETE ON migrate.baselines
-    FOR EACH ROW EXECUTE FUNCTION migrate.guard_write();
-CREATE TRIGGER guard_truncate BEFORE TRUNCATE ON migrate.baselines
-    FOR EACH STATEMENT EXECUTE FUNCTION migrate.guard_write();
-ALTER TABLE migrate.baselines ENABLE ALWAYS TRIGGER guard;
-ALTER TABLE migrate.baselines ENABLE ALWAYS TRIGGER guard_truncate;
-CREATE TRIGGER guard BEFORE INSERT OR UPDATE OR DELETE ON migrate.holds
-    FOR EACH ROW EXECUTE FUNCTION migrate.guard_write();
-CREATE TRIGGER guard_truncate BEFORE TRUNCATE ON migrate.holds
-    FOR EACH STATEMENT EXECUTE FUNCTION migrate.guard_write();
-ALTER TABLE migrate.holds ENABLE ALWAYS TRIGGER guard;
-ALTER TABLE migrate.holds ENABLE ALWAYS TRIGGER guard_truncate;
-CREATE TRIGGER guard BEFORE INSERT OR UPDATE OR DELETE ON migrate.policies
-    FOR EACH ROW EXECUTE FUNCTION migrate.guard_write();
-CREATE TRIGGER guard_truncate BEFORE TRUNCATE ON migrate.policies
-    FOR EACH STATEMENT EXECUTE FUNCTION migrate.guard_write();
-ALTER TABLE migrate.policies ENABLE ALWAYS TRIGGER guard;
-ALTER TABLE migrate.policies ENABLE ALWAYS TRIGGER guard_truncate;
-CREATE TRIGGER guard BEFORE INSERT OR UPDATE OR DELETE ON migrate.project_capabilities
-    FOR EACH ROW EXECUTE FUNCTION migrate.guard_write();
-CREATE TRIGGER guard_truncate BEFORE TRUNCATE ON migrate.project_capabilities
-    FOR EACH STATEMENT EXECUTE FUNCTION migrate.guard_write();
-ALTER TABLE migrate.project_capabilities ENABLE ALWAYS TRIGGER guard;
-ALTER TABLE migrate.project_capabilities ENABLE ALWAYS TRIGGER guard_truncate;
-CREATE TRIGGER guard BEFORE INSERT OR UPDATE OR DELETE ON migrate.log_runs
-    FOR EACH ROW EXECUTE FUNCTION migrate.guard_write();
-CREATE TRIGGER guard_truncate BEFORE TRUNCATE ON migrate.log_runs
-    FOR EACH STATEMENT EXECUTE FUNCTION migrate.guard_write();
-ALTER TABLE migrate.log_runs ENABLE ALWAYS TRIGGER guard;
-ALTER TABLE migrate.log_runs ENABLE ALWAYS TRIGGER guard_truncate;
-CREATE TRIGGER guard BEFORE INSERT OR UPDATE OR DELETE ON migrate.log_run_ends
-    FOR EACH ROW EXECUTE FUNCTION migrate.guard_write();
-CREATE TRIGGER guard_truncate BEFORE TRUNCATE ON migrate.log_run_ends
-    FOR EACH STATEMENT EXECUTE FUNCTION migrate.guard_write();
-ALTER TABLE migrate.log_run_ends ENABLE ALWAYS TRIGGER guard;
-ALTER TABLE migrate.log_run_ends ENABLE ALWAYS TRIGGER guard_truncate;
-CREATE TRIGGER guard BEFORE INSERT OR UPDATE OR DELETE ON migrate.log_history
-    FOR EACH ROW EXECUTE FUNCTION migrate.guard_write();
-CREATE TRIGGER guard_truncate BEFORE TRUNCATE ON migrate.log_history
-    FOR EACH STATEMENT EXECUTE FUNCTION migrate.guard_write();
-ALTER TABLE migrate.log_history ENABLE ALWAYS TRIGGER guard;
-ALTER TABLE migrate.log_history ENABLE ALWAYS TRIGGER guard_truncate;
-CREATE TRIGGER guard BEFORE INSERT OR UPDATE OR DELETE ON migrate.log_statements
-    FOR EACH ROW EXECUTE FUNCTION migrate.guard_write();
-CREATE TRIGGER guard_truncate BEFORE TRUNCATE ON migrate.log_statements
-    FOR EACH STATEMENT EXECUTE FUNCTION migrate.guard_write();
-ALTER TABLE migrate.log_statements ENABLE ALWAYS TRIGGER guard;
-ALTER TABLE migrate.log_statements ENABLE ALWAYS TRIGGER guard_truncate;
-CREATE TRIGGER guard BEFORE INSERT OR UPDATE OR DELETE ON migrate.log_decisions
-    FOR EACH ROW EXECUTE FUNCTION migrate.guard_write();
-CREATE TRIGGER guard_truncate BEFORE TRUNCATE ON migrate.log_decisions
-    FOR EACH STATEMENT EXECUTE FUNCTION migrate.guard_write();
-ALTER TABLE migrate.log_decisions ENABLE ALWAYS TRIGGER guard;
-ALTER TABLE migrate.log_decisions ENABLE ALWAYS TRIGGER guard_truncate;
-CREATE TRIGGER guard BEFORE INSERT OR UPDATE OR DELETE ON migrate.log_ddl
-    FOR EACH ROW EXECUTE FUNCTION migrate.guard_write();
-CREATE TRIGGER guard_truncate BEFORE TRUNCATE ON migrate.log_ddl
-    FOR EACH STATEMENT EXECUTE FUNCTION migrate.guard_write();
-ALTER TABLE migrate.log_ddl ENABLE ALWAYS TRIGGER guard;
-ALTER TABLE migrate.log_ddl ENABLE ALWAYS TRIGGER guard_truncate;
-CREATE TRIGGER guard BEFORE INSERT OR UPDATE OR DELETE ON migrate.log_coverage
-    FOR EACH ROW EXECUTE FUNCTION migrate.guard_write();
-CREATE TRIGGER guard_truncate BEFORE TRUNCATE ON migrate.log_coverage
-    FOR EACH STATEMENT EXECUTE FUNCTION migrate.guard_write();
-ALTER TABLE migrate.log_coverage ENABLE ALWAYS TRIGGER guard;
-ALTER TABLE migrate.log_coverage ENABLE ALWAYS TRIGGER guard_truncate;
-CREATE TRIGGER guard BEFORE INSERT OR UPDATE OR DELETE ON migrate.glasses
-    FOR EACH ROW EXECUTE FUNCTION migrate.guard_write();
-CREATE TRIGGER guard_truncate BEFORE TRUNCATE ON migrate.glasses
-    FOR EACH STATEMENT EXECUTE FUNCTION migrate.guard_write();
-ALTER TABLE migrate.glasses ENABLE ALWAYS TRIGGER guard;
-ALTER TABLE migrate.glasses ENABLE ALWAYS TRIGGER guard_truncate;
-CREATE TRIGGER guard BEFORE INSERT OR UPDATE OR DELETE ON migrate.seals
-    FOR EACH ROW EXECUTE FUNCTION migrate.guard_write();
-CREATE TRIGGER guard_truncate BEFORE TRUNCATE ON migrate.seals
-    FOR EACH STATEMENT EXECUTE FUNCTION migrate.guard_write();
-ALTER TABLE migrate.seals ENABLE ALWAYS TRIGGER guard;
-ALTER TABLE migrate.seals ENABLE ALWAYS TRIGGER guard_truncate;
+-- All of them are dumped with the database, sequences too.
 
--- Dumped with the database, sequences too.
-
-SELECT pg_catalog.pg_extension_config_dump('migrate.registered', '');
-SELECT pg_catalog.pg_extension_config_dump('migrate.text_bodies', '');
-SELECT pg_catalog.pg_extension_config_dump('migrate.definitions', '');
-SELECT pg_catalog.pg_extension_config_dump('migrate.state', '');
-SELECT pg_catalog.pg_extension_config_dump('migrate.baselines', '');
-SELECT pg_catalog.pg_extension_config_dump('migrate.holds', '');
-SELECT pg_catalog.pg_extension_config_dump('migrate.policies', '');
-SELECT pg_catalog.pg_extension_config_dump('migrate.project_capabilities', '');
-SELECT pg_catalog.pg_extension_config_dump('migrate.log_runs', '');
-SELECT pg_catalog.pg_extension_config_dump('migrate.log_run_ends', '');
-SELECT pg_catalog.pg_extension_config_dump('migrate.log_history', '');
-SELECT pg_catalog.pg_extension_config_dump('migrate.log_statements', '');
-SELECT pg_catalog.pg_extension_config_dump('migrate.log_decisions', '');
-SELECT pg_catalog.pg_extension_config_dump('migrate.log_ddl', '');
-SELECT pg_catalog.pg_extension_config_dump('migrate.log_coverage', '');
-SELECT pg_catalog.pg_extension_config_dump('migrate.glasses', '');
-SELECT pg_catalog.pg_extension_config_dump('migrate.seals', '');
-SELECT pg_catalog.pg_extension_config_dump('migrate.registered_ordinal_seq', '');
-SELECT pg_catalog.pg_extension_config_dump('migrate.log_runs_run_id_seq', '');
-SELECT pg_catalog.pg_extension_config_dump('migrate.log_history_id_seq', '');
-SELECT pg_catalog.pg_extension_config_dump('migrate.log_statements_id_seq', '');
-SELECT pg_catalog.pg_extension_config_dump('migrate.log_decisions_id_seq', '');
-SELECT pg_catalog.pg_extension_config_dump('migrate.log_ddl_id_seq', '');
-SELECT pg_catalog.pg_extension_config_dump('migrate.log_coverage_id_seq', '');
-SELECT pg_catalog.pg_extension_config_dump('migrate.seals_seal_seq', '');
+DO $$
+DECLARE
+    relation pg_catalog.regclass;
+    kind "char";
+BEGIN
+    FOR relation, kind IN
+        SELECT c.oid, c.relkind FROM pg_catalog.pg_class c
+        WHERE c.relnamespace OPERATOR(pg_catalog.=) 'migrate'::pg_catalog.regnamespace
+            AND c.relkind OPERATOR(pg_catalog.=) ANY ('{r,S}')
+        ORDER BY c.oid
+    LOOP
+        PERFORM pg_catalog.pg_extension_config_dump(relation, '');
+        CONTINUE WHEN kind OPERATOR(pg_catalog.=) 'S';
+        EXECUTE pg_catalog.format('CREATE TRIGGER guard BEFORE INSERT OR UPDATE OR DELETE ON %s'
+            ' FOR EACH ROW EXECUTE FUNCTION migrate.guard_write()', relation);
+        EXECUTE pg_catalog.format('CREATE TRIGGER guard_truncate BEFORE TRUNCATE ON %s'
+            ' FOR EACH STATEMENT EXECUTE FUNCTION migrate.guard_write()', relation);
+        EXECUTE pg_catalog.format('ALTER TABLE %s ENABLE ALWAYS TRIGGER guard, ENABLE ALWAYS TRIGGER guard_truncate', relation);
+    END LOOP;
+END
+$$;
 
 GRANT SELECT ON ALL TABLES IN SCHEMA migrate TO pg_database_owner;
 GRANT SELECT ON ALL SEQUENCES IN SCHEMA migrate TO pg_database_owner;
