@@ -1,7 +1,7 @@
 /*
  * surroundings.c
  *		What is wrong around our tables: strangers in the schema, triggers that
- *		do not fire, publications, runs without an end.
+ *		do not fire, publications, runs without an end, what failures left.
  */
 #include "postgres.h"
 
@@ -102,14 +102,24 @@ static LedgerQuery queries[] = {
 		" AND a.backend_start OPERATOR(pg_catalog.<) w.at AND a.pid OPERATOR(pg_catalog.<>) pg_catalog.pg_backend_pid()"
 		" AND pg_catalog.strpos(pg_catalog.current_setting('shared_preload_libraries'), 'pg_migrations') OPERATOR(pg_catalog.=) 0"
 	" AND EXISTS (SELECT FROM pg_catalog.pg_event_trigger WHERE evtname OPERATOR(pg_catalog.=) 'pg_migrations_end')"},
-	{"SELECT 'warning', 'out_of_band', pg_catalog.count(*)::pg_catalog.text,"
-		" pg_catalog.count(*) || CASE WHEN pg_catalog.count(*) OPERATOR(pg_catalog.=) 1 THEN ' change' ELSE ' changes' END"
-		" || ' outside of migrations nobody has explained, the last by ' || pg_catalog.max(o.session_role::pg_catalog.text)"
-		" || ' at ' || pg_catalog.to_char(pg_catalog.max(o.logged_at), 'YYYY-MM-DD HH24:MI'),"
+	{"SELECT 'warning', 'out_of_band', o.n::pg_catalog.text,"
+		" o.n || CASE WHEN o.n OPERATOR(pg_catalog.=) 1 THEN ' change' ELSE ' changes' END"
+		" || ' outside of migrations nobody has explained, the last by ' || o.session_role"
+		" || ' at ' || pg_catalog.to_char(o.logged_at, 'YYYY-MM-DD HH24:MI'),"
 		" 'SELECT id, session_role, statement FROM migrate.out_of_band;'"
-		" FROM migrate.log_ddl o WHERE o.origin OPERATOR(pg_catalog.=) 'direct'"
-		" AND NOT EXISTS (SELECT FROM migrate.log_decisions d WHERE d.ddl_id OPERATOR(pg_catalog.=) o.id)"
-	" HAVING pg_catalog.count(*) OPERATOR(pg_catalog.>) 0"}
+		" FROM (SELECT l.session_role, l.logged_at, pg_catalog.count(*) OVER () AS n"
+		" FROM migrate.log_ddl l WHERE l.origin OPERATOR(pg_catalog.=) 'direct'"
+		" AND NOT EXISTS (SELECT FROM migrate.log_decisions d WHERE d.ddl_id OPERATOR(pg_catalog.=) l.id)"
+	" ORDER BY l.id DESC LIMIT 1) o"},
+	/* What fails outside of a transaction leaves this behind, and no row in the log. */
+	{"SELECT 'warning', 'invalid_index', x.name, 'index ' || x.name || ' is invalid: building it failed',"
+		" 'DROP INDEX CONCURRENTLY ' || x.name || ';'"
+		" FROM (SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) AS name, c.oid FROM pg_catalog.pg_index i"
+		" JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) i.indexrelid"
+		" JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace"
+		" WHERE NOT i.indisvalid AND c.relkind OPERATOR(pg_catalog.=) 'i' AND c.relpersistence OPERATOR(pg_catalog.<>) 't') x"
+		" WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_stat_progress_create_index p"
+	" WHERE p.index_relid OPERATOR(pg_catalog.=) x.oid AND p.datname OPERATOR(pg_catalog.=) pg_catalog.current_database())"}
 };
 
 List *

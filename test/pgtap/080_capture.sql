@@ -173,6 +173,23 @@ SELECT throws_ok(call, code, NULL, call) FROM (VALUES
     ('SELECT migrate.acknowledge(''{-1}'', ''why'')', '22023'), ('SELECT migrate.acknowledge(''{1}'', '''')', '22023'),
     ('SELECT migrate.acknowledge(ARRAY(SELECT id FROM migrate.ddl_log WHERE origin = ''migration''), ''why'')', '22023')) AS t (call, code);
 SELECT matches(message, '\d+ changes outside of migrations nobody has explained', 'check counts what is not') FROM migrate.check() WHERE code = 'out_of_band';
+CREATE ROLE tap_last;
+GRANT CREATE ON SCHEMA public TO tap_last;
+SET SESSION AUTHORIZATION tap_last;
+CREATE TABLE by_the_last ();
+DROP TABLE by_the_last;
+RESET SESSION AUTHORIZATION;
+CREATE TABLE after_the_last ();
+SELECT matches(message, format('the last by %s at', session_user), 'and says whose the last is') FROM migrate.check() WHERE code = 'out_of_band';
+
+CREATE TABLE twice AS SELECT 1 AS i FROM generate_series(1, 2);
+\set ON_ERROR_STOP 0
+CREATE UNIQUE INDEX CONCURRENTLY "Twice" ON twice (i);
+\set ON_ERROR_STOP 1
+SELECT pg_temp.rows_are($$SELECT severity, object, hint FROM migrate.check() WHERE code = 'invalid_index'$$,
+                        $$VALUES ('warning', 'public."Twice"', 'DROP INDEX CONCURRENTLY public."Twice";')$$, 'a concurrent build that failed is found');
+DROP INDEX CONCURRENTLY "Twice";
+SELECT is_empty($$SELECT FROM migrate.check() WHERE code = 'invalid_index'$$, 'until its index is dropped');
 
 -- Warned of, and rejected.
 
@@ -281,5 +298,5 @@ CREATE TABLE not_watched ();
 SELECT is(logged(), 'DROP EVENT TRIGGER extension', 'nothing is recorded any more');
 SELECT lives_ok('DROP EXTENSION pg_migrations', 'the extension can go');
 SELECT * FROM finish();
-DROP OWNED BY tap_maker;
-DROP ROLE tap_maker;
+DROP OWNED BY tap_maker, tap_last;
+DROP ROLE tap_maker, tap_last;
