@@ -62,14 +62,14 @@ static void
 preload(bool on)
 {
 	const char *database = quote_identifier(get_database_name(MyDatabaseId));
-	char	   *list = ledger_preload_libraries();
+	char	   *list = ledger_database_libraries();
 	char	   *rest;
 	bool		found;
 
 	if (on && has_library(GetConfigOption("shared_preload_libraries", true, false), &rest))
 		return;
 	if (on && list == NULL)
-		list = pstrdup(GetConfigOption("session_preload_libraries", true, false));
+		list = ledger_server_libraries();
 	if (list == NULL)
 		return;
 	found = has_library(list, &rest);
@@ -84,20 +84,22 @@ preload(bool on)
 		ledger_change_schema(psprintf("ALTER DATABASE %s SET session_preload_libraries = %s", database, rest));
 }
 
+/* Will every session to come have the library, as far as no role has a setting of its own? */
+static bool
+library_is_preloaded(void)
+{
+	char	   *list = ledger_database_libraries();
+	char	   *rest;
+
+	return has_library(GetConfigOption("shared_preload_libraries", true, false), &rest) ||
+		has_library(list ? list : ledger_server_libraries(), &rest);
+}
+
 /* What capture sees at present, in words of the view coverage. */
 static const char *
 present_level(void)
 {
-	char	   *rest;
-	char	   *list;
-
-	if (!mig_event_triggers_fire())
-		return "none";
-	list = ledger_preload_libraries();
-	if (has_library(GetConfigOption("shared_preload_libraries", true, false), &rest) ||
-		has_library(list ? list : GetConfigOption("session_preload_libraries", true, false), &rest))
-		return "full";
-	return "triggers_only";
+	return !mig_event_triggers_fire() ? "none" : library_is_preloaded() ? "full" : "triggers_only";
 }
 
 void

@@ -69,7 +69,7 @@ milliseconds(const char *key, const JsonbValue *value)
 	else if (value->type == jbvString)
 		text = string_of(value);
 	if (!fits || !parse_int(text, &result, GUC_UNIT_MS, NULL) || result < -1)
-		raise_value(key, "a time in milliseconds");
+		raise_value(key, "a number of milliseconds, or a time with its unit (\"5s\")");
 	return result;
 }
 

@@ -119,7 +119,8 @@ ledger_require(const char *capability, const char *project)
 				 project ?
 				 errmsg("permission denied: this needs the capability \"%s\" for project \"%s\"", capability, project) :
 				 errmsg("permission denied: this needs the capability \"%s\"", capability),
-				 errhint("You have it for another project: give that one, project => '<project>'.")));
+				 errhint("You have it for another project: name that one, or have it granted for all of them: SELECT migrate.grant_capability(%s, '%s');",
+						 quote_literal_cstr(GetUserNameFromId(GetUserId(), false)), capability)));
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 			 project ?

@@ -215,29 +215,3 @@ ledger_open_glass(void)
 	ledger_leave(&scope);
 	return reason;
 }
-
-char *
-ledger_preload_libraries(void)
-{
-	static LedgerQuery query = {
-		"SELECT pg_catalog.substr(o.setting, 27) FROM pg_catalog.pg_db_role_setting s"
-		" CROSS JOIN LATERAL pg_catalog.unnest(s.setconfig) AS o (setting)"
-		" WHERE s.setdatabase OPERATOR(pg_catalog.=) $1 AND s.setrole OPERATOR(pg_catalog.=) 0"
-		" AND pg_catalog.starts_with(o.setting, 'session_preload_libraries=')"
-	};
-	LedgerArgs	args = {0};
-	LedgerScope scope;
-	char	   *list = NULL;
-
-	ledger_enter(&scope);
-	arg_oid(&args, MyDatabaseId);
-	if (ledger_run(&query, &args) > 0)
-	{
-		LedgerRow	row;
-
-		row_begin(&row, 0);
-		list = row_text(&row);
-	}
-	ledger_leave(&scope);
-	return list;
-}

@@ -327,8 +327,14 @@ extern void ledger_note_coverage(const char *level, const char *reason);
 extern void ledger_break_glass(const char *reason, Interval *duration);
 extern char *ledger_open_glass(void);
 
+/* ---- what sessions load (libraries.c) ---- */
+
 /* This database's own setting of session_preload_libraries, or NULL. */
-extern char *ledger_preload_libraries(void);
+extern char *ledger_database_libraries(void);
+
+/* What it is where the database says nothing. */
+extern char *ledger_server_libraries(void);
+
 
 /* Change the schema with a statement of our own, as the current user; for superusers. */
 extern void ledger_change_schema(const char *sql);

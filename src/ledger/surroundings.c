@@ -6,6 +6,7 @@
 #include "postgres.h"
 
 #include "ledger/ledger.h"
+#include "ledger/libraries.h"
 #include "ledger/query.h"
 
 /* Faults that one query finds; all have the columns of SurroundingFault. */
@@ -33,6 +34,11 @@ find_faults(LedgerQuery *query, List *faults)
 	ledger_leave(&scope);
 	return faults;
 }
+
+/* Capture is on, and sessions have to load the library for it. */
+#define CAPTURE_BY_SESSION \
+	"EXISTS (SELECT FROM pg_catalog.pg_event_trigger WHERE evtname OPERATOR(pg_catalog.=) 'pg_migrations_end')" \
+	" AND pg_catalog.strpos(pg_catalog.current_setting('shared_preload_libraries'), 'pg_migrations') OPERATOR(pg_catalog.=) 0"
 
 /* Each finds one kind of fault. */
 static LedgerQuery queries[] = {
@@ -84,15 +90,21 @@ static LedgerQuery queries[] = {
 		" ORDER BY id DESC LIMIT 1) OPERATOR(pg_catalog.=) 'watch_on'"
 		" AND (SELECT pg_catalog.count(*) FROM pg_catalog.pg_event_trigger WHERE evtenabled OPERATOR(pg_catalog.=) 'A'"
 	" AND evtname OPERATOR(pg_catalog.=) ANY ('{pg_migrations_start,pg_migrations_end,pg_migrations_drop}')) OPERATOR(pg_catalog.<) 3"},
+	{"SELECT 'error', 'capture_broken', 'event triggers', 'the event triggers of capture are here, and it was never turned on in this database: nothing is recorded',"
+		" 'SELECT migrate.watch(''<why>'');'"
+		" WHERE EXISTS (SELECT FROM pg_catalog.pg_event_trigger WHERE evtname OPERATOR(pg_catalog.=) 'pg_migrations_end')"
+		" AND NOT (EXISTS (SELECT FROM migrate.log_coverage)"
+	" AND (SELECT is_called FROM migrate.log_coverage_id_seq))"},
 	{"SELECT 'warning', 'not_preloaded', pg_catalog.current_database()::pg_catalog.text,"
 		" 'sessions do not load pg_migrations: what event triggers cannot see (roles, databases, TRUNCATE, ...) is not recorded',"
 		" 'SELECT migrate.watch(''<why>'');'"
-		" WHERE EXISTS (SELECT FROM pg_catalog.pg_event_trigger WHERE evtname OPERATOR(pg_catalog.=) 'pg_migrations_end')"
-		" AND pg_catalog.strpos(pg_catalog.current_setting('shared_preload_libraries'), 'pg_migrations') OPERATOR(pg_catalog.=) 0"
-		" AND pg_catalog.strpos(pg_catalog.current_setting('session_preload_libraries'), 'pg_migrations') OPERATOR(pg_catalog.=) 0"
-		" AND NOT EXISTS (SELECT FROM pg_catalog.pg_db_role_setting s JOIN pg_catalog.pg_database d ON d.oid OPERATOR(pg_catalog.=) s.setdatabase"
-		" WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database() AND s.setrole OPERATOR(pg_catalog.=) 0"
-	" AND pg_catalog.array_to_string(s.setconfig, ' ') OPERATOR(pg_catalog.~) 'session_preload_libraries=.*pg_migrations')"},
+		" WHERE " CAPTURE_BY_SESSION
+	" AND pg_catalog.strpos(COALESCE(" LIBRARIES_OF_DATABASE ", " LIBRARIES_OF_SERVER "), 'pg_migrations') OPERATOR(pg_catalog.=) 0"},
+	{"SELECT 'warning', 'not_preloaded', r.rolname::pg_catalog.text,"
+		" 'sessions of ' || r.rolname || ' do not load pg_migrations: what event triggers cannot see (roles, databases, TRUNCATE, ...) is not recorded of them',"
+		" 'ALTER ROLE ' || pg_catalog.quote_ident(r.rolname) || ' RESET session_preload_libraries;'"
+		" FROM pg_catalog.pg_roles r WHERE " CAPTURE_BY_SESSION
+	" AND pg_catalog.strpos(" LIBRARIES_OF_ROLE ", 'pg_migrations') OPERATOR(pg_catalog.=) 0"},
 	{"SELECT 'warning', 'older_session', a.pid::pg_catalog.text,"
 		" 'session ' || a.pid || ' of ' || a.usename || ' is older than capture: what event triggers cannot see may be missing of it',"
 		" 'SELECT pg_terminate_backend(' || a.pid || ');'"
@@ -100,8 +112,7 @@ static LedgerQuery queries[] = {
 		" WHERE level OPERATOR(pg_catalog.=) 'full') w"
 		" WHERE a.datname OPERATOR(pg_catalog.=) pg_catalog.current_database() AND a.backend_type OPERATOR(pg_catalog.=) 'client backend'"
 		" AND a.backend_start OPERATOR(pg_catalog.<) w.at AND a.pid OPERATOR(pg_catalog.<>) pg_catalog.pg_backend_pid()"
-		" AND pg_catalog.strpos(pg_catalog.current_setting('shared_preload_libraries'), 'pg_migrations') OPERATOR(pg_catalog.=) 0"
-	" AND EXISTS (SELECT FROM pg_catalog.pg_event_trigger WHERE evtname OPERATOR(pg_catalog.=) 'pg_migrations_end')"},
+	" AND " CAPTURE_BY_SESSION},
 	{"SELECT 'warning', 'out_of_band', o.n::pg_catalog.text,"
 		" o.n || CASE WHEN o.n OPERATOR(pg_catalog.=) 1 THEN ' change' ELSE ' changes' END"
 		" || ' outside of migrations nobody has explained, the last by ' || o.session_role"

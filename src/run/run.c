@@ -224,7 +224,9 @@ start(Run *run)
 	run->run_id = ledger_start_run(&start);
 	mig_capture_notice();
 	ereport(LOG_SERVER_ONLY,
-			(errmsg("run " INT64_FORMAT " started: %d migrations to be %s", run->run_id, planned(run), verb(run))));
+			(errmsg_plural("run " INT64_FORMAT " started: %d migration to be %s",
+						   "run " INT64_FORMAT " started: %d migrations to be %s",
+						   planned(run), run->run_id, planned(run), verb(run))));
 	ereport(NOTICE,
 			(errmsg("run " INT64_FORMAT ": %d %s to %s%s", run->run_id, planned(run),
 					planned(run) == 1 ? "migration" : "migrations",
@@ -256,8 +258,10 @@ report_step(Run *run, const char *what, int64 duration)
 			(errmsg("%d/%d  %s  %s  %s", run->done + run->left_out + (run->step.attempt.error ? 1 : 0), planned(run),
 					for_client(run->current), what, seconds(duration))));
 	ereport(LOG_SERVER_ONLY,
-			(errmsg("run " INT64_FORMAT ": migration \"%s\" %s, %d statements, %s", run->run_id,
-					run->current, what, run->step.attempt.statements, seconds(duration))));
+			(errmsg_plural("run " INT64_FORMAT ": migration \"%s\" %s, %d statement, %s",
+						   "run " INT64_FORMAT ": migration \"%s\" %s, %d statements, %s",
+						   run->step.attempt.statements, run->run_id,
+						   run->current, what, run->step.attempt.statements, seconds(duration))));
 	error_context_stack = around;
 }
 

@@ -52,6 +52,7 @@ static const char *
 forbidden_of_ours(const Node *node)
 {
 	const char *extension = NULL;
+	const char *trigger = NULL;
 	const RangeVar *relation = NULL;
 
 	if (IsA(node, CreateExtensionStmt))
@@ -60,7 +61,12 @@ forbidden_of_ours(const Node *node)
 		extension = strVal(((const CommentStmt *) node)->object);
 	else if (IsA(node, CopyStmt))
 		relation = ((const CopyStmt *) node)->relation;
-	if ((extension && strcmp(extension, "pg_migrations") == 0) ||
+	else if (IsA(node, CreateEventTrigStmt))
+		trigger = ((const CreateEventTrigStmt *) node)->trigname;
+	else if (IsA(node, AlterEventTrigStmt))
+		trigger = ((const AlterEventTrigStmt *) node)->trigname;
+	if ((trigger && strncmp(trigger, "pg_migrations_", strlen("pg_migrations_")) == 0) ||
+		(extension && strcmp(extension, "pg_migrations") == 0) ||
 		(relation && relation->schemaname && strcmp(relation->schemaname, "migrate") == 0))
 		return our_dump;
 	return NULL;

@@ -90,6 +90,7 @@ ask('postgres', 'CREATE DATABASE parts');
 command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('parts'), '-f', "$directory/schema" ], 'the schema restored');
 ask('parts', 'CREATE TABLE between ()');
 is(ask('parts', 'SELECT count(*) FROM migrate.ddl_log'), '0', 'which does not turn capture on, before the records are there');
+is(ask('parts', q{SELECT count(*) FROM migrate.check() WHERE code = 'capture_broken' AND message ~ 'nothing is recorded'}), '1', 'as check says');
 command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('parts'), '-f', "$directory/data" ], 'and the data');
 is(ask('parts', 'SELECT count(*) FROM a'), '100', 'they are there');
 same(ask('parts', $records), $wanted, 'the records, too, and no more');
@@ -128,5 +129,26 @@ is(ask('shop', q{SELECT string_agg(statement, ', ') FROM migrate.ddl_log WHERE o
 ask('postgres', q{ALTER DATABASE shop SET session_preload_libraries = 'auto_explain', 'pg_migrations'});
 ask('shop', q{SELECT migrate.unwatch('leaving')});
 is(ask('shop', 'SHOW session_preload_libraries'), 'auto_explain', 'the other libraries stay');
+
+# ---- what the session has says nothing of those to come
+
+ask('postgres', 'ALTER DATABASE shop RESET session_preload_libraries; CREATE ROLE apart');
+ask('shop', q{SELECT migrate.watch('once')});
+ask('shop', q{SELECT migrate.unwatch('again'); SELECT migrate.watch('in one session')});
+is(ask('shop', 'SHOW session_preload_libraries'), 'pg_migrations', 'watch in a session that has the library sees to the others');
+ask('shop', q{ALTER ROLE apart SET session_preload_libraries = 'auto_explain'});
+is(ask('shop', q{SELECT object, hint FROM migrate.check() WHERE code = 'not_preloaded'}), 'apart|ALTER ROLE apart RESET session_preload_libraries;',
+	'check finds a role that is kept from it');
+ask('shop', q{ALTER ROLE apart RESET session_preload_libraries});
+{
+	local $ENV{PGOPTIONS} = '-c session_preload_libraries=pg_migrations';
+
+	ask('shop', 'ALTER DATABASE shop RESET session_preload_libraries');
+	is(ask('shop', q{SELECT string_agg(code, ' ') FROM migrate.check() WHERE code = 'not_preloaded'}), 'not_preloaded',
+		'check is not deceived by what its own session loads');
+}
+$node->append_conf('postgresql.conf', q{session_preload_libraries = 'pg_migrations'});
+$node->reload;
+is(ask('shop', q{SELECT count(*) FROM migrate.check() WHERE code = 'not_preloaded'}), '0', 'the configuration file can say it');
 $node->stop;
 done_testing();
