@@ -367,7 +367,7 @@ concerns_us(const EventTriggerData *trigger)
 		mig_statement_kind(trigger->parsetree) != STATEMENT_IGNORED;
 }
 
-MIG_FUNCTION(mig_on_ddl_start);
+MIG_ANY_VERSION_FUNCTION(mig_on_ddl_start);
 
 /* Event trigger, ddl_command_start: without a frame this is the place to refuse. */
 Datum
@@ -386,7 +386,7 @@ mig_on_ddl_start(PG_FUNCTION_ARGS)
 	PG_RETURN_NULL();
 }
 
-MIG_FUNCTION(mig_on_sql_drop);
+MIG_ANY_VERSION_FUNCTION(mig_on_sql_drop);
 
 /* Event trigger, sql_drop. */
 Datum
@@ -408,7 +408,7 @@ mig_on_sql_drop(PG_FUNCTION_ARGS)
 	PG_RETURN_NULL();
 }
 
-MIG_FUNCTION(mig_on_ddl_end);
+MIG_ANY_VERSION_FUNCTION(mig_on_ddl_end);
 
 /* Event trigger, ddl_command_end: without a frame the row is written here. */
 Datum

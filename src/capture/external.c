@@ -11,6 +11,7 @@
 #include "common/errors.h"
 #include "common/names.h"
 #include "fmgr.h"
+#include "ledger/entry.h"
 #include "miscadmin.h"
 #include "plan/model.h"
 #include "plan/plan.h"
@@ -54,8 +55,8 @@ find_name(Attempt *attempt, const char *name, const char *project)
 MIG_FUNCTION(mig_begin);
 
 /* migrate.begin(name, project, tool, labels) */
-Datum
-mig_begin(PG_FUNCTION_ARGS)
+static Datum
+mig_begin_body(PG_FUNCTION_ARGS)
 {
 	char	   *name = mig_required_text(fcinfo, 0, "name");
 	char	   *tool = mig_optional_text(fcinfo, 2);
@@ -93,8 +94,8 @@ mig_begin(PG_FUNCTION_ARGS)
 MIG_FUNCTION(mig_finish);
 
 /* migrate.finish() */
-Datum
-mig_finish(PG_FUNCTION_ARGS)
+static Datum
+mig_finish_body(PG_FUNCTION_ARGS)
 {
 	PreventCommandIfReadOnly("migrate.finish");
 	if (mig_origin_external_id() == 0)

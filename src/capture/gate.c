@@ -9,6 +9,7 @@
 #include "common/errors.h"
 #include "common/names.h"
 #include "fmgr.h"
+#include "ledger/entry.h"
 #include "miscadmin.h"
 #include "plan/see.h"
 #include "utils/builtins.h"
@@ -79,8 +80,8 @@ mig_gate_after(CommandTag tag)
 MIG_FUNCTION(mig_break_glass);
 
 /* migrate.break_glass(reason, duration) */
-Datum
-mig_break_glass(PG_FUNCTION_ARGS)
+static Datum
+mig_break_glass_body(PG_FUNCTION_ARGS)
 {
 	Decision	decision = {0};
 	Interval   *duration;

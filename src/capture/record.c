@@ -91,9 +91,21 @@ write_row(DdlRecord *record, List *objects)
 		PopActiveSnapshot();
 }
 
-/* A row that cannot be written is a warning, and the change stands. */
+/* What the tables of another version cannot take is a gap. */
 static void
-write_row_leniently(DdlRecord *record, List *objects)
+leave_gap(DdlRecord *record, List *objects)
+{
+	ereport(WARNING,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("%s is not recorded: the tables of pg_migrations are of another version than its library",
+					record->command_tag),
+			 errhint("SELECT * FROM migrate.check();")));
+	mig_coverage_changed(psprintf("not recorded: %s", record->command_tag));
+}
+
+/* Run one of the two; if it fails that is a warning, and the change stands. */
+static void
+leniently(void (*work) (DdlRecord *, List *), DdlRecord *record, List *objects)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
@@ -103,7 +115,7 @@ write_row_leniently(DdlRecord *record, List *objects)
 	MemoryContextSwitchTo(context);
 	PG_TRY();
 	{
-		write_row(record, objects);
+		work(record, objects);
 		ReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();
@@ -143,8 +155,10 @@ mig_record(CommandTag tag, const char *statement, bool exact, List *objects)
 		ereport(LOG_SERVER_ONLY,
 				(errmsg("%s on a server or in a transaction that is read-only, not recorded: %s",
 						record.command_tag, record.statement)));
+	else if (!ledger_takes_ddl())
+		leniently(leave_gap, &record, objects);
 	else if (lenient)
-		write_row_leniently(&record, objects);
+		leniently(write_row, &record, objects);
 	else
 		write_row(&record, objects);
 	error_context_stack = callback.previous;

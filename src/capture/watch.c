@@ -11,6 +11,7 @@
 #include "commands/dbcommands.h"
 #include "commands/event_trigger.h"
 #include "fmgr.h"
+#include "ledger/entry.h"
 #include "miscadmin.h"
 #include "plan/see.h"
 #include "utils/builtins.h"
@@ -99,7 +100,9 @@ library_is_preloaded(void)
 static const char *
 present_level(void)
 {
-	return !mig_event_triggers_fire() ? "none" : library_is_preloaded() ? "full" : "triggers_only";
+	if (!mig_event_triggers_fire() || !ledger_takes_ddl())
+		return "none";
+	return library_is_preloaded() ? "full" : "triggers_only";
 }
 
 void
@@ -131,8 +134,8 @@ decide(const char *decision, const char *reason)
 MIG_FUNCTION(mig_watch);
 
 /* migrate.watch(reason) */
-Datum
-mig_watch(PG_FUNCTION_ARGS)
+static Datum
+mig_watch_body(PG_FUNCTION_ARGS)
 {
 	char	   *reason = mig_optional_text(fcinfo, 0);
 
@@ -156,8 +159,8 @@ mig_watch(PG_FUNCTION_ARGS)
 MIG_FUNCTION(mig_unwatch);
 
 /* migrate.unwatch(reason) */
-Datum
-mig_unwatch(PG_FUNCTION_ARGS)
+static Datum
+mig_unwatch_body(PG_FUNCTION_ARGS)
 {
 	char	   *reason;
 
@@ -176,8 +179,8 @@ mig_unwatch(PG_FUNCTION_ARGS)
 MIG_FUNCTION(mig_acknowledge);
 
 /* migrate.acknowledge(ddl_ids, reason) */
-Datum
-mig_acknowledge(PG_FUNCTION_ARGS)
+static Datum
+mig_acknowledge_body(PG_FUNCTION_ARGS)
 {
 	List	   *ids;
 	ListCell   *cell;

@@ -35,10 +35,11 @@
 #endif
 
 /*
- * A function that SQL can call.  The library hides what it does not say is to
- * be seen; before 16 PG_FUNCTION_INFO_V1 does not say so of the function.
+ * A function that SQL can call, be the extension of the library's version or
+ * not.  The library hides what it does not say is to be seen; before 16
+ * PG_FUNCTION_INFO_V1 does not say so of the function.
  */
-#define MIG_FUNCTION(name) \
+#define MIG_ANY_VERSION_FUNCTION(name) \
 extern PGDLLEXPORT Datum name(PG_FUNCTION_ARGS); \
 PG_FUNCTION_INFO_V1(name)
 

@@ -47,6 +47,29 @@ put_role(Datum *value, Oid role)
 	*value = DirectFunctionCall1(namein, CStringGetDatum(name ? name : ""));
 }
 
+/* The columns of log_ddl, in order; other versions end earlier or go on. */
+static const Oid column_types[] = {
+	INT8OID, TIMESTAMPTZOID, XID8OID, TEXTOID, TEXTOID, TEXTOID, JSONBOID, TEXTOID,
+	INT8OID, NAMEOID, NAMEOID, TEXTOID, INETOID, INT4OID, TEXTOID
+};
+
+bool
+ledger_takes_ddl(void)
+{
+	Relation	relation = table_open(ledger_relation("log_ddl"), AccessShareLock);
+	TupleDesc	desc = RelationGetDescr(relation);
+	bool		takes = true;
+
+	for (int i = 0; i < desc->natts && takes; i++)
+	{
+		Form_pg_attribute column = TupleDescAttr(desc, i);
+
+		takes = i < lengthof(column_types) ? column->atttypid == column_types[i] : !column->attnotnull;
+	}
+	table_close(relation, AccessShareLock);
+	return takes;
+}
+
 /*
  * Straight into the table: no SQL runs, so nothing of the session's can be in
  * its way, and it costs as little as a row can.
@@ -55,15 +78,12 @@ void
 ledger_write_ddl(const DdlRecord *record)
 {
 	Relation	relation = table_open(ledger_relation("log_ddl"), RowExclusiveLock);
-	Datum		values[15] = {0};
-	bool		nulls[15] = {0};
+	int			n = Max(RelationGetDescr(relation)->natts, (int) lengthof(column_types));
+	Datum	   *values = palloc0(n * sizeof(Datum));
+	bool	   *nulls = palloc0(n * sizeof(bool));
 	HeapTuple	tuple;
 
-	if (RelationGetDescr(relation)->natts != lengthof(values))
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("the library of pg_migrations is version %s, and its tables are of another one", MIG_VERSION),
-				 errhint("ALTER EXTENSION pg_migrations UPDATE;")));
+	memset(nulls + lengthof(column_types), true, n - lengthof(column_types));
 	values[0] = Int64GetDatum(ledger_next_id("log_ddl_id_seq"));
 	values[1] = TimestampTzGetDatum(GetCurrentTimestamp());
 	values[2] = FullTransactionIdGetDatum(GetTopFullTransactionId());

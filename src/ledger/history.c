@@ -6,6 +6,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "ledger/entry.h"
 #include "ledger/ledger.h"
 #include "ledger/query.h"
 #include "miscadmin.h"
@@ -61,7 +62,7 @@ insert_attempt(const LedgerScope *scope, const Attempt *attempt)
 	arg_text(&args, attempt->error_statement);
 	arg_id(&args, attempt->error_statement_no);
 	arg_id(&args, attempt->error_line);
-	arg_text(&args, MIG_VERSION);
+	arg_text(&args, ledger_library_version);
 	ledger_run(&query, &args);
 }
 

@@ -10,6 +10,7 @@
 #ifndef MIG_LEDGER_H
 #define MIG_LEDGER_H
 
+#include "common/compat.h"
 #include "datatype/timestamp.h"
 #include "nodes/pg_list.h"
 #include "script/layouts/layouts.h"
@@ -310,6 +311,9 @@ typedef struct DdlRecord
 	const char *reason;			/* or NULL */
 } DdlRecord;
 
+/* Can a row be written, though the tables be of another version than the library? */
+extern bool ledger_takes_ddl(void);
+
 /* Write the row of a statement that the current user has executed. */
 extern void ledger_write_ddl(const DdlRecord *record);
 
@@ -375,5 +379,6 @@ extern List *ledger_surroundings(void);
 /* Another one once the extension was made anew; invalid where there is none. */
 extern Oid	ledger_identity(void);
 extern Oid	ledger_owner(void);
+pg_noreturn extern void ledger_not_installed(void);
 
 #endif							/* MIG_LEDGER_H */

@@ -48,6 +48,15 @@ ledger_identity(void)
 	return ledger_relation("log_history");
 }
 
+void
+ledger_not_installed(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("extension \"pg_migrations\" is not installed in this database"),
+			 errhint("CREATE EXTENSION pg_migrations;")));
+}
+
 /* Whoever owns our tables owns what is written there. */
 Oid
 ledger_owner(void)
@@ -57,10 +66,7 @@ ledger_owner(void)
 	Oid			owner;
 
 	if (!OidIsValid(relation))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("extension \"pg_migrations\" is not installed in this database"),
-				 errhint("CREATE EXTENSION pg_migrations;")));
+		ledger_not_installed();
 	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
 	if (!HeapTupleIsValid(tuple))
 		elog(ERROR, "cache lookup failed for relation %u", relation);
@@ -430,7 +436,7 @@ ledger_next_id(const char *sequence)
 	return nextval_internal(ledger_relation(sequence), false);
 }
 
-MIG_FUNCTION(mig_guard_write);
+MIG_ANY_VERSION_FUNCTION(mig_guard_write);
 
 /*
  * Trigger on each of our tables, fired ALWAYS: nobody but this file changes

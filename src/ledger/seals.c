@@ -17,6 +17,7 @@
 #include "common/rows.h"
 #include "common/sha2.h"
 #include "fmgr.h"
+#include "ledger/entry.h"
 #include "ledger/ledger.h"
 #include "ledger/query.h"
 #include "ledger/rowhash.h"
@@ -440,8 +441,8 @@ verify_all(ReturnSetInfo *result, bool has_head, int64 wanted, const bytea *hash
 MIG_FUNCTION(mig_verify_history);
 
 /* migrate.verify_history(seal, hash) */
-Datum
-mig_verify_history(PG_FUNCTION_ARGS)
+static Datum
+mig_verify_history_body(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result;
 
@@ -462,8 +463,8 @@ mig_verify_history(PG_FUNCTION_ARGS)
 MIG_FUNCTION(mig_seal);
 
 /* migrate.seal() */
-Datum
-mig_seal(PG_FUNCTION_ARGS)
+static Datum
+mig_seal_body(PG_FUNCTION_ARGS)
 {
 	int64		number;
 
@@ -478,8 +479,8 @@ mig_seal(PG_FUNCTION_ARGS)
 MIG_FUNCTION(mig_history_head);
 
 /* migrate.history_head() */
-Datum
-mig_history_head(PG_FUNCTION_ARGS)
+static Datum
+mig_history_head_body(PG_FUNCTION_ARGS)
 {
 	static LedgerQuery query = {
 		"SELECT seal, hash, sealed_at FROM migrate.seals ORDER BY seal DESC LIMIT 1"

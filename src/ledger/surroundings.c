@@ -133,6 +133,12 @@ static LedgerQuery queries[] = {
 	" WHERE p.index_relid OPERATOR(pg_catalog.=) x.oid AND p.datname OPERATOR(pg_catalog.=) pg_catalog.current_database())"}
 };
 
+/* The log of schema changes was changed itself. */
+static SurroundingFault log_ddl_altered = {
+	"error", "capture_broken", "migrate.log_ddl", "table migrate.log_ddl was altered: changes of the schema are not recorded",
+	"Take back what was done to it."
+};
+
 List *
 ledger_surroundings(void)
 {
@@ -140,5 +146,7 @@ ledger_surroundings(void)
 
 	for (int i = 0; i < lengthof(queries); i++)
 		faults = find_faults(&queries[i], faults);
+	if (!ledger_takes_ddl())
+		faults = lappend(faults, &log_ddl_altered);
 	return faults;
 }

@@ -10,6 +10,7 @@
 #include "common/errors.h"
 #include "common/rows.h"
 #include "fmgr.h"
+#include "ledger/entry.h"
 #include "lib/stringinfo.h"
 #include "plan/plan.h"
 #include "plan/see.h"
@@ -186,6 +187,14 @@ check_heads(Check *check, const char *project)
 	report(check, &finding);
 }
 
+static void
+report_fault(Check *check, const SurroundingFault *fault)
+{
+	Finding		finding = {fault->severity, fault->code, NULL, NULL, fault->object, fault->message, fault->hint};
+
+	report(check, &finding);
+}
+
 /* What stands around the migrations: runs without an end, strangers in our schema, triggers. */
 static void
 check_surroundings(Check *check)
@@ -193,12 +202,7 @@ check_surroundings(Check *check)
 	ListCell   *cell;
 
 	foreach(cell, ledger_surroundings())
-	{
-		SurroundingFault *fault = lfirst(cell);
-		Finding		finding = {fault->severity, fault->code, NULL, NULL, fault->object, fault->message, fault->hint};
-
-		report(check, &finding);
-	}
+		report_fault(check, lfirst(cell));
 }
 
 static void
@@ -206,6 +210,8 @@ check_all(Check *check)
 {
 	const char *previous = NULL;
 
+	mig_require_project(check->project);
+	check->model = mig_model_read(NIL, NULL, NULL);
 	for (int i = 0; i < check->model->n; i++)
 	{
 		const PlanNode *node = &check->model->nodes[i];
@@ -246,21 +252,25 @@ fail(const Check *check, const char *fail_on)
 			 errhint("SELECT * FROM migrate.check(%s);", check->project ? quote_literal_cstr(check->project) : "")));
 }
 
-MIG_FUNCTION(mig_check);
+MIG_ANY_VERSION_FUNCTION(mig_check);
 
 /* migrate.check(project, fail_on) */
 Datum
 mig_check(PG_FUNCTION_ARGS)
 {
 	Check		check = {0};
+	SurroundingFault *fault;
 
 	check.project = mig_optional_text(fcinfo, 0);
 	mig_require_monitor(check.project);
-	mig_require_project(check.project);
 	check.result = mig_rows_begin(fcinfo);
-	check.model = mig_model_read(NIL, NULL, NULL);
 	initStringInfo(&check.text);
-	check_all(&check);
+	/* Tables of another version tell nothing else. */
+	fault = ledger_other_version();
+	if (fault)
+		report_fault(&check, fault);
+	else
+		check_all(&check);
 	fail(&check, mig_optional_text(fcinfo, 1));
 	return (Datum) 0;
 }

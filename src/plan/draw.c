@@ -7,6 +7,7 @@
 #include "common/compat.h"
 #include "common/errors.h"
 #include "fmgr.h"
+#include "ledger/entry.h"
 #include "lib/stringinfo.h"
 #include "plan/plan.h"
 #include "plan/see.h"
@@ -94,8 +95,8 @@ draw_mermaid(StringInfo out, const Model *model, const char *project)
 MIG_FUNCTION(mig_graph);
 
 /* migrate.graph(project, format) */
-Datum
-mig_graph(PG_FUNCTION_ARGS)
+static Datum
+mig_graph_body(PG_FUNCTION_ARGS)
 {
 	char	   *project = mig_optional_text(fcinfo, 0);
 	char	   *format = PG_ARGISNULL(1) ? "text" : text_to_cstring(PG_GETARG_TEXT_PP(1));

@@ -9,6 +9,7 @@
 #include "common/lines.h"
 #include "common/rows.h"
 #include "fmgr.h"
+#include "ledger/entry.h"
 #include "miscadmin.h"
 #include "plan/plan.h"
 #include "plan/see.h"
@@ -53,8 +54,8 @@ mig_require_monitor(const char *project)
 MIG_FUNCTION(mig_status);
 
 /* migrate.status(project) */
-Datum
-mig_status(PG_FUNCTION_ARGS)
+static Datum
+mig_status_body(PG_FUNCTION_ARGS)
 {
 	char	   *project = mig_optional_text(fcinfo, 0);
 	ReturnSetInfo *result;
@@ -95,8 +96,8 @@ mig_status(PG_FUNCTION_ARGS)
 MIG_FUNCTION(mig_migration_states);
 
 /* migrate.migration_states(): for the view, of the projects the reader may see. */
-Datum
-mig_migration_states(PG_FUNCTION_ARGS)
+static Datum
+mig_migration_states_body(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = mig_rows_begin(fcinfo);
 	Model	   *model = mig_model_look();
@@ -221,8 +222,8 @@ put_plan(ReturnSetInfo *result, const RunPlan *plan, bool revert)
 MIG_FUNCTION(mig_plan);
 
 /* migrate.plan(target, project, direction, options) */
-Datum
-mig_plan(PG_FUNCTION_ARGS)
+static Datum
+mig_plan_body(PG_FUNCTION_ARGS)
 {
 	PlanRequest request = {0};
 	RunOptions	options;
@@ -254,8 +255,8 @@ mig_plan(PG_FUNCTION_ARGS)
 MIG_FUNCTION(mig_sql);
 
 /* migrate.sql(name, project, direction) */
-Datum
-mig_sql(PG_FUNCTION_ARGS)
+static Datum
+mig_sql_body(PG_FUNCTION_ARGS)
 {
 	char	   *direction = PG_ARGISNULL(2) ? "up" : text_to_cstring(PG_GETARG_TEXT_PP(2));
 	ScriptPart	part;
@@ -283,8 +284,8 @@ mig_sql(PG_FUNCTION_ARGS)
 MIG_FUNCTION(mig_is_applied);
 
 /* migrate.is_applied(name, project) */
-Datum
-mig_is_applied(PG_FUNCTION_ARGS)
+static Datum
+mig_is_applied_body(PG_FUNCTION_ARGS)
 {
 	FullName   *full = mig_resolve(mig_required_text(fcinfo, 0, "name"), mig_optional_text(fcinfo, 1));
 	Registered *registered;
@@ -310,8 +311,8 @@ mig_is_applied(PG_FUNCTION_ARGS)
 MIG_FUNCTION(mig_is_current);
 
 /* migrate.is_current(project) */
-Datum
-mig_is_current(PG_FUNCTION_ARGS)
+static Datum
+mig_is_current_body(PG_FUNCTION_ARGS)
 {
 	char	   *project = mig_optional_text(fcinfo, 0);
 	Model	   *model;
@@ -330,7 +331,7 @@ mig_is_current(PG_FUNCTION_ARGS)
 	PG_RETURN_BOOL(true);
 }
 
-MIG_FUNCTION(mig_may_see);
+MIG_ANY_VERSION_FUNCTION(mig_may_see);
 
 /* migrate.may_see(project): for the views */
 Datum
@@ -342,8 +343,8 @@ mig_may_see(PG_FUNCTION_ARGS)
 MIG_FUNCTION(mig_deployer);
 
 /* migrate.deployer(): who holds the lock, and with which run; for the views */
-Datum
-mig_deployer(PG_FUNCTION_ARGS)
+static Datum
+mig_deployer_body(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = mig_rows_begin(fcinfo);
 	Holder	   *holder = ledger_deployer(LEDGER_DEPLOYER_KEY, LEDGER_DEPLOYER_LOCK);

@@ -8,6 +8,7 @@
 #include "common/compat.h"
 #include "common/rows.h"
 #include "fmgr.h"
+#include "ledger/entry.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "plan/plan.h"
@@ -257,8 +258,8 @@ show_project(Show *show)
 MIG_FUNCTION(mig_show);
 
 /* migrate.show(project) */
-Datum
-mig_show(PG_FUNCTION_ARGS)
+static Datum
+mig_show_body(PG_FUNCTION_ARGS)
 {
 	char	   *project = mig_optional_text(fcinfo, 0);
 	Model	   *model;

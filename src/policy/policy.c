@@ -8,6 +8,7 @@
 #include "common/errors.h"
 #include "common/names.h"
 #include "fmgr.h"
+#include "ledger/entry.h"
 #include "ledger/ledger.h"
 #include "miscadmin.h"
 #include "plan/see.h"
@@ -77,8 +78,8 @@ json_pair(const char *key, const char *value)
 MIG_FUNCTION(mig_configure);
 
 /* migrate.configure(setting, value, reason, project) */
-Datum
-mig_configure(PG_FUNCTION_ARGS)
+static Datum
+mig_configure_body(PG_FUNCTION_ARGS)
 {
 	char	   *setting = mig_required_text(fcinfo, 0, "setting");
 	char	   *value = mig_optional_text(fcinfo, 1);
@@ -152,8 +153,8 @@ change_capability(FunctionCallInfo fcinfo, bool grant)
 MIG_FUNCTION(mig_grant_capability);
 
 /* migrate.grant_capability(role_name, capability, project) */
-Datum
-mig_grant_capability(PG_FUNCTION_ARGS)
+static Datum
+mig_grant_capability_body(PG_FUNCTION_ARGS)
 {
 	return change_capability(fcinfo, true);
 }
@@ -161,8 +162,8 @@ mig_grant_capability(PG_FUNCTION_ARGS)
 MIG_FUNCTION(mig_revoke_capability);
 
 /* migrate.revoke_capability(role_name, capability, project) */
-Datum
-mig_revoke_capability(PG_FUNCTION_ARGS)
+static Datum
+mig_revoke_capability_body(PG_FUNCTION_ARGS)
 {
 	return change_capability(fcinfo, false);
 }

@@ -13,6 +13,7 @@
 #include "common/hashfn.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "ledger/entry.h"
 #include "miscadmin.h"
 #include "register/files.h"
 #include "register/register.h"
@@ -346,8 +347,8 @@ text_elements(FunctionCallInfo fcinfo, int arg, const char *name, int *n)
 MIG_FUNCTION(mig_load);
 
 /* migrate.load(paths, contents, layout, project, prune) */
-Datum
-mig_load(PG_FUNCTION_ARGS)
+static Datum
+mig_load_body(PG_FUNCTION_ARGS)
 {
 	int			npaths;
 	int			ncontents;
@@ -384,8 +385,8 @@ add_json_file(SourceFile *file, const JsonbValue *key, const JsonbValue *value)
 MIG_FUNCTION(mig_load_json);
 
 /* migrate.load_json(files, layout, project, prune) */
-Datum
-mig_load_json(PG_FUNCTION_ARGS)
+static Datum
+mig_load_json_body(PG_FUNCTION_ARGS)
 {
 	Jsonb	   *object;
 	SourceFile *files;
@@ -421,8 +422,8 @@ mig_load_json(PG_FUNCTION_ARGS)
 MIG_FUNCTION(mig_load_directory);
 
 /* migrate.load_directory(directory, layout, project, prune) */
-Datum
-mig_load_directory(PG_FUNCTION_ARGS)
+static Datum
+mig_load_directory_body(PG_FUNCTION_ARGS)
 {
 	SourceFile *files;
 	int			n;

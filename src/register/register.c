@@ -9,6 +9,7 @@
 #include "common/errors.h"
 #include "common/lines.h"
 #include "fmgr.h"
+#include "ledger/entry.h"
 #include "miscadmin.h"
 #include "plan/plan.h"
 #include "plan/see.h"
@@ -187,8 +188,8 @@ MIG_FUNCTION(mig_register_sql);
  * migrate.register(name, up, down, verify, requires, conflicts, replaces,
  * project, version, kind, description, tags, options)
  */
-Datum
-mig_register_sql(PG_FUNCTION_ARGS)
+static Datum
+mig_register_sql_body(PG_FUNCTION_ARGS)
 {
 	Definition	definition = {0};
 	Registered *existing;
@@ -236,8 +237,8 @@ refuse_applied(const Registered *registered, const char *name)
 MIG_FUNCTION(mig_unregister);
 
 /* migrate.unregister(name, project) */
-Datum
-mig_unregister(PG_FUNCTION_ARGS)
+static Datum
+mig_unregister_body(PG_FUNCTION_ARGS)
 {
 	char	   *name = mig_required_text(fcinfo, 0, "name");
 	FullName   *full;
@@ -290,8 +291,8 @@ accept(const FullName *full, const char *up, const char *reason)
 MIG_FUNCTION(mig_accept_text);
 
 /* migrate.accept_text(name, up, reason, project) */
-Datum
-mig_accept_text(PG_FUNCTION_ARGS)
+static Datum
+mig_accept_text_body(PG_FUNCTION_ARGS)
 {
 	char	   *name = mig_required_text(fcinfo, 0, "name");
 	char	   *up = mig_required_text(fcinfo, 1, "up");

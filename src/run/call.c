@@ -10,6 +10,7 @@
 #include "common/errors.h"
 #include "executor/spi.h"
 #include "funcapi.h"
+#include "ledger/entry.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "plan/see.h"
@@ -121,8 +122,8 @@ run_procedure(FunctionCallInfo fcinfo, Run *run, int atomic_arg)
 MIG_FUNCTION(mig_apply);
 
 /* CALL migrate.apply(target, project, atomic, background, reason, options, run_id, applied) */
-Datum
-mig_apply(PG_FUNCTION_ARGS)
+static Datum
+mig_apply_body(PG_FUNCTION_ARGS)
 {
 	Run			run = {0};
 
@@ -132,8 +133,8 @@ mig_apply(PG_FUNCTION_ARGS)
 MIG_FUNCTION(mig_revert);
 
 /* CALL migrate.revert(target, project, steps, atomic, background, reason, options, run_id, reverted) */
-Datum
-mig_revert(PG_FUNCTION_ARGS)
+static Datum
+mig_revert_body(PG_FUNCTION_ARGS)
 {
 	Run			run = {0};
 

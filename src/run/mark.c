@@ -9,6 +9,7 @@
 #include "common/compat.h"
 #include "common/errors.h"
 #include "fmgr.h"
+#include "ledger/entry.h"
 #include "miscadmin.h"
 #include "plan/see.h"
 #include "run/deployer.h"
@@ -79,8 +80,8 @@ write_mark(Attempt *attempt, const FullName *full, const char *action, const cha
 MIG_FUNCTION(mig_mark_applied);
 
 /* migrate.mark_applied(name, reason, project) */
-Datum
-mig_mark_applied(PG_FUNCTION_ARGS)
+static Datum
+mig_mark_applied_body(PG_FUNCTION_ARGS)
 {
 	Mark		mark = {0};
 	Attempt		attempt;
@@ -107,8 +108,8 @@ mig_mark_applied(PG_FUNCTION_ARGS)
 MIG_FUNCTION(mig_mark_pending);
 
 /* migrate.mark_pending(name, reason, project) */
-Datum
-mig_mark_pending(PG_FUNCTION_ARGS)
+static Datum
+mig_mark_pending_body(PG_FUNCTION_ARGS)
 {
 	Mark		mark = {0};
 	Attempt		attempt;
@@ -188,8 +189,8 @@ mark_up_to(const char *project, const char *version, const char *reason)
 MIG_FUNCTION(mig_baseline);
 
 /* migrate.baseline(name, reason, project) */
-Datum
-mig_baseline(PG_FUNCTION_ARGS)
+static Datum
+mig_baseline_body(PG_FUNCTION_ARGS)
 {
 	char	   *name = mig_required_text(fcinfo, 0, "name");
 	char	   *project = mig_optional_text(fcinfo, 2);
@@ -217,8 +218,8 @@ mig_baseline(PG_FUNCTION_ARGS)
 MIG_FUNCTION(mig_hold);
 
 /* migrate.hold(name, reason, project) */
-Datum
-mig_hold(PG_FUNCTION_ARGS)
+static Datum
+mig_hold_body(PG_FUNCTION_ARGS)
 {
 	Mark		mark = {0};
 
@@ -234,8 +235,8 @@ mig_hold(PG_FUNCTION_ARGS)
 MIG_FUNCTION(mig_release);
 
 /* migrate.release(name, reason, project) */
-Datum
-mig_release(PG_FUNCTION_ARGS)
+static Datum
+mig_release_body(PG_FUNCTION_ARGS)
 {
 	Mark		mark = {0};
 

@@ -9,6 +9,7 @@
 #include "common/errors.h"
 #include "common/rows.h"
 #include "fmgr.h"
+#include "ledger/entry.h"
 #include "miscadmin.h"
 #include "plan/see.h"
 #include "run/deployer.h"
@@ -79,8 +80,8 @@ put_row(ReturnSetInfo *result, const Migration *migration, const ErrorData *erro
 MIG_FUNCTION(mig_verify);
 
 /* migrate.verify(name, project) */
-Datum
-mig_verify(PG_FUNCTION_ARGS)
+static Datum
+mig_verify_body(PG_FUNCTION_ARGS)
 {
 	char	   *project = mig_optional_text(fcinfo, 1);
 	FullName   *full = NULL;

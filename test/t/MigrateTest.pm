@@ -10,15 +10,16 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(sleep time);
 
-our @EXPORT = qw(new_node literal names_of same sqlstate sqlstates raises start_client end_client
-	wait_until);
+our @EXPORT = qw(new_node copy_server replace_file literal names_of same sqlstate sqlstates raises
+	start_client end_client open_session ask_session wait_until);
 
 # A server that is made quickly; it survives kill -9 as any other, since the
 # operating system does.
 sub new_node
 {
 	my ($name, %init) = @_;
-	my $node = PostgreSQL::Test::Cluster->new($name);
+	my $path = delete $init{install_path};
+	my $node = PostgreSQL::Test::Cluster->new($name, defined $path ? (install_path => $path) : ());
 
 	$node->init(%init);
 	$node->append_conf('postgresql.conf', <<'CONF');
@@ -28,6 +29,38 @@ max_prepared_transactions = 4
 log_min_messages = warning
 CONF
 	return $node;
+}
+
+# A copy of the server under test, of links, in which replace_file may change what it likes: the
+# directories that pg_config names, with the install_path of a cluster among them.
+sub copy_server
+{
+	my $at = PostgreSQL::Test::Utils::tempdir;
+	my %copy;
+
+	foreach my $name (qw(bindir pkglibdir sharedir))
+	{
+		my ($directory) = run_command([ 'pg_config', "--$name" ]);
+
+		$copy{$name} = $at . $directory;
+		next if -d $copy{$name};
+		system('mkdir', '-p', $copy{$name}) == 0 && system('cp', '-al', "$directory/.", $copy{$name}) == 0
+		  or die "could not copy $directory";
+	}
+	$copy{install_path} = $copy{bindir} =~ s{/bin\z}{}r;
+	return \%copy;
+}
+
+# A new file in the place of one that may be linked, or loaded.
+sub replace_file
+{
+	my ($file, $content) = @_;
+
+	unlink $file;
+	open my $handle, '>:raw', $file or die "could not write $file: $!";
+	print $handle $content;
+	close $handle or die "could not write $file: $!";
+	return;
 }
 
 sub literal
@@ -123,6 +156,24 @@ sub end_client
 	$client->{took} = time - $client->{started};
 	chomp $client->{out};
 	return ($client->{run}->result(0) == 0, $client->{out});
+}
+
+# A session that stays open, as a role.
+sub open_session
+{
+	my ($node, $db, $role) = @_;
+
+	return $node->background_psql($db, on_error_stop => 0, extra_params => defined $role ? [ '-U', $role ] : []);
+}
+
+# What a query gives in it, and what psql says besides.
+sub ask_session
+{
+	my ($session, $sql) = @_;
+
+	$session->{stderr} = '';
+	my $out = $session->query($sql);
+	return ($out, $session->{stderr});
 }
 
 # Waits until a query says t; dies when it never does.
