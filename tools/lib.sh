@@ -34,7 +34,8 @@ extra_packages()
 # The Debian packages that the tests need on a server of the given major.
 packages()
 {
-	echo "postgresql-$1" "postgresql-server-dev-$1" "postgresql-$1-pgtap"
+	echo "postgresql-$1" "postgresql-server-dev-$1" "postgresql-$1-pgtap" \
+		"postgresql-$1-pgaudit" "postgresql-$1-cron"
 	extra_packages
 }
 
@@ -57,13 +58,18 @@ install_packages()
 	fi
 	$sudo env DEBIAN_FRONTEND=noninteractive sh -s "${missing[@]}" <<-'EOF' ||
 		set -e
-		# Debian's packages start a server of their own unless told not to.
+		# Debian's packages start servers of their own, now and at each boot,
+		# unless told not to.
 		d=/etc/postgresql-common/createcluster.d
 		mkdir -p $d
-		echo 'create_main_cluster = false' > $d/pg_migrations_tests.conf
-		trap 'rm -f $d/pg_migrations_tests.conf' EXIT
+		made=$d/pg_migrations_tests.conf
+		echo 'create_main_cluster = false' > $made
+		policy=/usr/sbin/policy-rc.d
+		[ -e $policy ] || { install -m 755 /dev/null $policy; made="$made $policy"; printf '#!/bin/sh\nexit 101\n' > $policy; }
+		trap 'rm -f $made' EXIT
 		apt-get -q update > /dev/null
 		apt-get -qq -y --no-install-recommends install "$@" > /dev/null
+		case " $* " in *" pgbouncer "*) update-rc.d pgbouncer disable ;; esac
 	EOF
 		die "could not install: ${missing[*]}"
 }
