@@ -138,29 +138,9 @@ start_instances('autocommit and block');
 
 SKIP:
 {
-	my ($pgbouncer) = grep { -x } map { "$_/pgbouncer" } split(/:/, $ENV{PATH}), '/usr/sbin';
-	skip 'there is no pgbouncer here', 1 if !$pgbouncer;
-	my $dir = PostgreSQL::Test::Utils::tempdir_short;
-	my $port = PostgreSQL::Test::Cluster::get_free_port();
 	my ($user) = names_of($node, 'postgres', 'SELECT current_user');
-	append_to_file("$dir/users", qq{"$user" ""\n});
-	append_to_file("$dir/ini", sprintf <<'INI', $node->host, $node->port, $dir, $port, $dir, $dir);
-[databases]
-* = host=%s port=%d
-[pgbouncer]
-unix_socket_dir = %s
-listen_port = %d
-listen_addr =
-auth_type = trust
-auth_file = %s/users
-pool_mode = transaction
-default_pool_size = 4
-logfile = %s/log
-INI
-	my $bouncer = IPC::Run::start([ $pgbouncer, '-q', "$dir/ini" ], '>', \my $out, '2>', \my $err);
-	my @connection = (connection => "host=$dir port=$port dbname=postgres user=$user");
-	# It has made its socket when it accepts connections.
-	PostgreSQL::Test::Utils::run_log([ 'sh', '-c', "until [ -S $dir/.s.PGSQL.$port ]; do sleep 0.02; done" ]);
+	my $pooler = start_pooler($node, 4, $user) or skip 'there is no pgbouncer here', 1;
+	my @connection = (connection => "$pooler->{connection} dbname=postgres user=$user");
 	start_instances('autocommit and driver through pgbouncer', 3, @connection);
 	start_instances('block through pgbouncer', 0, @connection);
 	my ($project, $registers) = new_project();
@@ -168,8 +148,7 @@ INI
 	my @waiting = map { client("$registers\nCALL migrate.apply(project => '$project');", @connection) } 1 .. 12;
 	is(scalar(grep { (end_client($_))[0] } @waiting), 12, 'more clients than connections: none fails');
 	applied_once($project, 'and one of them applied');
-	$bouncer->signal('TERM');
-	$bouncer->finish;
+	end_pooler($pooler);
 }
 
 # ---- a deployer that dies

@@ -1,4 +1,4 @@
-# MigrateTest.pm: what the TAP tests share: quick servers, sessions that run aside, SQLSTATEs.
+# MigrateTest.pm: what the TAP tests share: quick servers, poolers, sessions that run aside, SQLSTATEs.
 package MigrateTest;
 
 use strict;
@@ -11,7 +11,7 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 our @EXPORT = qw(new_node copy_server replace_file literal names_of same sqlstate sqlstates raises
-	start_client end_client open_session ask_session wait_until);
+	start_client end_client open_session ask_session start_pooler end_pooler wait_until);
 
 # A server that is made quickly; it survives kill -9 as any other, since the
 # operating system does.
@@ -174,6 +174,47 @@ sub ask_session
 	$session->{stderr} = '';
 	my $out = $session->query($sql);
 	return ($out, $session->{stderr});
+}
+
+# pgbouncer in transaction mode before a server, with so many connections for each of the users;
+# undef where there is none.
+sub start_pooler
+{
+	my ($node, $size, @users) = @_;
+	my ($pgbouncer) = grep { -x } map { "$_/pgbouncer" } split(/:/, $ENV{PATH}), '/usr/sbin';
+	my $dir = PostgreSQL::Test::Utils::tempdir_short;
+	my $port = PostgreSQL::Test::Cluster::get_free_port();
+	my %pooler = (connection => "host=$dir port=$port", out => '', err => '');
+
+	return if !$pgbouncer;
+	append_to_file("$dir/users", qq{"$_" ""\n}) foreach @users;
+	append_to_file("$dir/ini", sprintf <<'INI', $node->host, $node->port, $dir, $port, $dir, $users[0], $size, $dir);
+[databases]
+* = host=%s port=%d
+[pgbouncer]
+unix_socket_dir = %s
+listen_port = %d
+listen_addr =
+auth_type = trust
+auth_file = %s/users
+admin_users = %s
+pool_mode = transaction
+default_pool_size = %d
+logfile = %s/log
+INI
+	$pooler{run} = IPC::Run::start([ $pgbouncer, '-q', "$dir/ini" ], '>', \$pooler{out}, '2>', \$pooler{err});
+	# It has made its socket when it accepts connections.
+	PostgreSQL::Test::Utils::run_log([ 'sh', '-c', "until [ -S $dir/.s.PGSQL.$port ]; do sleep 0.02; done" ]);
+	return \%pooler;
+}
+
+sub end_pooler
+{
+	my ($pooler) = @_;
+
+	$pooler->{run}->signal('TERM');
+	$pooler->{run}->finish;
+	return;
 }
 
 # Waits until a query says t; dies when it never does.
