@@ -158,9 +158,9 @@ may_change_coverage(const Node *stmt)
 
 /* Has it turned capture on again, in a database where it has been on? */
 static bool
-turned_on(const Node *stmt)
+turned_on(void)
 {
-	return may_change_coverage(stmt) && mig_event_triggers_fire() && !creating_extension && !IsBinaryUpgrade && IsTransactionState() &&
+	return mig_event_triggers_fire() && !creating_extension && !IsBinaryUpgrade && IsTransactionState() &&
 		!XactReadOnly && OidIsValid(ledger_identity()) && ledger_capture_has_begun();
 }
 
@@ -195,11 +195,15 @@ process_utility(PlannedStmt *pstmt, const char *source, bool read_only_tree, Pro
 
 	if (!concerns_us(pstmt->utilityStmt, context))
 	{
+		/* Asked before, since one that ends a transaction may take its tree with it. */
+		bool		element = context == PROCESS_UTILITY_SUBCOMMAND && innermost && IsA(pstmt->utilityStmt, GrantStmt);
+		bool		coverage = may_change_coverage(pstmt->utilityStmt);
+
 		run_next(pstmt, source, read_only_tree, context, params, environment, dest, completion);
 		/* An element of CREATE SCHEMA, whose search_path still is that schema. */
-		if (context == PROCESS_UTILITY_SUBCOMMAND && innermost && IsA(pstmt->utilityStmt, GrantStmt))
+		if (element)
 			innermost->objects = list_concat(innermost->objects, mig_grant_objects((const GrantStmt *) pstmt->utilityStmt));
-		if (turned_on(pstmt->utilityStmt))
+		if (coverage && turned_on())
 			mig_coverage_changed(CreateCommandName(pstmt->utilityStmt));
 		return;
 	}
