@@ -34,7 +34,8 @@ extra_packages()
 # The Debian packages that the tests need on a server of the given major.
 packages()
 {
-	echo "postgresql-$1" "postgresql-server-dev-$1" "postgresql-$1-pgtap"
+	echo "postgresql-$1" "postgresql-server-dev-$1" "postgresql-$1-pgtap" \
+		"postgresql-$1-pgaudit" "postgresql-$1-cron"
 	extra_packages
 }
 
