@@ -7,6 +7,7 @@
 #include <limits.h>
 
 #include "capture/capture.h"
+#include "common/compat.h"
 #include "common/options.h"
 #include "fmgr.h"
 #include "run/deployer.h"
@@ -32,9 +33,36 @@ assign_track(int value, void *extra)
 	mig_track_locks = value != 0;
 }
 
+/* Those that are not everybody's to set. */
+static const char *const restricted[] = {
+	"pg_migrations.track", "pg_migrations.out_of_band", "pg_migrations.capture"
+};
+
+/*
+ * Until the library is loaded the server lets everybody give a setting of ours
+ * a value, which then hides the database's own.  When it learns that he may
+ * not, it warns and takes the built-in value, which is nobody's wish.
+ */
+static void
+refuse_settings(void)
+{
+	for (int i = 0; i < lengthof(restricted); i++)
+	{
+		struct config_generic *setting = mig_find_setting(restricted[i]);
+
+		if (setting && (setting->flags & GUC_CUSTOM_PLACEHOLDER) &&
+			(setting->scontext == PGC_USERSET || setting->scontext == PGC_BACKEND) &&
+			pg_parameter_aclcheck(restricted[i], setting->srole, ACL_SET) != ACLCHECK_OK)
+			ereport(ERROR,
+					(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+					 errmsg("permission denied to set parameter \"%s\"", restricted[i])));
+	}
+}
+
 void
 _PG_init(void)
 {
+	refuse_settings();
 	DefineCustomIntVariable("pg_migrations.lock_wait",
 							"How long a run waits for another one to end.",
 							"0 does not wait, -1 waits for ever.",

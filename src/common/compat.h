@@ -123,7 +123,7 @@ mig_find_setting(const char *name)
 	return find_option(name, false, true, LOG);
 #else
 	for (int i = 0; i < GetNumConfigOptions(); i++)
-		if (strcmp(get_guc_variables()[i]->name, name) == 0)
+		if (pg_strcasecmp(get_guc_variables()[i]->name, name) == 0)
 			return get_guc_variables()[i];
 	return NULL;
 #endif

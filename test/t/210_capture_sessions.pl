@@ -106,5 +106,17 @@ $node->safe_psql('postgres', q{SELECT pg_terminate_backend(pid) FROM pg_stat_act
 end_client($open);
 is($node->safe_psql('postgres', q{SELECT string_agg(statement, ', ') FROM migrate.ddl_log WHERE statement ~ 'first|second'}), 'CREATE TABLE second ()',
 	'what was not committed has no row');
+
+# ---- a client cannot set what hides a setting of the database
+
+$node->safe_psql('postgres', 'ALTER DATABASE postgres SET pg_migrations.out_of_band = reject');
+foreach my $setting ('out_of_band=log', 'OUT_OF_BAND=log', 'capture=lenient', 'track=locks')
+{
+	local $ENV{PGOPTIONS} = "-c pg_migrations.$setting";
+	my ($status, undef, $err) = $node->psql('postgres', 'CREATE TABLE hidden ()', extra_params => [ '-U', 'maker' ]);
+
+	isnt($status, 0, "$setting by a client that is no superuser");
+	like($err, qr/FATAL:  permission denied to set parameter/, 'is refused');
+}
 $node->stop;
 done_testing();
