@@ -118,18 +118,23 @@ at_transaction_end(XactEvent event, void *arg)
 	}
 }
 
-/* A rollback to before something began ends it. */
+/* A rollback to before it began ends it; a release makes it the outer level's. */
+static void
+end_level(Attribution *attribution, SubXactEvent event, int level)
+{
+	if (event == SUBXACT_EVENT_ABORT_SUB && level <= attribution->level)
+		memset(attribution, 0, sizeof(Attribution));
+	else if (event == SUBXACT_EVENT_COMMIT_SUB && level == attribution->level)
+		attribution->level--;
+}
+
 static void
 at_subtransaction_end(SubXactEvent event, SubTransactionId subid, SubTransactionId parent, void *arg)
 {
 	int			level = GetCurrentTransactionNestLevel();
 
-	if (event != SUBXACT_EVENT_ABORT_SUB)
-		return;
-	if (level <= external.level)
-		memset(&external, 0, sizeof(Attribution));
-	if (level <= migration.level)
-		memset(&migration, 0, sizeof(Attribution));
+	end_level(&external, event, level);
+	end_level(&migration, event, level);
 }
 
 /* Was the reason, which is older than the library, set in this transaction?  Only then can it be rolled back. */

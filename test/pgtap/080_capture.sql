@@ -152,6 +152,16 @@ CREATE TABLE after_savepoint ();
 COMMIT;
 SELECT is(logged(), 'CREATE TABLE direct', 'rolled back to before it');
 SELECT is_empty($$SELECT FROM migrate.history WHERE name = 'rolled back'$$, 'it leaves nothing');
+BEGIN;
+SAVEPOINT s;
+SELECT migrate.begin('released', 'shop') \g /dev/null
+RELEASE s;
+SAVEPOINT s;
+CREATE TABLE rolled_back ();
+ROLLBACK TO s;
+CREATE TABLE after_release ();
+COMMIT;
+SELECT is(regexp_replace(logged(), '\d+', 'n'), 'CREATE TABLE external n', 'released, it does not end with a later savepoint');
 SELECT throws_ok(format('SELECT migrate.begin(%s)', name), code, NULL, 'begin(' || name || ')')
     FROM (VALUES ('NULL', '22004'), ('''''', '22023'), ('''a'', ''b c''', '22023')) AS t (name, code);
 
