@@ -25,6 +25,9 @@ extern CommandTag mig_statement_tag(const Node *stmt);
 /* Is it about temporary objects alone, or will it do nothing?  As far as can be told before. */
 extern bool mig_statement_spares_schema(const Node *stmt);
 
+/* The value that ALTER TYPE ... ADD VALUE names, or invalid. */
+extern Oid	mig_enum_value(const AlterEnumStmt *stmt);
+
 /* The CREATE TABLE AS inside an EXPLAIN ANALYZE, or NULL. */
 extern const CreateTableAsStmt *mig_explained_create(const ExplainStmt *stmt);
 
@@ -66,14 +69,15 @@ typedef struct Frame
 	StatementKind kind;
 	MemoryContext context;		/* where its objects live */
 	bool		events;			/* event triggers have fired for it */
-	bool		undecided;		/* reject: what it touches decides */
+	bool		undecided;		/* it seems to change nothing that counts: what it does decides */
+	Oid			enum_value;		/* that is there already, by ADD VALUE IF NOT EXISTS */
 	List	   *objects;
 } Frame;
 
 /* The innermost frame, if it is one of this statement; else NULL. */
 extern Frame *mig_frame_of(CommandTag tag);
 
-/* Write the row of a statement (record.c). */
+/* Write the row of a statement, whose text has no secrets any more (record.c). */
 extern void mig_record_init(void);
 extern void mig_record(CommandTag tag, const char *statement, bool exact, List *objects);
 

@@ -40,17 +40,8 @@ List *
 mig_touched_add(List *objects, const char *action, const char *object_type,
 				const char *schema_name, const char *identity)
 {
-	TouchedObject *object;
-	ListCell   *cell;
+	TouchedObject *object = palloc(sizeof(TouchedObject));
 
-	foreach(cell, objects)
-	{
-		object = lfirst(cell);
-		if (identity && object->identity && strcmp(object->identity, identity) == 0 &&
-			strcmp(object->action, action) == 0 && strcmp(object->object_type, object_type) == 0)
-			return objects;
-	}
-	object = palloc(sizeof(TouchedObject));
 	object->action = pstrdup(action);
 	object->object_type = pstrdup(object_type);
 	object->schema_name = schema_name ? pstrdup(schema_name) : NULL;
@@ -101,11 +92,23 @@ action_of(const char *tag)
 	return strcmp(action, "select") == 0 ? "create" : action;
 }
 
-/* "tr on pg_temp.t" belongs to a temporary relation, and has no schema itself. */
+/*
+ * "tr on pg_temp.t" belongs to a temporary relation, and has no schema itself.
+ * Between quotes the same words are part of a name.
+ */
 static bool
 is_on_temporary(const char *identity)
 {
-	return identity && strstr(identity, " on pg_temp.") != NULL;
+	bool		quoted = false;
+
+	for (const char *p = identity; p && *p; p++)
+	{
+		if (*p == '"')
+			quoted = !quoted;
+		else if (!quoted && strncmp(p, " on pg_temp.", 12) == 0)
+			return true;
+	}
+	return false;
 }
 
 static bool
@@ -423,9 +426,9 @@ mig_on_ddl_end(PG_FUNCTION_ARGS)
 	frame = mig_frame_of(trigger->tag);
 	if (frame)
 	{
-		frame->objects = collect(F_PG_EVENT_TRIGGER_DDL_COMMANDS, add_command, frame->objects, frame->context);
-		if (frame->undecided && frame->objects && mig_gate_rejects())
-			mig_gate_reject(frame->tag);
+		/* Of privileges the hook knows more, and adds them. */
+		if (!mig_changes_privileges(trigger->parsetree))
+			frame->objects = collect(F_PG_EVENT_TRIGGER_DDL_COMMANDS, add_command, frame->objects, frame->context);
 		PG_RETURN_NULL();
 	}
 	if (TransactionIdIsValid(dropped_in) && dropped_in == GetCurrentTransactionIdIfAny())
@@ -442,7 +445,7 @@ mig_on_ddl_end(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 	if (mig_gate_rejects())
 		mig_gate_reject(trigger->tag);
-	mig_record(trigger->tag, debug_query_string ? debug_query_string : "", false, objects);
+	mig_record(trigger->tag, mig_redact(debug_query_string ? debug_query_string : ""), false, objects);
 	mig_gate_after(trigger->tag);
 	PG_RETURN_NULL();
 }

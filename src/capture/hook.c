@@ -114,7 +114,17 @@ begin_frame(Frame *frame, const PlannedStmt *pstmt)
 	frame->undecided = (frame->kind == STATEMENT_HOOK || IsA(frame->stmt, AlterEnumStmt) ||
 						!mig_event_triggers_enabled() || mig_gate_rejects()) &&
 		mig_statement_spares_schema(frame->stmt);
+	if (IsA(frame->stmt, AlterEnumStmt))
+		frame->enum_value = mig_enum_value((const AlterEnumStmt *) frame->stmt);
 	mig_gate_before(frame->tag, frame->undecided);
+	/* Now: functions and triggers that the statement calls may change search_path. */
+	if (frame->kind == STATEMENT_HOOK && !frame->undecided)
+	{
+		int			names = mig_plain_names_begin();
+
+		frame->objects = mig_statement_objects(frame->stmt);
+		mig_plain_names_end(names);
+	}
 }
 
 /* What the hook alone saw changed something unless it said IF [NOT] EXISTS in vain. */
@@ -127,11 +137,10 @@ has_effect(Frame *frame)
 		frame->objects = mig_privilege_objects(frame->stmt);
 	else if (IsA(frame->stmt, CreateSchemaStmt) || IsA(frame->stmt, DropOwnedStmt))
 		frame->objects = mig_touched_known(frame->objects, frame->stmt);
-	else if (frame->kind == STATEMENT_HOOK && !frame->undecided)
-		frame->objects = mig_statement_objects(frame->stmt);
 	mig_plain_names_end(names);
-	if (frame->undecided && IsA(frame->stmt, AlterEnumStmt))
-		return false;
+	/* It has waited for whoever was at that type, and the value may have gone meanwhile. */
+	if (frame->undecided && IsA(frame->stmt, AlterEnumStmt) && OidIsValid(frame->enum_value))
+		return frame->enum_value != mig_enum_value((const AlterEnumStmt *) frame->stmt);
 	if (frame->kind == STATEMENT_EVENT && frame->events)
 		return frame->objects != NIL;
 	return !frame->undecided;
@@ -169,6 +178,8 @@ end_frame(Frame *frame, const char *text)
 {
 	if (!has_effect(frame))
 		return;
+	if (frame->undecided && mig_gate_rejects())
+		mig_gate_reject(frame->tag);
 	mig_record(frame->tag, text, true, frame->objects);
 	if (may_change_coverage(frame->stmt))
 		mig_coverage_changed(GetCommandTagName(frame->tag));
@@ -210,7 +221,8 @@ process_utility(PlannedStmt *pstmt, const char *source, bool read_only_tree, Pro
 	/* Executing may scribble on the tree, which we read afterwards. */
 	copy = read_only_tree ? pstmt : copyObject(pstmt);
 	begin_frame(&frame, copy);
-	text = statement_text(pstmt, source);
+	/* Before it runs: what a cancel could hit must not lie behind what cannot be rolled back. */
+	text = mig_redact(statement_text(pstmt, source));
 	innermost = &frame;
 	PG_TRY();
 	{

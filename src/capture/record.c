@@ -11,8 +11,10 @@
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "capture/capture_private.h"
+#include "common/hashfn.h"
 #include "miscadmin.h"
 #include "utils/guc.h"
+#include "utils/hsearch.h"
 #include "utils/jsonb.h"
 #include "utils/resowner.h"
 #include "utils/snapmgr.h"
@@ -44,17 +46,53 @@ push_string(JsonbParseState **state, const char *key, const char *value)
 	pushJsonbValue(state, WJB_VALUE, &json);
 }
 
+static uint32
+hash_object(const void *key, Size size)
+{
+	const TouchedObject *object = *(const TouchedObject *const *) key;
+
+	return hash_bytes((const unsigned char *) object->identity, strlen(object->identity));
+}
+
+static int
+compare_objects(const void *left, const void *right, Size size)
+{
+	const TouchedObject *a = *(const TouchedObject *const *) left;
+	const TouchedObject *b = *(const TouchedObject *const *) right;
+
+	return strcmp(a->identity, b->identity) != 0 || strcmp(a->action, b->action) != 0 ||
+		strcmp(a->object_type, b->object_type) != 0;
+}
+
+/* Objects that have been met; one DROP can have a hundred thousand. */
+static HTAB *
+make_set(void)
+{
+	HASHCTL		control = {
+		.keysize = sizeof(TouchedObject *), .entrysize = sizeof(TouchedObject *),
+		.hash = hash_object, .match = compare_objects, .hcxt = CurrentMemoryContext
+	};
+
+	return hash_create("pg_migrations objects", 64, &control, HASH_ELEM | HASH_FUNCTION | HASH_COMPARE | HASH_CONTEXT);
+}
+
 static Jsonb *
 objects_json(List *objects)
 {
 	JsonbParseState *state = NULL;
+	HTAB	   *met = make_set();
 	ListCell   *cell;
 
 	pushJsonbValue(&state, WJB_BEGIN_ARRAY, NULL);
 	foreach(cell, objects)
 	{
 		const TouchedObject *object = lfirst(cell);
+		bool		again = false;
 
+		if (object->identity)
+			(void) hash_search(met, &object, HASH_ENTER, &again);
+		if (again)
+			continue;
 		pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
 		push_string(&state, "action", object->action);
 		push_string(&state, "object_type", object->object_type);
@@ -62,6 +100,7 @@ objects_json(List *objects)
 		push_string(&state, "identity", object->identity);
 		pushJsonbValue(&state, WJB_END_OBJECT, NULL);
 	}
+	hash_destroy(met);
 	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_ARRAY, NULL));
 }
 
@@ -124,6 +163,9 @@ leniently(void (*work) (DdlRecord *, List *), DdlRecord *record, List *objects)
 
 		MemoryContextSwitchTo(context);
 		error = CopyErrorData();
+		/* Whoever cancels must not decide what is recorded. */
+		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION)
+			PG_RE_THROW();
 		FlushErrorState();
 		RollbackAndReleaseCurrentSubTransaction();
 		ereport(WARNING,
@@ -145,7 +187,7 @@ mig_record(CommandTag tag, const char *statement, bool exact, List *objects)
 
 	error_context_stack = &callback;
 	record.command_tag = GetCommandTagName(tag);
-	record.statement = mig_redact(statement);
+	record.statement = statement;
 	record.text_source = exact ? "exact" : "client_string";
 	record.origin = origin.origin;
 	record.history_id = origin.history_id;

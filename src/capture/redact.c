@@ -11,11 +11,15 @@
 #include "capture/capture_private.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
+#include "miscadmin.h"
 #include "parser/parser.h"
 #include "script/lexer.h"
 #include "utils/memutils.h"
 
 #define REDACTED "<redacted>"
+
+/* Quotes within quotes that are looked into; each costs a copy of what is in them. */
+#define MAX_DEPTH 6
 
 /* Parts of names of options and settings whose values are not for a log. */
 static const char *const secret_words[] = {
@@ -62,12 +66,12 @@ may_stand_between(const Lexer *lexer)
 	return lexer->token == '=' || mig_lexer_is(lexer, "to");
 }
 
-static void redact_into(StringInfo result, const char *text, const char *instead);
+static void redact_into(StringInfo result, const char *text, const char *instead, int depth);
 static bool may_have_secrets(const char *text);
 
 /* A string in quotes may be a statement, or a body, too: take one level of quotes off, and put it back. */
 static void
-add_quoted(StringInfo result, const char *start, int length)
+add_quoted(StringInfo result, const char *start, int length, int depth)
 {
 	char	   *text = pnstrdup(start, length);
 	StringInfoData inner;
@@ -83,12 +87,12 @@ add_quoted(StringInfo result, const char *start, int length)
 	}
 	if (!may_have_secrets(text) || strchr(pnstrdup(text + 1, length - 2), '\'') == NULL)
 		appendBinaryStringInfo(result, start, length);
-	else if (!plain)
+	else if (!plain || depth > MAX_DEPTH)
 		appendStringInfoString(result, "'" REDACTED "'");
 	else
 	{
 		initStringInfo(&redacted);
-		redact_into(&redacted, inner.data, inner.data);
+		redact_into(&redacted, inner.data, inner.data, depth);
 		appendStringInfoChar(result, '\'');
 		for (const char *p = redacted.data; *p; p++)
 		{
@@ -100,22 +104,48 @@ add_quoted(StringInfo result, const char *start, int length)
 	}
 }
 
-/* Something like 'host=... password=...' or 'postgresql://user:secret@host'? */
+/* Something like 'host=... password=...'? */
+static bool
+has_password_value(const char *text)
+{
+	for (const char *p = strstr(text, "password"); p; p = strstr(p, "password"))
+	{
+		p += strlen("password");
+		if (p[strspn(p, " \t")] == '=')
+			return true;
+	}
+	return false;
+}
+
+/* Is there an address like 'postgresql://user:secret@host'? */
+static bool
+has_secret_address(const char *text)
+{
+	for (const char *p = strstr(text, "://"); p; p = strstr(p, "://"))
+	{
+		const char *end;
+		const char *colon;
+
+		p += strlen("://");
+		end = p + strcspn(p, " \t\n'\"");
+		colon = memchr(p, ':', end - p);
+		if (colon && memchr(colon, '@', end - colon))
+			return true;
+	}
+	return false;
+}
+
 static bool
 is_connection_string(const char *start, int length)
 {
 	char	   *text = lowered(start, length);
-	char	   *scheme;
 
-	if (strstr(text, "password=") && strpbrk(text, ";\n") == NULL)
-		return true;
-	scheme = strstr(text, "://");
-	return scheme && strchr(scheme + 3, ':') && strchr(strchr(scheme + 3, ':'), '@');
+	return (has_password_value(text) && strpbrk(text, ";\n") == NULL) || has_secret_address(text);
 }
 
 /* A body in dollar quotes may hold statements of its own; one in another language is left alone. */
 static void
-add_string(StringInfo result, const Lexer *lexer)
+add_string(StringInfo result, const Lexer *lexer, int depth)
 {
 	const char *start = lexer->text + lexer->start;
 	int			length = lexer->end - lexer->start;
@@ -128,19 +158,25 @@ add_string(StringInfo result, const Lexer *lexer)
 		if (is_connection_string(start, length))
 			appendStringInfoString(result, "'" REDACTED "'");
 		else
-			add_quoted(result, start, length);
+			add_quoted(result, start, length, depth);
 		return;
 	}
 	body = strchr(start + 1, '$') + 1;
 	delimiter = body - start;
 	appendBinaryStringInfo(result, start, delimiter);
 	inner = pnstrdup(body, length - 2 * delimiter);
-	redact_into(result, inner, inner);
+	if (!may_have_secrets(inner))
+		appendStringInfoString(result, inner);
+	else if (depth > MAX_DEPTH || (strchr(inner, '\'') == NULL && is_connection_string(inner, strlen(inner))))
+		appendStringInfoString(result, REDACTED);
+	else
+		redact_into(result, inner, inner, depth);
+	pfree(inner);
 	appendBinaryStringInfo(result, start + length - delimiter, delimiter);
 }
 
 static void
-redact_tokens(StringInfo result, const char *text)
+redact_tokens(StringInfo result, const char *text, int depth)
 {
 	Lexer		lexer;
 	int			copied = 0;
@@ -151,12 +187,13 @@ redact_tokens(StringInfo result, const char *text)
 	lexer.extra.escape_string_warning = false;
 	while (mig_lexer_next(&lexer))
 	{
+		CHECK_FOR_INTERRUPTS();
 		appendBinaryStringInfo(result, text + copied, lexer.start - copied);
 		copied = lexer.end;
 		if (is_string(&lexer) && expects)
 			appendStringInfoString(result, "'" REDACTED "'");
 		else if (is_string(&lexer))
-			add_string(result, &lexer);
+			add_string(result, &lexer, depth);
 		else
 			appendBinaryStringInfo(result, text + lexer.start, lexer.end - lexer.start);
 		if (may_stand_between(&lexer))
@@ -168,19 +205,29 @@ redact_tokens(StringInfo result, const char *text)
 	appendStringInfoString(result, text + copied);
 }
 
+/* Nothing that is wrong with the text: a cancel, or no memory. */
+static bool
+is_error_of_others(int code)
+{
+	return ERRCODE_TO_CATEGORY(code) == ERRCODE_OPERATOR_INTERVENTION ||
+		ERRCODE_TO_CATEGORY(code) == ERRCODE_INSUFFICIENT_RESOURCES;
+}
+
 /* instead: what stands for a text that cannot be read as tokens. */
 static void
-redact_into(StringInfo result, const char *text, const char *instead)
+redact_into(StringInfo result, const char *text, const char *instead, int depth)
 {
 	MemoryContext context = CurrentMemoryContext;
 	int			length = result->len;
 
 	PG_TRY();
 	{
-		redact_tokens(result, text);
+		redact_tokens(result, text, depth + 1);
 	}
 	PG_CATCH();
 	{
+		if (is_error_of_others(geterrcode()))
+			PG_RE_THROW();
 		MemoryContextSwitchTo(context);
 		FlushErrorState();
 		result->len = length;
@@ -197,7 +244,7 @@ may_have_secrets(const char *text)
 	char	   *lower = lowered(text, strlen(text));
 	bool		result;
 
-	result = strstr(lower, "connection") || is_secret_name(lower);
+	result = strstr(lower, "connection") || is_secret_name(lower) || strstr(lower, "://");
 	pfree(lower);
 	return result;
 }
@@ -205,11 +252,17 @@ may_have_secrets(const char *text)
 char *
 mig_redact(const char *text)
 {
+	MemoryContext caller = CurrentMemoryContext;
+	MemoryContext context;
 	StringInfoData result;
 
 	if (!may_have_secrets(text))
 		return pstrdup(text);
 	initStringInfo(&result);
-	redact_into(&result, text, REDACTED);
+	context = AllocSetContextCreate(caller, "pg_migrations redaction", ALLOCSET_DEFAULT_SIZES);
+	MemoryContextSwitchTo(context);
+	redact_into(&result, text, REDACTED, 0);
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(context);
 	return result.data;
 }

@@ -8,13 +8,18 @@
 #include "capture/capture_private.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_enum.h"
 #include "commands/dbcommands.h"
 #include "commands/event_trigger.h"
 #include "commands/extension.h"
+#include "commands/policy.h"
 #include "commands/tablespace.h"
+#include "commands/trigger.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
+#include "parser/parse_func.h"
 #include "parser/parse_type.h"
+#include "rewrite/rewriteSupport.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
@@ -32,6 +37,14 @@ is_temporary(const RangeVar *relation)
 	return OidIsValid(oid) && get_rel_persistence(oid) == RELPERSISTENCE_TEMP;
 }
 
+/* Where a new relation will be; what is wrong with its name the statement itself would say. */
+static bool
+becomes_temporary(const RangeVar *relation)
+{
+	return relation->relpersistence == RELPERSISTENCE_TEMP ||
+		isAnyTempNamespace(RangeVarGetCreationNamespace(relation));
+}
+
 static bool
 all_temporary(List *relations)
 {
@@ -42,6 +55,29 @@ all_temporary(List *relations)
 		if (!IsA(lfirst(cell), RangeVar) || !is_temporary(lfirst(cell)))
 			return false;
 	return relations != NIL;
+}
+
+/* The relation that a statement makes, or NULL. */
+static const RangeVar *
+made_relation(const Node *stmt)
+{
+	switch (nodeTag(stmt))
+	{
+		case T_CreateStmt:
+			return ((const CreateStmt *) stmt)->relation;
+		case T_CreateTableAsStmt:
+			return ((const CreateTableAsStmt *) stmt)->into->rel;
+		case T_CreateSeqStmt:
+			return ((const CreateSeqStmt *) stmt)->sequence;
+		case T_ViewStmt:
+			return ((const ViewStmt *) stmt)->view;
+		case T_ExplainStmt:
+			return mig_explained_create((const ExplainStmt *) stmt)->into->rel;
+		case T_CompositeTypeStmt:
+			return ((const CompositeTypeStmt *) stmt)->typevar;
+		default:
+			return NULL;
+	}
 }
 
 /* Does a query read from a temporary relation?  Then its view is temporary. */
@@ -59,7 +95,125 @@ reads_temporary(Node *node, void *context)
 static bool
 in_temporary_schema(List *names)
 {
-	return list_length(names) > 1 && strcmp(strVal(linitial(names)), "pg_temp") == 0;
+	/* Casts and constraints of domains have types in their lists. */
+	return list_length(names) > 1 && IsA(linitial(names), String) && strcmp(strVal(linitial(names)), "pg_temp") == 0;
+}
+
+/* The name by which a statement calls an object that is no relation. */
+static List *
+names_of(Node *object)
+{
+	if (object == NULL)
+		return NIL;
+	switch (nodeTag(object))
+	{
+		case T_List:
+			return (List *) object;
+		case T_ObjectWithArgs:
+			return ((ObjectWithArgs *) object)->objname;
+		case T_TypeName:
+			return ((TypeName *) object)->names;
+		default:
+			return NIL;
+	}
+}
+
+/* The relation that an object is, or is part of, or NULL. */
+static RangeVar *
+relation_of(ObjectType type, Node *object)
+{
+	List	   *names = names_of(object);
+
+	switch (type)
+	{
+		case OBJECT_TABLE:
+		case OBJECT_SEQUENCE:
+		case OBJECT_VIEW:
+		case OBJECT_MATVIEW:
+		case OBJECT_INDEX:
+		case OBJECT_FOREIGN_TABLE:
+			return IsA(object, RangeVar) ? (RangeVar *) object : makeRangeVarFromNameList(names);
+		case OBJECT_COLUMN:
+		case OBJECT_TABCONSTRAINT:
+		case OBJECT_TRIGGER:
+		case OBJECT_RULE:
+		case OBJECT_POLICY:
+			return list_length(names) > 1 ?
+				makeRangeVarFromNameList(list_copy_head(names, list_length(names) - 1)) : NULL;
+		default:
+			return NULL;
+	}
+}
+
+static bool
+is_temporary_object(ObjectType type, Node *object)
+{
+	RangeVar   *relation = relation_of(type, object);
+
+	return relation ? is_temporary(relation) : in_temporary_schema(names_of(object));
+}
+
+static bool
+all_temporary_objects(ObjectType type, List *objects)
+{
+	ListCell   *cell;
+
+	foreach(cell, objects)
+		if (!is_temporary_object(type, lfirst(cell)))
+			return false;
+	return objects != NIL;
+}
+
+/* The part of a relation that DROP names last. */
+static bool
+is_missing_part(ObjectType type, const RangeVar *relation, const char *name)
+{
+	Oid			oid = RangeVarGetRelid(relation, NoLock, true);
+
+	if (!OidIsValid(oid))
+		return true;
+	switch (type)
+	{
+		case OBJECT_TRIGGER:
+			return !OidIsValid(get_trigger_oid(oid, name, true));
+		case OBJECT_RULE:
+			return !OidIsValid(get_rewrite_oid(oid, name, true));
+		case OBJECT_POLICY:
+			return !OidIsValid(get_relation_policy_oid(oid, name, true));
+		default:
+			return false;
+	}
+}
+
+/* Is there nothing for DROP ... IF EXISTS?  Of the kinds that are dropped so most. */
+static bool
+is_missing_object(ObjectType type, Node *object)
+{
+	RangeVar   *relation = relation_of(type, object);
+
+	switch (type)
+	{
+		case OBJECT_TRIGGER:
+		case OBJECT_RULE:
+		case OBJECT_POLICY:
+			return relation && is_missing_part(type, relation, strVal(llast((List *) object)));
+		case OBJECT_SCHEMA:
+			return !OidIsValid(get_namespace_oid(strVal(object), true));
+		case OBJECT_EXTENSION:
+			return !OidIsValid(get_extension_oid(strVal(object), true));
+		case OBJECT_EVENT_TRIGGER:
+			return !OidIsValid(get_event_trigger_oid(strVal(object), true));
+		case OBJECT_AGGREGATE:
+		case OBJECT_FUNCTION:
+		case OBJECT_PROCEDURE:
+		case OBJECT_ROUTINE:
+			return !OidIsValid(LookupFuncWithArgs(type, (ObjectWithArgs *) object, true));
+		case OBJECT_TYPE:
+		case OBJECT_DOMAIN:
+			return !OidIsValid(LookupTypeNameOid(NULL, (TypeName *) object, true));
+		default:
+			return relation && !OidIsValid(RangeVarGetRelid(relation, NoLock, true));
+	}
 }
 
 static bool
@@ -68,78 +222,47 @@ drops_nothing_lasting(const DropStmt *stmt)
 	ListCell   *cell;
 
 	foreach(cell, stmt->objects)
-	{
-		Node	   *object = lfirst(cell);
-		RangeVar   *relation;
-
-		switch (stmt->removeType)
-		{
-			case OBJECT_TABLE:
-			case OBJECT_SEQUENCE:
-			case OBJECT_VIEW:
-			case OBJECT_MATVIEW:
-			case OBJECT_INDEX:
-			case OBJECT_FOREIGN_TABLE:
-				relation = makeRangeVarFromNameList((List *) object);
-				if (is_temporary(relation) ||
-					(stmt->missing_ok && !OidIsValid(RangeVarGetRelid(relation, NoLock, true))))
-					continue;
-				return false;
-			case OBJECT_SCHEMA:
-				if (stmt->missing_ok && !OidIsValid(get_namespace_oid(strVal(object), true)))
-					continue;
-				return false;
-			case OBJECT_EXTENSION:
-				if (stmt->missing_ok && !OidIsValid(get_extension_oid(strVal(object), true)))
-					continue;
-				return false;
-			case OBJECT_EVENT_TRIGGER:
-				if (stmt->missing_ok && !OidIsValid(get_event_trigger_oid(strVal(object), true)))
-					continue;
-				return false;
-			default:
-				return false;
-		}
-	}
+		if (!is_temporary_object(stmt->removeType, lfirst(cell)) &&
+			!(stmt->missing_ok && is_missing_object(stmt->removeType, lfirst(cell))))
+			return false;
 	return true;
 }
 
-static List *
-relation_of_comment(const CommentStmt *stmt)
+/* Objects of a statement of a general form that are no new ones. */
+static bool
+changes_temporary(const Node *stmt)
 {
-	List	   *names = (List *) stmt->object;
-
-	switch (stmt->objtype)
+	switch (nodeTag(stmt))
 	{
-		case OBJECT_TABLE:
-		case OBJECT_VIEW:
-		case OBJECT_INDEX:
-		case OBJECT_SEQUENCE:
-			return list_make1(makeRangeVarFromNameList(names));
-		case OBJECT_COLUMN:
-			return list_length(names) > 1 ?
-				list_make1(makeRangeVarFromNameList(list_copy_head(names, list_length(names) - 1))) : NIL;
+		case T_CommentStmt:
+			return is_temporary_object(((const CommentStmt *) stmt)->objtype, ((const CommentStmt *) stmt)->object);
+		case T_AlterOwnerStmt:
+			return is_temporary_object(((const AlterOwnerStmt *) stmt)->objectType, ((const AlterOwnerStmt *) stmt)->object);
+		case T_RenameStmt:
+			return ((const RenameStmt *) stmt)->object &&
+				is_temporary_object(((const RenameStmt *) stmt)->renameType, ((const RenameStmt *) stmt)->object);
+		case T_AlterFunctionStmt:
+			return in_temporary_schema(((const AlterFunctionStmt *) stmt)->func->objname);
+		case T_AlterEnumStmt:
+			return in_temporary_schema(((const AlterEnumStmt *) stmt)->typeName);
+		case T_AlterDomainStmt:
+			return in_temporary_schema(((const AlterDomainStmt *) stmt)->typeName);
+		case T_GrantStmt:
+			return ((const GrantStmt *) stmt)->targtype == ACL_TARGET_OBJECT &&
+				all_temporary_objects(((const GrantStmt *) stmt)->objtype, ((const GrantStmt *) stmt)->objects);
 		default:
-			return NIL;
+			return false;
 	}
 }
 
-/* Relations of the commonest statements; NIL: of none, or of another kind. */
+/* Relations that the commonest statements are about; NIL: of none, or of another kind. */
 static List *
 relations_of(const Node *stmt)
 {
 	switch (nodeTag(stmt))
 	{
-		case T_CreateStmt:
-			return list_make1(((const CreateStmt *) stmt)->relation);
-		case T_CreateTableAsStmt:
-			return list_make1(((const CreateTableAsStmt *) stmt)->into->rel);
-		case T_CreateSeqStmt:
-			return list_make1(((const CreateSeqStmt *) stmt)->sequence);
 		case T_AlterSeqStmt:
 			return list_make1(((const AlterSeqStmt *) stmt)->sequence);
-		case T_ViewStmt:
-			return list_make1(((const ViewStmt *) stmt)->view);
 		case T_IndexStmt:
 			return list_make1(((const IndexStmt *) stmt)->relation);
 		case T_AlterTableStmt:
@@ -161,21 +284,12 @@ relations_of(const Node *stmt)
 			return ((const CreateStatsStmt *) stmt)->relations;
 		case T_TruncateStmt:
 			return ((const TruncateStmt *) stmt)->relations;
-		case T_ExplainStmt:
-			return list_make1(mig_explained_create((const ExplainStmt *) stmt)->into->rel);
-		case T_CompositeTypeStmt:
-			return list_make1(((const CompositeTypeStmt *) stmt)->typevar);
-		case T_GrantStmt:
-			return ((const GrantStmt *) stmt)->objtype == OBJECT_TABLE &&
-				((const GrantStmt *) stmt)->targtype == ACL_TARGET_OBJECT ? ((const GrantStmt *) stmt)->objects : NIL;
-		case T_CommentStmt:
-			return relation_of_comment((const CommentStmt *) stmt);
 		default:
 			return NIL;
 	}
 }
 
-/* A new object of a kind that is not a relation, by its qualified name. */
+/* A new object. */
 static bool
 makes_temporary(const Node *stmt)
 {
@@ -192,9 +306,9 @@ makes_temporary(const Node *stmt)
 		case T_DefineStmt:
 			return in_temporary_schema(((const DefineStmt *) stmt)->defnames);
 		case T_ViewStmt:
-			return reads_temporary(((const ViewStmt *) stmt)->query, NULL);
+			return becomes_temporary(((const ViewStmt *) stmt)->view) || reads_temporary(((const ViewStmt *) stmt)->query, NULL);
 		default:
-			return false;
+			return made_relation(stmt) && becomes_temporary(made_relation(stmt));
 	}
 }
 
@@ -204,13 +318,20 @@ is_there(const RangeVar *relation)
 	return OidIsValid(RangeVarGetRelid(relation, NoLock, true));
 }
 
+/* Is there one already where a new one would be? */
 static bool
-has_value(const AlterEnumStmt *stmt)
+is_taken(const RangeVar *relation)
+{
+	return OidIsValid(get_relname_relid(relation->relname, RangeVarGetCreationNamespace(relation)));
+}
+
+Oid
+mig_enum_value(const AlterEnumStmt *stmt)
 {
 	Oid			type = stmt->newVal ? LookupTypeNameOid(NULL, makeTypeNameFromNameList(stmt->typeName), true) : InvalidOid;
 
-	return OidIsValid(type) &&
-		SearchSysCacheExists2(ENUMTYPOIDNAME, ObjectIdGetDatum(type), CStringGetDatum(stmt->newVal));
+	return OidIsValid(type) ?
+		GetSysCacheOid2(ENUMTYPOIDNAME, Anum_pg_enum_oid, ObjectIdGetDatum(type), CStringGetDatum(stmt->newVal)) : InvalidOid;
 }
 
 static bool
@@ -228,18 +349,18 @@ exists_already(const Node *stmt)
 	switch (nodeTag(stmt))
 	{
 		case T_CreateStmt:
-			return ((const CreateStmt *) stmt)->if_not_exists && is_there(((const CreateStmt *) stmt)->relation);
+			return ((const CreateStmt *) stmt)->if_not_exists && is_taken(((const CreateStmt *) stmt)->relation);
 		case T_CreateTableAsStmt:
 			return ((const CreateTableAsStmt *) stmt)->if_not_exists &&
-				is_there(((const CreateTableAsStmt *) stmt)->into->rel);
+				is_taken(((const CreateTableAsStmt *) stmt)->into->rel);
 		case T_ExplainStmt:
 			return exists_already((const Node *) mig_explained_create((const ExplainStmt *) stmt));
 		case T_CreateSeqStmt:
-			return ((const CreateSeqStmt *) stmt)->if_not_exists && is_there(((const CreateSeqStmt *) stmt)->sequence);
+			return ((const CreateSeqStmt *) stmt)->if_not_exists && is_taken(((const CreateSeqStmt *) stmt)->sequence);
 		case T_IndexStmt:
 			return ((const IndexStmt *) stmt)->if_not_exists && has_index((const IndexStmt *) stmt);
 		case T_AlterEnumStmt:
-			return ((const AlterEnumStmt *) stmt)->skipIfNewValExists && has_value((const AlterEnumStmt *) stmt);
+			return ((const AlterEnumStmt *) stmt)->skipIfNewValExists && OidIsValid(mig_enum_value((const AlterEnumStmt *) stmt));
 		case T_CreateSchemaStmt:
 			return ((const CreateSchemaStmt *) stmt)->if_not_exists && ((const CreateSchemaStmt *) stmt)->schemaname &&
 				OidIsValid(get_namespace_oid(((const CreateSchemaStmt *) stmt)->schemaname, true));
@@ -303,6 +424,6 @@ mig_statement_spares_schema(const Node *stmt)
 {
 	if (IsA(stmt, DropStmt))
 		return drops_nothing_lasting((const DropStmt *) stmt);
-	return all_temporary(relations_of(stmt)) || makes_temporary(stmt) || exists_already(stmt) ||
+	return all_temporary(relations_of(stmt)) || makes_temporary(stmt) || changes_temporary(stmt) || exists_already(stmt) ||
 		is_missing(stmt) || ends_dump(stmt);
 }

@@ -133,9 +133,19 @@ add_relation(List *objects, const char *action, const RangeVar *relation)
 
 	if (!OidIsValid(oid) || get_rel_persistence(oid) == RELPERSISTENCE_TEMP)
 		return objects;
-	return mig_touched_add(objects, action, get_rel_relkind(oid) == RELKIND_MATVIEW ? "materialized view" : "table",
-						   get_namespace_name(get_rel_namespace(oid)),
+	return mig_touched_add(objects, action, "table", get_namespace_name(get_rel_namespace(oid)),
 						   quote_qualified_identifier(get_namespace_name(get_rel_namespace(oid)), get_rel_name(oid)));
+}
+
+/* A relation that is not there yet. */
+static List *
+add_made(List *objects, const CreateTableAsStmt *stmt)
+{
+	const RangeVar *relation = stmt->into->rel;
+	char	   *schema = get_namespace_name(RangeVarGetCreationNamespace(relation));
+
+	return mig_touched_add(objects, "create", stmt->objtype == OBJECT_MATVIEW ? "materialized view" : "table",
+						   schema, quote_qualified_identifier(schema, relation->relname));
 }
 
 /* Names of a type of object that has no schema, as Strings. */
@@ -320,7 +330,7 @@ mig_statement_objects(const Node *stmt)
 	if (object_type_of(stmt) >= 0)
 		return general_objects(stmt);
 	if (IsA(stmt, ExplainStmt))
-		return add_relation(NIL, "create", mig_explained_create((const ExplainStmt *) stmt)->into->rel);
+		return add_made(NIL, mig_explained_create((const ExplainStmt *) stmt));
 	if (IsA(stmt, TruncateStmt))
 	{
 		foreach(cell, ((const TruncateStmt *) stmt)->relations)

@@ -171,6 +171,20 @@ CALL migrate.apply(project => 'inside');
 \set ON_ERROR_STOP 1
 SELECT is(:'LAST_ERROR_SQLSTATE'::text, 'MG009', 'a migration is its own, not another tool''s');
 
+-- Quotes within quotes.
+
+DO $$
+DECLARE
+    quotes text := (SELECT string_agg('$q' || i || '$', '' ORDER BY i) FROM generate_series(1, 100) AS i);
+    back text := (SELECT string_agg('$q' || i || '$', '' ORDER BY i DESC) FROM generate_series(1, 100) AS i);
+BEGIN
+    EXECUTE 'COMMENT ON TABLE external_one IS ' || quotes || 'passes' || back;
+END
+$$;
+SELECT matches((SELECT statement FROM migrate.ddl_log ORDER BY id DESC LIMIT 1), '^COMMENT ON TABLE external_one IS \$q1\$\$q2\$\S+<redacted>\S+\$q2\$\$q1\$$',
+               'what lies deep within quotes is not looked into');
+SELECT logged() \g /dev/null
+
 -- Explained.
 
 SELECT array_agg(id ORDER BY id) AS ids FROM migrate.out_of_band WHERE statement LIKE 'CREATE TABLE after%' \gset
@@ -219,7 +233,13 @@ CREATE TABLE exists_already (i int);
 CREATE VIEW view_already AS SELECT 1 AS i;
 CREATE MATERIALIZED VIEW matview AS SELECT 1 AS i;
 CREATE UNIQUE INDEX ON matview (i);
-CREATE TEMP TABLE temporary (i int);
+CREATE TYPE type_already AS ENUM ('a');
+CREATE TEMP TABLE temporary (i int CONSTRAINT positive CHECK (i > 0));
+CREATE TEMP SEQUENCE numbers;
+CREATE FUNCTION pg_temp.tf() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+CREATE TRIGGER tr BEFORE INSERT ON temporary FOR EACH ROW EXECUTE FUNCTION pg_temp.tf();
+CREATE TYPE pg_temp.kind AS ENUM ('a');
+CREATE DOMAIN pg_temp.natural AS int CHECK (value >= 0);
 SELECT verdict('CREATE FUNCTION verdict_() RETURNS int LANGUAGE sql AS ''SELECT 1''') \g /dev/null
 SELECT logged() \g /dev/null
 SET pg_migrations.out_of_band = reject;
@@ -238,6 +258,19 @@ SELECT is(verdict(t.statement), t.verdict, t.statement) FROM (VALUES
     ('ALTER TABLE IF EXISTS exists_not ADD i int', 'passes'), ('DROP ROLE IF EXISTS exists_not', 'passes'),
     ('CREATE EXTENSION IF NOT EXISTS pg_migrations', 'passes'), ('DROP TABLE IF EXISTS exists_not, exists_already', 'MG013'),
     ('REFRESH MATERIALIZED VIEW matview', 'passes'), ('REFRESH MATERIALIZED VIEW CONCURRENTLY matview', 'passes'),
+    ('GRANT SELECT ON temporary TO PUBLIC', 'passes'), ('GRANT USAGE ON SEQUENCE numbers TO PUBLIC', 'passes'),
+    ('GRANT EXECUTE ON FUNCTION pg_temp.tf() TO PUBLIC', 'passes'), ('GRANT SELECT ON temporary, exists_already TO PUBLIC', 'MG013'),
+    ('COMMENT ON FUNCTION pg_temp.tf() IS ''x''', 'passes'), ('COMMENT ON TRIGGER tr ON temporary IS ''x''', 'passes'),
+    ('COMMENT ON CONSTRAINT positive ON temporary IS ''x''', 'passes'), ('COMMENT ON CONSTRAINT x ON DOMAIN exists_not IS ''x''', 'MG013'),
+    ('ALTER FUNCTION pg_temp.tf() COST 10', 'passes'), ('ALTER TYPE pg_temp.kind ADD VALUE ''b''', 'passes'),
+    ('ALTER TYPE pg_temp.kind RENAME TO x', 'passes'), ('ALTER DOMAIN pg_temp.natural SET NOT NULL', 'passes'),
+    ('ALTER TRIGGER tr ON temporary RENAME TO x', 'passes'), ('DROP TRIGGER tr ON temporary', 'passes'),
+    ('DROP FUNCTION pg_temp.tf() CASCADE', 'passes'), ('DROP TYPE pg_temp.kind', 'passes'), ('DROP DOMAIN pg_temp.natural', 'passes'),
+    ('DROP FUNCTION IF EXISTS exists_not(int)', 'passes'), ('DROP FUNCTION IF EXISTS logged_not()', 'MG013'),
+    ('DROP TYPE IF EXISTS exists_not', 'passes'), ('DROP TYPE IF EXISTS type_already', 'MG013'),
+    ('DROP TRIGGER IF EXISTS tr ON exists_already', 'passes'), ('ALTER TYPE type_already ADD VALUE IF NOT EXISTS ''a''', 'passes'),
+    ('ALTER TYPE type_already ADD VALUE IF NOT EXISTS ''b''', 'MG013'), ('EXPLAIN ANALYZE CREATE TABLE temporary AS SELECT 1', 'MG013'),
+    ('CREATE TABLE temporary ()', 'MG013'),
     ('REINDEX TABLE exists_already', 'passes'), ('ANALYZE exists_already', 'passes'), ('LOCK TABLE exists_already', 'passes'),
     ('CLUSTER matview USING matview_i_idx', 'passes'), ('SET work_mem = 1000', 'passes'), ('INSERT INTO exists_already VALUES (1)', 'passes')) AS t (statement, verdict);
 SELECT is(logged(), NULL, 'and nothing of it was recorded');

@@ -107,6 +107,17 @@ end_client($open);
 is($node->safe_psql('postgres', q{SELECT string_agg(statement, ', ') FROM migrate.ddl_log WHERE statement ~ 'first|second'}), 'CREATE TABLE second ()',
 	'what was not committed has no row');
 
+# ---- a value that is there until the session that renames it commits
+
+$node->safe_psql('postgres', "CREATE TYPE kind AS ENUM ('old', 'other')");
+my $rename = start_client($node, 'postgres', q{BEGIN; ALTER TYPE kind RENAME VALUE 'old' TO 'new';
+	SET application_name = 'renamed'; DO 'BEGIN WHILE NOT EXISTS (SELECT FROM pg_locks WHERE NOT granted) LOOP PERFORM pg_sleep(0.01); END LOOP; END'; COMMIT});
+wait_until($node, 'postgres', q{SELECT count(*) = 1 FROM pg_stat_activity WHERE application_name = 'renamed'});
+$node->safe_psql('postgres', q{ALTER TYPE kind ADD VALUE IF NOT EXISTS 'old'; ALTER TYPE kind ADD VALUE IF NOT EXISTS 'other'});
+end_client($rename);
+is($node->safe_psql('postgres', q{SELECT statement FROM migrate.ddl_log WHERE statement LIKE '%ADD VALUE%'}),
+	q{ALTER TYPE kind ADD VALUE IF NOT EXISTS 'old'}, 'what IF NOT EXISTS had to add after all');
+
 # ---- a client cannot set what hides a setting of the database
 
 $node->safe_psql('postgres', 'ALTER DATABASE postgres SET pg_migrations.out_of_band = reject');
