@@ -105,6 +105,13 @@ static LedgerQuery queries[] = {
 		" 'ALTER ROLE ' || pg_catalog.quote_ident(r.rolname) || ' RESET session_preload_libraries;'"
 		" FROM pg_catalog.pg_roles r WHERE " CAPTURE_BY_SESSION
 	" AND pg_catalog.strpos(" LIBRARIES_OF_ROLE ", 'pg_migrations') OPERATOR(pg_catalog.=) 0"},
+	{"SELECT 'notice', 'never_seen', pg_catalog.current_database()::pg_catalog.text,"
+		" 'not recorded: roles, databases and tablespaces changed from another database'"
+		" || CASE WHEN " CAPTURE_BY_SESSION " THEN '; what background workers do before they load pg_migrations' ELSE '' END,"
+		" CASE WHEN " CAPTURE_BY_SESSION
+		" THEN 'Put pg_migrations into shared_preload_libraries; watch the database that roles are managed in.'"
+		" ELSE 'Watch the database that roles are managed in.' END"
+	" WHERE EXISTS (SELECT FROM pg_catalog.pg_event_trigger WHERE evtname OPERATOR(pg_catalog.=) 'pg_migrations_end')"},
 	{"SELECT 'warning', 'older_session', a.pid::pg_catalog.text,"
 		" 'session ' || a.pid || ' of ' || a.usename || ' is older than capture: what event triggers cannot see may be missing of it',"
 		" 'SELECT pg_terminate_backend(' || a.pid || ');'"

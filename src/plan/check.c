@@ -20,7 +20,7 @@
 /* One thing that is wrong. */
 typedef struct Finding
 {
-	const char *severity;		/* "error" or "warning" */
+	const char *severity;		/* "error", "warning", or "notice", which never fails */
 	const char *code;
 	const char *project;
 	const char *name;
@@ -44,6 +44,7 @@ static void
 report(Check *check, const Finding *finding)
 {
 	bool		error = strcmp(finding->severity, "error") == 0;
+	bool		warning = strcmp(finding->severity, "warning") == 0;
 	MigRow		row;
 
 	mig_row_begin(&row);
@@ -55,6 +56,8 @@ report(Check *check, const Finding *finding)
 	mig_row_text(&row, finding->message);
 	mig_row_text(&row, finding->hint);
 	mig_row_put(&row, check->result);
+	if (!error && !warning)
+		return;
 	if (error)
 		check->errors++;
 	else

@@ -24,6 +24,7 @@ SELECT is_empty('SELECT * FROM migrate.coverage', 'as coverage says');
 SELECT throws_ok('SELECT migrate.unwatch(NULL)', '22004', NULL, 'unwatch needs a reason');
 SELECT throws_ok('SELECT migrate.unwatch('''')', '22023', NULL, 'that says something');
 SELECT migrate.watch('audit') \g /dev/null
+SELECT pg_temp.rows_are($$SELECT severity, code FROM migrate.check(fail_on => 'warning')$$, $$VALUES ('notice', 'never_seen')$$, 'what is never seen is no reason to fail');
 SELECT is(array_agg(format('%s %s', evtname, evtenabled) ORDER BY evtname), '{"pg_migrations_drop A","pg_migrations_end A","pg_migrations_start A"}'::text[],
           'watch makes event triggers that fire always') FROM pg_event_trigger;
 SELECT is_empty($$SELECT FROM pg_depend WHERE classid = 'pg_event_trigger'::regclass AND deptype = 'e'$$, 'that are no members of the extension');
