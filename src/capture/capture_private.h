@@ -53,6 +53,12 @@ typedef struct TouchedObject
 extern List *mig_touched_add(List *objects, const char *action, const char *object_type,
 							 const char *schema_name, const char *identity);
 
+/* A relation, as the event triggers call it (concurrent.c); none if it is not there. */
+extern List *mig_touched_add_relation(List *objects, const char *action, Oid oid);
+
+/* Commands that commit on their way have their row with their first transaction (concurrent.c). */
+extern void mig_concurrent_init(void);
+
 /* Names without needless quotes, whatever the session asks for. */
 extern int	mig_plain_names_begin(void);
 extern void mig_plain_names_end(int level);
@@ -71,14 +77,18 @@ typedef struct Frame
 	bool		events;			/* event triggers have fired for it */
 	bool		undecided;		/* it seems to change nothing that counts: what it does decides */
 	Oid			enum_value;		/* that is there already, by ADD VALUE IF NOT EXISTS */
+	const char *text;			/* without secrets */
+	bool		recorded;		/* it has its row already */
 	List	   *objects;
 } Frame;
 
 /* The innermost frame, if it is one of this statement; else NULL. */
 extern Frame *mig_frame_of(CommandTag tag);
+extern Frame *mig_innermost_frame(void);	/* NULL: there is none */
 
 /* Write the row of a statement, whose text has no secrets any more (record.c). */
 extern void mig_record_init(void);
+extern bool mig_record_is_lenient(void);
 extern void mig_record(CommandTag tag, const char *statement, bool exact, List *objects);
 
 /* Refuse or announce a direct change, as the setting out_of_band says (gate.c). */

@@ -151,7 +151,6 @@ add_partitions(List *objects, const CollectedCommand *command)
 	foreach(cell, command->type == SCT_AlterTable ? command->d.alterTable.subcmds : NIL)
 	{
 		const AlterTableCmd *alter = castNode(AlterTableCmd, ((const CollectedATSubcmd *) lfirst(cell))->parsetree);
-		ObjectAddress partition;
 
 		switch (alter->subtype)
 		{
@@ -159,12 +158,8 @@ add_partitions(List *objects, const CollectedCommand *command)
 			case AT_DetachPartition:
 			case AT_DetachPartitionFinalize:
 				/* By its name: the server does not say its address. */
-				ObjectAddressSet(partition, RelationRelationId,
-								 RangeVarGetRelid(castNode(PartitionCmd, alter->def)->name, NoLock, true));
-				if (OidIsValid(partition.objectId))
-					objects = mig_touched_add(objects, "alter", getObjectTypeDescription(&partition, false),
-											  get_namespace_name(get_rel_namespace(partition.objectId)),
-											  getObjectIdentity(&partition, false));
+				objects = mig_touched_add_relation(objects, "alter",
+												   RangeVarGetRelid(castNode(PartitionCmd, alter->def)->name, NoLock, true));
 				break;
 			default:
 				break;

@@ -78,6 +78,12 @@ mig_frame_of(CommandTag tag)
 	return innermost && innermost->tag == tag ? innermost : NULL;
 }
 
+Frame *
+mig_innermost_frame(void)
+{
+	return innermost;
+}
+
 /* Is this a statement whose row we would write? */
 static bool
 concerns_us(const Node *stmt, ProcessUtilityContext context)
@@ -102,7 +108,7 @@ statement_text(const PlannedStmt *pstmt, const char *source)
 
 /* Objects that only the tree knows, and that are gone or changed afterwards. */
 static void
-begin_frame(Frame *frame, const PlannedStmt *pstmt)
+begin_frame(Frame *frame, const PlannedStmt *pstmt, const char *text)
 {
 	memset(frame, 0, sizeof(Frame));
 	frame->outer = innermost;
@@ -110,6 +116,7 @@ begin_frame(Frame *frame, const PlannedStmt *pstmt)
 	frame->tag = mig_statement_tag(frame->stmt);
 	frame->kind = mig_statement_kind(frame->stmt);
 	frame->context = CurrentMemoryContext;
+	frame->text = text;
 	/* Elsewhere the event triggers will tell, for nothing. */
 	frame->undecided = (frame->kind == STATEMENT_HOOK || IsA(frame->stmt, AlterEnumStmt) ||
 						!mig_event_triggers_enabled() || mig_gate_rejects()) &&
@@ -174,13 +181,16 @@ turned_on(void)
 }
 
 static void
-end_frame(Frame *frame, const char *text)
+end_frame(Frame *frame)
 {
-	if (!has_effect(frame))
-		return;
-	if (frame->undecided && mig_gate_rejects())
-		mig_gate_reject(frame->tag);
-	mig_record(frame->tag, text, true, frame->objects);
+	if (!frame->recorded)
+	{
+		if (!has_effect(frame))
+			return;
+		if (frame->undecided && mig_gate_rejects())
+			mig_gate_reject(frame->tag);
+		mig_record(frame->tag, frame->text, true, frame->objects);
+	}
 	if (may_change_coverage(frame->stmt))
 		mig_coverage_changed(GetCommandTagName(frame->tag));
 	mig_gate_after(frame->tag);
@@ -202,7 +212,6 @@ process_utility(PlannedStmt *pstmt, const char *source, bool read_only_tree, Pro
 {
 	Frame		frame;
 	PlannedStmt *copy;
-	char	   *text;
 
 	if (!concerns_us(pstmt->utilityStmt, context))
 	{
@@ -220,9 +229,8 @@ process_utility(PlannedStmt *pstmt, const char *source, bool read_only_tree, Pro
 	}
 	/* Executing may scribble on the tree, which we read afterwards. */
 	copy = read_only_tree ? pstmt : copyObject(pstmt);
-	begin_frame(&frame, copy);
-	/* Before it runs: what a cancel could hit must not lie behind what cannot be rolled back. */
-	text = mig_redact(statement_text(pstmt, source));
+	/* The text before it runs: what a cancel could hit must not lie behind what cannot be rolled back. */
+	begin_frame(&frame, copy, mig_redact(statement_text(pstmt, source)));
 	innermost = &frame;
 	PG_TRY();
 	{
@@ -233,7 +241,7 @@ process_utility(PlannedStmt *pstmt, const char *source, bool read_only_tree, Pro
 		innermost = frame.outer;
 	}
 	PG_END_TRY();
-	end_frame(&frame, text);
+	end_frame(&frame);
 }
 
 void
@@ -242,6 +250,7 @@ mig_capture_init(void)
 	mig_record_init();
 	mig_gate_init();
 	mig_origin_init();
+	mig_concurrent_init();
 	next_hook = ProcessUtility_hook;
 	ProcessUtility_hook = process_utility;
 }

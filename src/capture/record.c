@@ -28,6 +28,12 @@ static const struct config_enum_entry capture_values[] = {
 
 static int	lenient = 0;
 
+bool
+mig_record_is_lenient(void)
+{
+	return lenient != 0;
+}
+
 static void
 push_string(JsonbParseState **state, const char *key, const char *value)
 {

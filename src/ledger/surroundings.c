@@ -129,7 +129,7 @@ static LedgerQuery queries[] = {
 		" FROM migrate.log_ddl l WHERE l.origin OPERATOR(pg_catalog.=) 'direct'"
 		" AND NOT EXISTS (SELECT FROM migrate.log_decisions d WHERE d.ddl_id OPERATOR(pg_catalog.=) l.id)"
 	" ORDER BY l.id DESC LIMIT 1) o"},
-	/* What fails outside of a transaction leaves this behind, and no row in the log. */
+	/* What commits on its way and fails leaves this behind. */
 	{"SELECT 'warning', 'invalid_index', x.name, 'index ' || x.name || ' is invalid: building it failed',"
 		" 'DROP INDEX CONCURRENTLY ' || x.name || ';'"
 		" FROM (SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) AS name, c.oid FROM pg_catalog.pg_index i"
