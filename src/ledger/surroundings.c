@@ -72,7 +72,7 @@ static LedgerQuery queries[] = {
 		" AND NOT EXISTS (SELECT FROM migrate.log_run_ends e WHERE e.run_id OPERATOR(pg_catalog.=) s.run_id)"
 		" AND NOT EXISTS (SELECT FROM migrate.deployer() d WHERE d.run_id OPERATOR(pg_catalog.=) s.run_id)"
 	" AND s.action OPERATOR(pg_catalog.=) 'apply'"},
-	{"SELECT 'error', 'sequence_behind', q.name, 'sequence ' || q.name || ' is behind the rows that it numbers: nothing more can be recorded',"
+	{"SELECT 'error', 'sequence_behind', q.name, 'sequence ' || q.name || ' is behind the rows that it numbers, or at its end: nothing more can be recorded',"
 		" 'SELECT setval(''' || q.name || ''', ' || q.highest || ');'"
 		" FROM (SELECT 'migrate.log_runs_run_id_seq' AS name, (SELECT last_value FROM migrate.log_runs_run_id_seq) AS at,"
 		" (SELECT pg_catalog.max(run_id) FROM migrate.log_runs) AS highest"
@@ -82,7 +82,7 @@ static LedgerQuery queries[] = {
 		" UNION ALL SELECT 'migrate.seals_seal_seq', (SELECT last_value FROM migrate.seals_seal_seq), (SELECT pg_catalog.max(seal) FROM migrate.seals)"
 		" UNION ALL SELECT 'migrate.log_ddl_id_seq', (SELECT last_value FROM migrate.log_ddl_id_seq), (SELECT pg_catalog.max(id) FROM migrate.log_ddl)"
 		" UNION ALL SELECT 'migrate.log_coverage_id_seq', (SELECT last_value FROM migrate.log_coverage_id_seq), (SELECT pg_catalog.max(id) FROM migrate.log_coverage)) q"
-	" WHERE q.at OPERATOR(pg_catalog.<) q.highest"},
+	" WHERE q.at OPERATOR(pg_catalog.<) q.highest OR q.at OPERATOR(pg_catalog.=) 9223372036854775807"},
 	/* What capture sees at present is less than what it was told to see. */
 	{"SELECT 'error', 'capture_broken', 'event triggers', 'capture was turned on, but its event triggers are missing or do not fire always',"
 		" 'SELECT migrate.watch(''<why>'');'"

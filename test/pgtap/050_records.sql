@@ -98,6 +98,9 @@ ROLLBACK;
 BEGIN;
 INSERT INTO migrate.log_runs SELECT (jsonb_populate_record(r, '{"run_id": 1000}')).* FROM migrate.log_runs r LIMIT 1;
 SELECT matches(hint, 'setval.*1000', 'check(): a sequence that was set back') FROM migrate.check() WHERE code = 'sequence_behind';
+SELECT setval('migrate.log_statements_id_seq', 9223372036854775807) \g /dev/null
+SELECT isnt_empty($$SELECT FROM migrate.check() WHERE code = 'sequence_behind' AND object ~ 'log_statements'$$, 'and one at its end');
+SELECT setval('migrate.log_statements_id_seq', max(id)) FROM migrate.log_statements \g /dev/null
 ROLLBACK;
 
 -- Every column of every log is sealed.
