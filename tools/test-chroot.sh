@@ -4,14 +4,15 @@
 # test-chroot.sh MAJOR   as root
 #
 # The chroot is made once, from where this machine's apt gets Debian, and kept
-# in the cache directory; remove it there to have a newer one.
+# in the cache directory; remove it there to have a newer one.  Into it goes a
+# copy of the major before, from which the tests upgrade, where that is at hand.
 
 . "$(dirname "$0")/lib.sh"
 need_root "it makes a chroot"
 major=$1
 case $major in
-	17) suite=trixie ;;
-	18) suite=forky ;;
+	17) suite=trixie older=15 older_root= ;;
+	18) suite=forky older=17 older_root=$CACHE/debian-trixie ;;
 	*) die "no Debian suite is known for PostgreSQL $major" ;;
 esac
 root=$CACHE/debian-$suite
@@ -43,8 +44,34 @@ make_chroot()
 	fi
 }
 
+# No Debian has two majors: the older server comes with the libraries that only
+# its own Debian has.
+bring_older_server()
+{
+	local at=usr/lib/postgresql/$older new=$root/usr/lib/postgresql/.$older.$$ part known library
+
+	[ ! -e "$root/$at" ] || return 0
+	if [ ! -d "$older_root/usr/include/postgresql/$older/server" ]; then
+		say "no PostgreSQL $older is at hand: upgrading from it is left out"
+		return 0
+	fi
+	say "copying PostgreSQL $older to $root"
+	for part in share include; do
+		cp -aT "$older_root/usr/$part/postgresql/$older" "$root/usr/$part/postgresql/$older"
+	done
+	known=$(chroot "$root" ldconfig -p)
+	for library in $(chroot "$older_root/" sh -c "ldd /$at/bin/* 2>/dev/null" |
+		awk '$2 == "=>" && $3 ~ "^/" {print $3}' | sort -u); do
+		[[ $known == *"${library##*/} "* ]] || cp -L "$older_root$library" "$root/usr/local/lib/"
+	done
+	chroot "$root" ldconfig
+	cp -a "$older_root/$at" "$new"
+	mv -T "$new" "$root/$at"
+}
+
 make_work
 [ -e "$root" ] || make_chroot
+bring_older_server
 prepare_corpora
 mkdir -p "$root$CORPORA_CACHE"
 rm -rf "$WORK"
@@ -67,6 +94,7 @@ setsid unshare --mount --pid --fork --kill-child bash -c '
 	exec "$@"' - "$root" \
 	chroot "$root" env "PATH=/usr/sbin:/usr/bin:/sbin:/bin" "TMPDIR=$inside/tmp" \
 	"XDG_CACHE_HOME=${CACHE%/*}" "ONLY=${ONLY:-}" "CORPORA=${CORPORA:-}" "PG_CONFIG=/usr/lib/postgresql/$major/bin/pg_config" \
+	"OLD_PG_CONFIG=/usr/lib/postgresql/$older/bin/pg_config" \
 	"$inside/source/tools/test.sh" &
 SESSION=$!
 wait $SESSION || status=$?

@@ -1,10 +1,11 @@
 #!/bin/bash
 # tools/test.sh: "make test", all tests on a private copy of the server of PG_CONFIG.
 #
-# PG_CONFIG   the server to copy (default: Debian's 15)
-# ONLY        kinds (lint regress isolation pgtap tap) or kind/file, separated by blanks
-# CORPORA     which migration sets of other projects (default: all)
-# ACCEPT=1    takes the outputs of regress and isolation over as expected ones
+# PG_CONFIG       the server to copy (default: Debian's 15)
+# OLD_PG_CONFIG   one of an older major, to be upgraded from (default: none)
+# ONLY            kinds (lint regress isolation pgtap tap) or kind/file, separated by blanks
+# CORPORA         which migration sets of other projects (default: all)
+# ACCEPT=1        takes the outputs of regress and isolation over as expected ones
 #
 # Everything that runs a server does so as an unprivileged user, in a temporary
 # directory.  The last line is "N passed, N failed".

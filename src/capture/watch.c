@@ -142,7 +142,8 @@ mig_watch_body(PG_FUNCTION_ARGS)
 	PreventCommandIfReadOnly("migrate.watch");
 	require_superuser("migrate.watch");
 	/* What was lost without our seeing it shows as a gap. */
-	mig_coverage_changed("noticed by migrate.watch");
+	if (!mig_event_triggers_fire())
+		mig_coverage_changed("noticed by migrate.watch");
 	for (int i = 0; i < MIG_EVENT_TRIGGERS; i++)
 	{
 		const EventTriggerName *trigger = &mig_event_triggers[i];

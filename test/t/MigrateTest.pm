@@ -4,6 +4,7 @@ package MigrateTest;
 use strict;
 use warnings;
 use Exporter qw(import);
+use File::Basename qw(dirname);
 use IPC::Run ();
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -31,27 +32,29 @@ CONF
 	return $node;
 }
 
-# A copy of the server under test, of links, in which replace_file may change what it likes: the
-# directories that pg_config names, with the install_path of a cluster among them.
+# A copy of a server, the one under test unless another is named, in which a test may change what it
+# likes: the directories as pg_config names them, and the install_path of a cluster.
 sub copy_server
 {
+	my ($config) = @_;
 	my $at = PostgreSQL::Test::Utils::tempdir;
-	my %copy;
+	my %server;
 
-	foreach my $name (qw(bindir pkglibdir sharedir))
+	foreach my $name (qw(bindir pkglibdir sharedir includedir))
 	{
-		my ($directory) = run_command([ 'pg_config', "--$name" ]);
+		my ($directory) = run_command([ $config // 'pg_config', "--$name" ]);
+		my @copy = $name eq 'includedir' ? ('ln', '-sT', $directory) : ('cp', '-aT', $directory);
 
-		$copy{$name} = $at . $directory;
-		next if -d $copy{$name};
-		system('mkdir', '-p', $copy{$name}) == 0 && system('cp', '-al', "$directory/.", $copy{$name}) == 0
+		$server{$name} = $at . $directory;
+		next if -e $server{$name};
+		system('mkdir', '-p', dirname($server{$name})) == 0 && system(@copy, $server{$name}) == 0
 		  or die "could not copy $directory";
 	}
-	$copy{install_path} = $copy{bindir} =~ s{/bin\z}{}r;
-	return \%copy;
+	$server{install_path} = dirname($server{bindir});
+	return \%server;
 }
 
-# A new file in the place of one that may be linked, or loaded.
+# A new file in the place of one that may be loaded.
 sub replace_file
 {
 	my ($file, $content) = @_;

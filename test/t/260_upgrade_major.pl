@@ -1,0 +1,120 @@
+# 260_upgrade_major.pl: pg_upgrade from the major before brings everything along, adds nothing to it, and all goes on.
+# OLD_PG_CONFIG is the server to upgrade from; tools/test-chroot.sh sets it.
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::RealBin;
+use File::Basename qw(dirname);
+use MigrateTest;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $config = $ENV{OLD_PG_CONFIG} // '';
+plan skip_all => 'no server of an older major is at hand (OLD_PG_CONFIG)' if !-x $config;
+
+# ---- the extension for the older server, in a copy of it
+
+my $server = copy_server($config);
+my $source = PostgreSQL::Test::Utils::tempdir;
+my $build = qq{tar -C "$FindBin::RealBin/../.." --exclude='*.o' --exclude='*.so' --exclude=.built_for --exclude=tmp_check -cf - . |
+	tar -C "$source" -xf - && make -s -j2 -C "$source" COPT=-O0 PG_CONFIG="$server->{bindir}/pg_config" install};
+{
+	# What make was told for the server under test is not for this one.
+	delete local @ENV{qw(MAKEFLAGS MFLAGS PG_CONFIG)};
+	my ($out, $err) = run_command([ 'sh', '-c', $build ]);
+	ok(-e "$server->{pkglibdir}/pg_migrations.so", 'built for the older server') or BAIL_OUT("$out\n$err");
+}
+
+# ---- a cluster of it, with everything
+
+my $old = new_node('old', install_path => $server->{install_path}, extra => ['-k']);
+$old->start;
+my $superuser = $old->safe_psql('postgres', 'SELECT current_user');
+$old->safe_psql('postgres', <<'SQL');
+CREATE ROLE maker LOGIN;
+CREATE ROLE deployer LOGIN;
+CREATE DATABASE shop;
+DO $$BEGIN FOR i IN 1..2000 LOOP PERFORM pg_current_xact_id(); COMMIT; END LOOP; END$$;
+SQL
+$old->safe_psql('shop', <<'SQL');
+CREATE EXTENSION pg_migrations;
+SELECT migrate.watch('test');
+GRANT CREATE ON SCHEMA public TO maker, deployer;
+SELECT migrate.grant_capability('deployer', 'deployer', 'shop');
+SELECT migrate.grant_capability('maker', 'monitor');
+SELECT migrate.register('0001_a', 'CREATE TABLE a (i int PRIMARY KEY); INSERT INTO a SELECT generate_series(1, 10)', 'DROP TABLE a', 'SELECT count(*) = 10 FROM a', project => 'shop');
+SELECT migrate.register('0002_b', 'CREATE VIEW b AS SELECT i FROM a', 'DROP VIEW b', project => 'shop');
+SELECT migrate.register('0003_c', 'CREATE TABLE c (i int); SELECT 1/0', project => 'shop');
+SELECT migrate.register('R__v', 'CREATE OR REPLACE VIEW v AS SELECT 1 AS one', kind => 'repeatable', project => 'shop');
+SELECT migrate.register('0001_o', 'CREATE TABLE o ()', project => 'other');
+SELECT migrate.hold('other:0001_o', 'later');
+SELECT migrate.configure('out_of_order', 'refuse', 'we agreed');
+ALTER DATABASE shop SET pg_migrations.out_of_band = 'warn';
+SQL
+$old->psql('shop', q{CALL migrate.apply(project => 'shop')}, extra_params => [ '-U', 'deployer' ]);
+$old->safe_psql('shop', <<'SQL', extra_params => [ '-U', 'maker' ]);
+CREATE TABLE direct (i serial PRIMARY KEY, j int);
+CREATE INDEX ON direct (j);
+CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END';
+CREATE TRIGGER t BEFORE INSERT ON direct FOR EACH ROW EXECUTE FUNCTION f();
+SQL
+$old->safe_psql('shop', <<'SQL');
+SELECT migrate.acknowledge(ARRAY(SELECT id FROM migrate.out_of_band WHERE statement ~ 'INDEX'), 'known');
+SELECT migrate.seal();
+SELECT migrate.register('0003_c', 'CREATE TABLE c (i int)', 'DROP TABLE c', project => 'shop');
+SELECT migrate.register('0004_d', 'CREATE TABLE d (i int)', 'DROP TABLE d', project => 'shop');
+SQL
+
+# All that is stored, and what is derived from it; with roles by their names.
+my @tables = names_of($old, 'shop', q{SELECT relname FROM pg_class WHERE relnamespace = 'migrate'::regnamespace AND relkind = 'r' ORDER BY 1});
+my @derived = qw(status() show() plan() check() history_head() migrations runs history capabilities out_of_band out_of_band_history coverage);
+my $all = join "\n", (map { "\\echo $_\nSELECT t::text FROM migrate.$_ t ORDER BY 1;" } @tables, @derived),
+  'SELECT evtname, evtenabled, evtowner::regrole FROM pg_event_trigger ORDER BY 1;',
+  'SELECT datname, setconfig FROM pg_db_role_setting JOIN pg_database d ON d.oid = setdatabase;',
+  'SELECT sequencename, last_value FROM pg_sequences ORDER BY 1;';
+is($old->safe_psql('shop', 'SELECT * FROM migrate.verify_history()'), '', 'the records are sound before');
+my $wanted = $old->safe_psql('shop', $all);
+like($wanted, qr/CREATE TRIGGER t BEFORE INSERT/, 'there is something to bring along');
+my ($head) = names_of($old, 'shop', 'SELECT seal || $$, $$ || quote_literal(hash) FROM migrate.history_head()');
+# Some minor releases note a position with each column, and 18.6 stumbles over that, whatever the table.
+my $new_bin = dirname(`which pg_ctl`);
+if (slurp_file("$new_bin/postgres") !~ /pg_attver/)
+{
+	$old->safe_psql($_, q{UPDATE pg_attribute SET attoptions = NULL WHERE attrelid >= 16384}) foreach qw(postgres template1 shop);
+}
+my ($old_version, $old_transaction) = split /\|/, $old->safe_psql('shop', q{SELECT current_setting('server_version_num'), pg_current_xact_id()});
+$old->stop;
+
+# ---- the upgrade, copying files as pg_upgrade does unless told; the modes differ in nothing else
+
+my $new = new_node('new', extra => ['-k']);
+chdir $new->basedir or die "could not change to a directory of our own: $!";
+command_ok(
+	[ 'pg_upgrade', '--no-sync', '-U', $superuser, '-d', $old->data_dir, '-D', $new->data_dir, '-b', $server->{bindir}, '-B', $new_bin,
+		'-s', $new->host, '-p', $old->port, '-P', $new->port ], 'pg_upgrade');
+$new->start;
+isnt($new->safe_psql('shop', 'SHOW server_version_num'), $old_version, 'it is another major');
+same($new->safe_psql('shop', $all), $wanted, 'everything is as it was, and nothing was added');
+is($new->safe_psql('shop', 'SELECT * FROM migrate.verify_history()'), '', 'the records are sound');
+is($new->safe_psql('shop', "SELECT * FROM migrate.verify_history($head)"), '', 'and the head of before is in them');
+cmp_ok($new->safe_psql('shop', 'SELECT pg_current_xact_id()'), '>', $old_transaction, 'transaction ids go on');
+
+# ---- and it goes on
+
+my ($state, $err) = sqlstate($new, 'shop', 'CREATE TABLE later (i int)', extra_params => [ '-U', 'maker' ]);
+like($err, qr/WARNING:.*CREATE TABLE was not part of a migration/, 'a change by hand is announced');
+my $last = 'SELECT origin, text_source, session_role, statement FROM migrate.ddl_log ORDER BY id DESC LIMIT 1';
+is($new->safe_psql('shop', $last), 'direct|exact|maker|CREATE TABLE later (i int)', 'and recorded');
+is($new->safe_psql('shop', q{CALL migrate.apply(project => 'shop', atomic => true)}, extra_params => [ '-U', 'deployer' ]), '2|3', 'apply goes on where it stopped');
+is($new->safe_psql('shop', q{SELECT name, outcome, server_version_num / 10000 = current_setting('server_version_num')::int / 10000
+	FROM migrate.history ORDER BY id}), "0001_a|applied|f\n0002_b|applied|f\n0003_c|failed|f\n0003_c|applied|t\n0004_d|applied|t\nR__v|applied|t",
+	'in the same history');
+is($new->safe_psql('shop', q{SELECT bool_and(ok) FROM migrate.verify(project => 'shop')}), 't', 'what was applied before verifies');
+is($new->safe_psql('shop', q{CALL migrate.revert('0001_a', 'shop')}, extra_params => [ '-U', 'deployer' ]), '3|3', 'and is reverted');
+is($new->safe_psql('shop', q{SELECT string_agg(statement, ', ' ORDER BY id) FROM migrate.ddl_log WHERE origin = 'migration' AND statement ~ '^DROP'}),
+	'DROP TABLE d, DROP TABLE c, DROP VIEW b', 'with the same texts');
+is($new->safe_psql('shop', 'SELECT * FROM migrate.verify_history()'), '', 'the records are sound');
+is($new->safe_psql('shop', 'SELECT level, to_at FROM migrate.coverage'), 'full|', 'and capture was never off');
+$new->stop;
+done_testing();
