@@ -113,10 +113,15 @@ foreach my $call (q{migrate.watch('x')}, q{migrate.unwatch('x')}, q{migrate.ackn
 }
 $standby->safe_psql('shop', q{ALTER SYSTEM SET work_mem = '5MB'});
 like(slurp_file($standby->logfile), qr/ALTER SYSTEM .*not recorded: ALTER SYSTEM SET work_mem/, 'what runs on a standby is in the log');
+my $session = open_session($standby, 'shop');
+like((ask_session($session, 'CREATE TABLE early ()'))[1], qr/read-only/, 'a session is open');
 $standby->promote;
 $standby->safe_psql('shop', 'CREATE TABLE promoted ()');
-is($standby->safe_psql('shop', 'SELECT statement FROM migrate.ddl_log ORDER BY id DESC LIMIT 1; SELECT count(*) FROM migrate.verify_history()'),
-	"CREATE TABLE promoted ()\n0", 'once promoted it goes on');
+is(join('', ask_session($session, 'DROP TABLE promoted')), '', 'a session of before can change the schema once it is promoted');
+is($standby->safe_psql('shop', 'SELECT text_source, statement FROM migrate.ddl_log ORDER BY id DESC LIMIT 2; SELECT count(*) FROM migrate.verify_history()'),
+	"exact|DROP TABLE promoted\nexact|CREATE TABLE promoted ()\n0", 'and it goes on');
+is($standby->safe_psql('shop', 'SELECT level, to_at FROM migrate.coverage'), ask('shop', 'SELECT level, to_at FROM migrate.coverage'), 'capture was never off');
+$session->quit;
 $standby->stop;
 
 # ---- leaving, and coming back
