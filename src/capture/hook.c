@@ -22,9 +22,10 @@
 static ProcessUtility_hook_type next_hook = NULL;
 static Frame *innermost = NULL;
 
+/* Restored in the order of their names: the last one behind those of others, and before it none counts. */
 const EventTriggerName mig_event_triggers[] = {
 	{"pg_migrations_start", "ddl_command_start", "on_ddl_start"},
-	{"pg_migrations_end", "ddl_command_end", "on_ddl_end"},
+	{"zz_pg_migrations_end", "ddl_command_end", "on_ddl_end"},
 	{"pg_migrations_drop", "sql_drop", "on_sql_drop"}
 };
 

@@ -37,7 +37,7 @@ find_faults(LedgerQuery *query, List *faults)
 
 /* Capture is on, and sessions have to load the library for it. */
 #define CAPTURE_BY_SESSION \
-	"EXISTS (SELECT FROM pg_catalog.pg_event_trigger WHERE evtname OPERATOR(pg_catalog.=) 'pg_migrations_end')" \
+	"EXISTS (SELECT FROM pg_catalog.pg_event_trigger WHERE evtname OPERATOR(pg_catalog.=) 'zz_pg_migrations_end')" \
 	" AND pg_catalog.strpos(pg_catalog.current_setting('shared_preload_libraries'), 'pg_migrations') OPERATOR(pg_catalog.=) 0"
 
 /* Each finds one kind of fault. */
@@ -89,10 +89,10 @@ static LedgerQuery queries[] = {
 		" WHERE (SELECT decision FROM migrate.log_decisions WHERE decision OPERATOR(pg_catalog.=) ANY ('{watch_on,watch_off}')"
 		" ORDER BY id DESC LIMIT 1) OPERATOR(pg_catalog.=) 'watch_on'"
 		" AND (SELECT pg_catalog.count(*) FROM pg_catalog.pg_event_trigger WHERE evtenabled OPERATOR(pg_catalog.=) 'A'"
-	" AND evtname OPERATOR(pg_catalog.=) ANY ('{pg_migrations_start,pg_migrations_end,pg_migrations_drop}')) OPERATOR(pg_catalog.<) 3"},
+	" AND evtname OPERATOR(pg_catalog.=) ANY ('{pg_migrations_start,zz_pg_migrations_end,pg_migrations_drop}')) OPERATOR(pg_catalog.<) 3"},
 	{"SELECT 'error', 'capture_broken', 'event triggers', 'the event triggers of capture are here, and it was never turned on in this database: nothing is recorded',"
 		" 'SELECT migrate.watch(''<why>'');'"
-		" WHERE EXISTS (SELECT FROM pg_catalog.pg_event_trigger WHERE evtname OPERATOR(pg_catalog.=) 'pg_migrations_end')"
+		" WHERE EXISTS (SELECT FROM pg_catalog.pg_event_trigger WHERE evtname OPERATOR(pg_catalog.=) 'zz_pg_migrations_end')"
 		" AND NOT (EXISTS (SELECT FROM migrate.log_coverage)"
 	" AND (SELECT is_called FROM migrate.log_coverage_id_seq))"},
 	{"SELECT 'warning', 'not_preloaded', pg_catalog.current_database()::pg_catalog.text,"
@@ -111,7 +111,7 @@ static LedgerQuery queries[] = {
 		" CASE WHEN " CAPTURE_BY_SESSION
 		" THEN 'Put pg_migrations into shared_preload_libraries; watch the database that roles are managed in.'"
 		" ELSE 'Watch the database that roles are managed in.' END"
-	" WHERE EXISTS (SELECT FROM pg_catalog.pg_event_trigger WHERE evtname OPERATOR(pg_catalog.=) 'pg_migrations_end')"},
+	" WHERE EXISTS (SELECT FROM pg_catalog.pg_event_trigger WHERE evtname OPERATOR(pg_catalog.=) 'zz_pg_migrations_end')"},
 	{"SELECT 'warning', 'older_session', a.pid::pg_catalog.text,"
 		" 'session ' || a.pid || ' of ' || a.usename || ' is older than capture: what event triggers cannot see may be missing of it',"
 		" 'SELECT pg_terminate_backend(' || a.pid || ');'"

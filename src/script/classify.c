@@ -65,6 +65,8 @@ forbidden_of_ours(const Node *node)
 		trigger = ((const CreateEventTrigStmt *) node)->trigname;
 	else if (IsA(node, AlterEventTrigStmt))
 		trigger = ((const AlterEventTrigStmt *) node)->trigname;
+	if (trigger && strncmp(trigger, "zz_", 3) == 0)
+		trigger += 3;
 	if ((trigger && strncmp(trigger, "pg_migrations_", strlen("pg_migrations_")) == 0) ||
 		(extension && strcmp(extension, "pg_migrations") == 0) ||
 		(relation && relation->schemaname && strcmp(relation->schemaname, "migrate") == 0))

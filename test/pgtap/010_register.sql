@@ -273,8 +273,8 @@ SELECT is((e.code, (e.detail || e.message || e.context) ~* ('\mline ' || t.line 
     (E'SELECT 1;\n\\restrict abc \\\\ DROP TABLE t;\n', 2), (E'\\unrestrict abc\\\\ SELECT 1;\n', 1), (E'\\restrict abc def\n', 1)
     ) AS t (up, line) CROSS JOIN LATERAL pg_temp.error_of(format('SELECT migrate.register(''n'', %L)', t.up)) e;
 SELECT is(e.code, 'MG009', 'MG009: ' || t.up) FROM (VALUES
-    ('CREATE EVENT TRIGGER pg_migrations_end ON ddl_command_end EXECUTE FUNCTION migrate.on_ddl_end()'),
-    ('ALTER EVENT TRIGGER pg_migrations_end ENABLE ALWAYS'), ('CREATE EXTENSION pg_migrations')
+    ('CREATE EVENT TRIGGER zz_pg_migrations_end ON ddl_command_end EXECUTE FUNCTION migrate.on_ddl_end()'),
+    ('ALTER EVENT TRIGGER pg_migrations_start ENABLE ALWAYS'), ('CREATE EXTENSION pg_migrations')
     ) AS t (up) CROSS JOIN LATERAL pg_temp.error_of(format('SELECT migrate.register(''n'', %L)', t.up)) e;
 SELECT matches(e.detail, 'line 3 of V1__x\.sql', 'a meta-command in a file: MG009 with file and line')
     FROM pg_temp.error_of($$SELECT * FROM migrate.load('{V1__x.sql}', ARRAY[E'SELECT 1;\n\n\\i y.sql\n'])$$) e;

@@ -25,7 +25,7 @@ SELECT throws_ok('SELECT migrate.unwatch(NULL)', '22004', NULL, 'unwatch needs a
 SELECT throws_ok('SELECT migrate.unwatch('''')', '22023', NULL, 'that says something');
 SELECT migrate.watch('audit') \g /dev/null
 SELECT pg_temp.rows_are($$SELECT severity, code FROM migrate.check(fail_on => 'warning')$$, $$VALUES ('notice', 'never_seen')$$, 'what is never seen is no reason to fail');
-SELECT is(array_agg(format('%s %s', evtname, evtenabled) ORDER BY evtname), '{"pg_migrations_drop A","pg_migrations_end A","pg_migrations_start A"}'::text[],
+SELECT is(array_agg(format('%s %s', evtname, evtenabled) ORDER BY evtname), '{"pg_migrations_drop A","pg_migrations_start A","zz_pg_migrations_end A"}'::text[],
           'watch makes event triggers that fire always') FROM pg_event_trigger;
 SELECT is_empty($$SELECT FROM pg_depend WHERE classid = 'pg_event_trigger'::regclass AND deptype = 'e'$$, 'that are no members of the extension');
 SELECT is(setconfig, '{session_preload_libraries=pg_migrations}'::text[], 'sessions to come load the library')
@@ -249,7 +249,7 @@ SELECT is(verdict(t.statement), t.verdict, t.statement) FROM (VALUES
     ('CREATE INDEX ON exists_already (i)', 'MG013'), ('GRANT SELECT ON exists_already TO PUBLIC', 'MG013'), ('COMMENT ON TABLE exists_already IS ''x''', 'MG013'),
     ('TRUNCATE exists_already', 'MG013'), ('CREATE ROLE x', 'MG013'), ('CREATE SCHEMA x', 'MG013'), ('SELECT 1 AS i INTO x', 'MG013'),
     ('EXPLAIN ANALYZE CREATE TABLE x AS SELECT 1', 'MG013'), ('CREATE VIEW x AS SELECT * FROM exists_already', 'MG013'),
-    ('DO ''BEGIN CREATE TABLE x (); END''', 'MG013'), ('CREATE EXTENSION hstore', 'MG013'), ('DROP EVENT TRIGGER pg_migrations_end', 'MG013'),
+    ('DO ''BEGIN CREATE TABLE x (); END''', 'MG013'), ('CREATE EXTENSION hstore', 'MG013'), ('DROP EVENT TRIGGER zz_pg_migrations_end', 'MG013'),
     ('CREATE OR REPLACE FUNCTION logged_not() RETURNS text LANGUAGE sql AS ''SELECT 1::text''', 'MG013'),
     ('CREATE STATISTICS s ON i, j FROM exists_already e JOIN temporary t USING (i)', 'MG013'), ('COMMENT ON COLUMN i IS ''x''', 'MG013'),
     ('CREATE TEMP TABLE t ()', 'passes'), ('CREATE INDEX ON temporary (i)', 'passes'), ('ALTER TABLE temporary ADD j int', 'passes'),
@@ -324,9 +324,9 @@ SELECT is(logged(), 'ALTER EVENT TRIGGER direct', 'and a row, the last one');
 SELECT ok(EXISTS (SELECT FROM migrate.check() WHERE code = 'capture_broken' AND severity = 'error'), 'check says so');
 SELECT migrate.watch('mended') \g /dev/null
 SELECT is((SELECT string_agg(level, ' ' ORDER BY from_at) FROM migrate.coverage), 'full none full', 'mended');
-ALTER EVENT TRIGGER pg_migrations_end RENAME TO elsewhere;
+ALTER EVENT TRIGGER zz_pg_migrations_end RENAME TO elsewhere;
 SELECT is((SELECT level FROM migrate.coverage WHERE to_at IS NULL), 'none', 'who renames one, too');
-ALTER EVENT TRIGGER elsewhere RENAME TO pg_migrations_end;
+ALTER EVENT TRIGGER elsewhere RENAME TO zz_pg_migrations_end;
 SELECT is((SELECT level FROM migrate.coverage WHERE to_at IS NULL), 'full', 'and who takes it back');
 SELECT logged() \g /dev/null
 SET session_replication_role = replica;

@@ -82,6 +82,32 @@ foreach my $user ('postgres', 'owner')
 	}
 }
 
+# ---- a dump of the whole database, with its settings and with event triggers of others
+
+ask('postgres', 'CREATE DATABASE whole');
+ask('whole', <<'SQL');
+CREATE EXTENSION pg_migrations;
+SELECT migrate.watch('test');
+CREATE TABLE a (i int PRIMARY KEY);
+CREATE MATERIALIZED VIEW m AS SELECT i FROM a;
+CREATE FUNCTION f() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN NULL; END';
+CREATE EVENT TRIGGER pgrst_watch ON ddl_command_end EXECUTE FUNCTION f();
+ALTER DATABASE whole SET pg_migrations.out_of_band = 'reject';
+SQL
+my $whole = ask('whole', $records);
+foreach my $format (sort keys %formats)
+{
+	my @to = ('-d', $node->connstr('postgres'));
+	my @restore = $format eq 'plain' ? ('psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', @to, '-f') : ('pg_restore', '-C', '--exit-on-error', @to);
+
+	command_ok([ 'pg_dump', '-C', @{ $formats{$format} }, '-f', "$directory/whole_$format", $node->connstr('whole') ], "whole, $format: dumped");
+	ask('postgres', 'DROP DATABASE whole');
+	command_ok([ @restore, "$directory/whole_$format" ], "whole, $format: restored where changes by hand are rejected");
+	same(ask('whole', $records), $whole, "whole, $format: the records are those of then, and no more");
+	is(ask('whole', 'SELECT level, to_at FROM migrate.coverage'), 'full|', "whole, $format: capture is on");
+}
+ask('postgres', 'DROP DATABASE whole');
+
 # ---- parts of a dump
 
 command_ok([ 'pg_dump', '-h', $node->host, '-p', $node->port, '-s', '-f', "$directory/schema", 'shop' ], 'schema only');

@@ -87,7 +87,7 @@ unlink $library;
 ask('ALTER DATABASE shop RESET session_preload_libraries');
 is(connection_error(@maker), '', 'without the setting everybody can connect');
 like((sqlstate($node, 'shop', 'CREATE TABLE by_maker ()', @maker))[1], qr/could not access file/, 'but nobody change the schema');
-ask('DROP EVENT TRIGGER pg_migrations_start, pg_migrations_end, pg_migrations_drop');
+ask('DROP EVENT TRIGGER pg_migrations_start, zz_pg_migrations_end, pg_migrations_drop');
 is((sqlstate($node, 'shop', 'CREATE TABLE by_maker ()', @maker))[0], '', 'until the event triggers are dropped');
 
 replace_file($library, $content);
