@@ -66,7 +66,7 @@ bring_older_server()
 	done
 	chroot "$root" ldconfig
 	cp -a "$older_root/$at" "$new"
-	mv -T "$new" "$root/$at"
+	mv -T "$new" "$root/$at" 2>/dev/null || rm -rf "$new"
 }
 
 make_work

@@ -129,7 +129,7 @@ my $old = open_session($node, 'shop');
 my $old_maker = open_session($node, 'shop', 'maker');
 is((ask_session($old, 'SELECT migrate.is_current()'))[0], 'f', 'a session is open before');
 
-# ---- the files are new, the extension is not yet
+# ---- the files are new, the extension is that of before
 
 install_next();
 is_deeply(sqlstates($node, 'shop', \%calls), \%refused, 'functions of a newer library refuse');
