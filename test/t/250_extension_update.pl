@@ -217,7 +217,7 @@ is($node->safe_psql('shop', q{SELECT level, reason, to_at IS NULL FROM migrate.c
 is($node->safe_psql('shop', q{SELECT severity, object FROM migrate.check() WHERE code = 'capture_broken'}), 'error|migrate.log_ddl', 'which check knows of');
 $node->safe_psql('shop', 'ALTER TABLE migrate.log_ddl DROP COLUMN must');
 $node->safe_psql('shop', q{SELECT migrate.watch('mended'); CREATE TABLE seen ()});
-is($node->safe_psql('shop', q{SELECT level, reason FROM migrate.coverage ORDER BY from_at DESC LIMIT 1}), 'full|noticed by migrate.watch', 'which ends');
+is($node->safe_psql('shop', q{SELECT level, reason FROM migrate.coverage ORDER BY from_at DESC LIMIT 1}), 'full|mended', 'which ends');
 is($node->safe_psql('shop', q{SELECT statement FROM migrate.ddl_log WHERE statement ~ 'seen'}), 'CREATE TABLE seen ()', 'as does what was missing');
 
 $_->quit foreach $old, $old_maker;
