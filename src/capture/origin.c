@@ -43,7 +43,7 @@ mig_capture_migration(int64 history_id)
 static const char *
 reason_of_this_transaction(void)
 {
-	if (reason_setting == NULL || reason_setting[0] == '\0' ||
+	if (reason_setting == NULL || reason_setting[strspn(reason_setting, " \t\r\n")] == '\0' ||
 		!LocalTransactionIdIsValid(reason_set_in) || reason_set_in != mig_local_transaction())
 		return NULL;
 	return reason_setting;
