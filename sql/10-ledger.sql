@@ -99,6 +99,29 @@ CREATE TABLE migrate.holds (
 );
 COMMENT ON TABLE migrate.holds IS 'migrations that apply leaves out';
 
+-- What commits in between: how far each such migration is that did not come to its end.
+
+CREATE TABLE migrate.unfinished (
+    project         text COLLATE "C" NOT NULL,
+    name            text COLLATE "C" NOT NULL,
+    part            text NOT NULL,
+    checksum        bytea NOT NULL,
+    attempt_id      bigint NOT NULL,
+    run_id          bigint NOT NULL,
+    done            integer NOT NULL,
+    under_way       integer,
+    object_oid      oid,
+    PRIMARY KEY (project, name)
+);
+COMMENT ON TABLE migrate.unfinished IS 'migrations that run in steps and are not at their end; done is the last statement that stands, under_way one that cannot be rolled back and was begun, object_oid what it names, as it was before';
+
+CREATE TABLE migrate.unfinished_indexes (
+    index_oid       oid NOT NULL,
+    project         text COLLATE "C" NOT NULL,
+    name            text COLLATE "C" NOT NULL
+);
+COMMENT ON TABLE migrate.unfinished_indexes IS 'indexes made by the statement under way, written with them';
+
 CREATE TABLE migrate.policies (
     setting         text COLLATE "C" NOT NULL,
     project         text COLLATE "C" NOT NULL,

@@ -58,6 +58,17 @@ CREATE FUNCTION migrate.mark_pending(
 COMMENT ON FUNCTION migrate.mark_pending IS 'record a migration as not applied without reverting it; needs administrator';
 GRANT EXECUTE ON FUNCTION migrate.mark_pending TO PUBLIC;
 
+CREATE FUNCTION migrate.resolve(
+    name text,
+    decision text,
+    reason text,
+    project text DEFAULT NULL)
+    RETURNS text
+    LANGUAGE c VOLATILE PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME', 'mig_resolve_sql';
+COMMENT ON FUNCTION migrate.resolve IS 'decide about a migration that is half done: continue, skip_statement, restart, applied, reverted; needs administrator';
+GRANT EXECUTE ON FUNCTION migrate.resolve TO PUBLIC;
+
 CREATE FUNCTION migrate.baseline(
     name text,
     reason text,

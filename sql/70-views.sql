@@ -27,7 +27,7 @@ CREATE VIEW migrate.decisions WITH (security_barrier) AS
     WHERE (SELECT migrate.may_see(NULL)) OR migrate.may_see(project);
 COMMENT ON VIEW migrate.decisions IS 'everything that a person decided';
 
--- A run without an end is running as long as its backend is the deployer.
+-- A run without an end is running as long as its backend, or its worker, is the deployer.
 CREATE VIEW migrate.runs WITH (security_barrier) AS
     SELECT s.run_id, s.action, s.project, s.target,
            COALESCE(e.outcome, CASE WHEN l.pid IS NULL THEN 'interrupted' ELSE 'running' END) AS outcome,
@@ -37,7 +37,7 @@ CREATE VIEW migrate.runs WITH (security_barrier) AS
            s.pid, s.reason, s.options
     FROM migrate.log_runs s
     LEFT JOIN migrate.log_run_ends e ON e.run_id OPERATOR(pg_catalog.=) s.run_id
-    LEFT JOIN migrate.deployer() l ON l.pid OPERATOR(pg_catalog.=) s.pid AND l.run_id OPERATOR(pg_catalog.=) s.run_id
+    LEFT JOIN migrate.deployer() l ON l.run_id OPERATOR(pg_catalog.=) s.run_id
     WHERE (SELECT migrate.may_see(NULL)) OR migrate.may_see(s.project);
 COMMENT ON VIEW migrate.runs IS 'every call of apply and revert that had something to do';
 
@@ -53,7 +53,8 @@ CREATE VIEW migrate.progress WITH (security_barrier) AS
     JOIN migrate.log_runs r ON r.run_id OPERATOR(pg_catalog.=) l.run_id
     JOIN LATERAL (SELECT pg_catalog.count(*) AS done,
                          r.steps[pg_catalog.count(*)::integer OPERATOR(pg_catalog.+) 1] AS current
-                  FROM migrate.log_history h WHERE h.run_id OPERATOR(pg_catalog.=) r.run_id) n ON true
+                  FROM migrate.log_history h WHERE h.run_id OPERATOR(pg_catalog.=) r.run_id
+                    AND h.outcome OPERATOR(pg_catalog.<>) 'started') n ON true
     LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid OPERATOR(pg_catalog.=) r.pid
     WHERE (SELECT migrate.may_see(NULL)) OR migrate.may_see(r.project);
 COMMENT ON VIEW migrate.progress IS 'the run under way and how far it is';

@@ -10,6 +10,7 @@
 #include "common/compat.h"
 #include "common/options.h"
 #include "fmgr.h"
+#include "run/apart.h"
 #include "run/deployer.h"
 #include "run/run.h"
 #include "utils/guc.h"
@@ -80,5 +81,6 @@ _PG_init(void)
 							 PGC_SUSET, 0, NULL, assign_track, NULL);
 	mig_deployer_init();
 	mig_capture_init();
+	mig_top_level_init();
 	MarkGUCPrefixReserved("pg_migrations");
 }

@@ -16,6 +16,9 @@ extern void mig_capture_init(void);
  */
 extern void mig_capture_migration(int64 history_id);
 
+/* The same for a statement that ends transactions itself. */
+extern void mig_capture_session(int64 history_id);
+
 /* Write into coverage what has changed since somebody last looked. */
 extern void mig_capture_notice(void);
 

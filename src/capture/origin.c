@@ -28,6 +28,9 @@ typedef struct Attribution
 static Attribution migration = {0};
 static Attribution external = {0};
 
+/* A migration whose statement ends transactions itself; only a worker has one. */
+static int64 session_migration = 0;
+
 /* The setting reason, and the transaction in which it was set. */
 static char *reason_setting = NULL;
 static LocalTransactionId reason_set_in = InvalidLocalTransactionId;
@@ -37,6 +40,12 @@ mig_capture_migration(int64 history_id)
 {
 	migration.history_id = history_id;
 	migration.level = history_id ? GetCurrentTransactionNestLevel() : 0;
+}
+
+void
+mig_capture_session(int64 history_id)
+{
+	session_migration = history_id;
 }
 
 /* Behind a pooler what one client has set reaches the next: it counts in its transaction only. */
@@ -56,10 +65,10 @@ mig_origin(void)
 
 	if (ledger_changes_schema())
 		result.origin = "extension";
-	else if (migration.level > 0)
+	else if (migration.level > 0 || session_migration)
 	{
 		result.origin = "migration";
-		result.history_id = migration.history_id;
+		result.history_id = migration.level > 0 ? migration.history_id : session_migration;
 	}
 	else if (external.level > 0)
 	{

@@ -13,7 +13,9 @@
 #include "executor/executor.h"
 #include "fmgr.h"
 #include "parser/parse_node.h"
+#include "postmaster/bgworker.h"
 #include "storage/proc.h"
+#include "tcop/pquery.h"
 #include "utils/acl.h"
 #include "utils/guc.h"
 #include "utils/guc_tables.h"
@@ -139,5 +141,35 @@ mig_event_triggers_enabled(void)
 	return true;
 #endif
 }
+
+/* Run a portal to its end, once. (18 dropped an argument) */
+static inline void
+mig_portal_run(Portal portal, DestReceiver *receiver, QueryCompletion *completion)
+{
+#if PG_VERSION_NUM >= 180000
+	(void) PortalRun(portal, FETCH_ALL, true, receiver, receiver, completion);
+#else
+	(void) PortalRun(portal, FETCH_ALL, true, true, receiver, receiver, completion);
+#endif
+}
+
+/* All settings, and how many. (16) */
+static inline struct config_generic **
+mig_all_settings(int *n)
+{
+#if PG_VERSION_NUM >= 160000
+	return get_guc_variables(n);
+#else
+	*n = GetNumConfigOptions();
+	return get_guc_variables();
+#endif
+}
+
+/* Let a worker connect as a role that may not log in? (17) */
+#if PG_VERSION_NUM >= 170000
+#define MIG_WORKER_FLAGS BGWORKER_BYPASS_ROLELOGINCHECK
+#else
+#define MIG_WORKER_FLAGS 0
+#endif
 
 #endif							/* MIG_COMPAT_H */

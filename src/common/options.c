@@ -156,13 +156,8 @@ mig_run_options_read(Jsonb *options, RunOptions *result)
 static void
 read_transaction(MigrationOptions *options, const char *value)
 {
-	if (strcmp(value, "off") == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("option \"transaction\" cannot be \"off\" in this version"),
-				 errhint("Leave it at \"auto\" for a migration that can run inside a transaction.")));
-	if (strcmp(value, "auto") != 0 && strcmp(value, "on") != 0)
-		raise_value("transaction", "\"auto\" or \"on\"");
+	if (strcmp(value, "auto") != 0 && strcmp(value, "on") != 0 && strcmp(value, "off") != 0)
+		raise_value("transaction", "\"auto\", \"on\" or \"off\"");
 	options->transaction = value;
 }
 

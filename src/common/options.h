@@ -30,7 +30,7 @@ typedef struct MigrationOptions
 	int			statement_timeout;	/* ms; -1: not given */
 	char	   *search_path;	/* or NULL */
 	char	   *run_as;			/* or NULL */
-	const char *transaction;	/* "auto" or "on" */
+	const char *transaction;	/* "auto", "on" or "off" */
 } MigrationOptions;
 
 /* Raises for keys and values that are not served; used by register as well. */

@@ -29,7 +29,7 @@ insert_attempt(const LedgerScope *scope, const Attempt *attempt)
 		" duration, role_name, reason, checksum, statements, rows, wal_bytes, start_lsn, end_lsn,"
 		" error_code, error_message, error_detail, error_hint, error_context, error_statement, error_statement_no, error_line,"
 		" session_role, application_name, client_addr, pid, transaction_id, server_version_num, extension_version)"
-		" VALUES ($1, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,"
+		" VALUES ($1, $27, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,"
 		" $18, $19, $20, $21, $22, $23, $24, $25,"
 		" SESSION_USER, pg_catalog.current_setting('application_name'), pg_catalog.inet_client_addr(),"
 		" pg_catalog.pg_backend_pid(), pg_catalog.pg_current_xact_id(), pg_catalog.current_setting('server_version_num')::pg_catalog.int4, $26)"
@@ -45,7 +45,10 @@ insert_attempt(const LedgerScope *scope, const Attempt *attempt)
 	arg_text(&args, attempt->outcome);
 	arg_time(&args, attempt->started_at);
 	arg_time(&args, attempt->finished_at);
-	arg_interval(&args, attempt->finished_at - attempt->started_at);
+	if (attempt->finished_at)
+		arg_interval(&args, attempt->finished_at - attempt->started_at);
+	else
+		arg_interval_value(&args, NULL);
 	arg_name(&args, scope->role_name);
 	arg_text(&args, attempt->reason);
 	arg_bytea(&args, attempt->checksum);
@@ -63,6 +66,7 @@ insert_attempt(const LedgerScope *scope, const Attempt *attempt)
 	arg_id(&args, attempt->error_statement_no);
 	arg_id(&args, attempt->error_line);
 	arg_text(&args, ledger_library_version);
+	arg_int8(&args, attempt->attempt_id ? attempt->attempt_id : attempt->id);
 	ledger_run(&query, &args);
 }
 
@@ -159,7 +163,7 @@ upsert_state(const LedgerScope *scope, const char *project, const char *name, co
 		" applied_by = excluded.applied_by, duration = excluded.duration"
 	};
 	bool		applied = strcmp(state, "failed") != 0 && strcmp(state, "reverted") != 0 &&
-		strcmp(state, "pending") != 0;
+		strcmp(state, "pending") != 0 && strcmp(state, "interrupted") != 0;
 	LedgerArgs	args = {0};
 
 	arg_text(&args, project);
@@ -187,6 +191,16 @@ ledger_write_attempt(Attempt *attempt)
 	insert_attempt(&scope, attempt);
 	ledger_leave(&scope);
 	return attempt->id;
+}
+
+void
+ledger_write_statements(int64 history_id, const StatementRecord *records, int n)
+{
+	LedgerScope scope;
+
+	ledger_enter(&scope);
+	insert_statements(history_id, records, n);
+	ledger_leave(&scope);
 }
 
 void

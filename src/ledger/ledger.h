@@ -172,6 +172,7 @@ extern List *ledger_projects(void);
 typedef struct Attempt
 {
 	int64		id;				/* 0: not drawn yet */
+	int64		attempt_id;		/* the row that began it; 0: this one */
 	int64		run_id;			/* 0: none */
 	const char *project;
 	const char *name;
@@ -209,6 +210,8 @@ typedef struct StatementRecord
 extern int64 ledger_next_attempt(void);
 /* Write one attempt; its id, drawn here if it has none, is returned and kept in it. */
 extern int64 ledger_write_attempt(Attempt *attempt);
+
+extern void ledger_write_statements(int64 history_id, const StatementRecord *records, int n);
 
 /*
  * What the history says of a migration now.  attempt is the row that says so;
@@ -253,6 +256,8 @@ typedef struct RunEnd
 /* Key and class of the deployers' advisory lock, as pg_locks shows them. */
 #define LEDGER_DEPLOYER_KEY 0x4D494752
 #define LEDGER_DEPLOYER_LOCK 0x4D44
+#define LEDGER_WORKER_LOCK 0x4D57	/* of the worker that works for it */
+#define LEDGER_RUN_LOCK 0x4D52	/* the worker's as well; its key is the run */
 
 /* Whoever holds the deployers' lock. */
 typedef struct Holder
@@ -262,11 +267,14 @@ typedef struct Holder
 	char	   *description;	/* 'run 56 of deploy_ci (pid 4711, "ci", since 23:13:58)' */
 } Holder;
 
-extern Holder *ledger_deployer(uint32 key, uint16 lock_class);
+extern Holder *ledger_deployer(void);
 /* The migration that the run under way is at, or NULL. */
 extern char *ledger_running_migration(void);
 
 extern bool ledger_waits_for(int pid, int blocker);
+
+/* Something valid if a transaction of this name is prepared. */
+extern Oid	ledger_prepared_transaction(const char *gid);
 
 /* Locks this backend holds on relations of users, as in pg_locks. */
 extern ArrayType *ledger_own_locks(void);
@@ -276,6 +284,35 @@ extern int64 ledger_database_bytes(void);
 
 extern int64 ledger_start_run(const RunStart *start);
 extern void ledger_end_run(const RunEnd *end);
+
+/* ---- what is half done (unfinished.c) ---- */
+
+/* How far a migration is that commits in between. */
+typedef struct Unfinished
+{
+	char	   *project;
+	char	   *name;
+	ScriptPart	part;
+	bytea	   *checksum;
+	int			done;			/* the last statement that stands; 0: none */
+	int			under_way;		/* one that was begun and cannot be rolled back; 0: none */
+	Oid			object;			/* what that names, as it was before; invalid: nothing */
+} Unfinished;
+
+extern Unfinished *ledger_unfinished(const char *project, const char *name);
+extern List *ledger_all_unfinished(void);
+
+/* Note that an attempt begins, or goes on where another one stopped. */
+extern void ledger_begin_unfinished(const Unfinished *unfinished, int64 attempt_id, int64 run_id);
+
+/* Note that a statement begins that cannot be rolled back; its indexes are noted as they are made. */
+extern void ledger_note_under_way(const char *project, const char *name, int statement, Oid object);
+extern void ledger_note_index(const char *project, const char *name, Oid index);
+extern List *ledger_noted_indexes(const char *project, const char *name);
+
+/* Note that all up to this statement stands. */
+extern void ledger_note_done(const char *project, const char *name, int statement);
+extern void ledger_end_unfinished(const char *project, const char *name);
 
 /* ---- what was decided (decisions.c) ---- */
 

@@ -182,7 +182,7 @@ arg_time(LedgerArgs *args, TimestampTz value)
 void
 arg_interval_value(LedgerArgs *args, const Interval *value)
 {
-	add_arg(args, INTERVALOID, IntervalPGetDatum(value), false);
+	add_arg(args, INTERVALOID, IntervalPGetDatum(value), value == NULL);
 }
 
 void

@@ -73,29 +73,35 @@ ledger_end_run(const RunEnd *end)
 
 /* NULL: nobody holds it any more. */
 Holder *
-ledger_deployer(uint32 key, uint16 lock_class)
+ledger_deployer(void)
 {
 	static LedgerQuery query = {
 		"SELECT l.pid, r.run_id, pg_catalog.concat(COALESCE('run ' || r.run_id, 'a call'), ' of ', COALESCE(r.role_name, a.usename),"
 		" ' (pid ', l.pid, CASE WHEN a.application_name OPERATOR(pg_catalog.<>) '' THEN ', \"' || a.application_name || '\"' END,"
 		" ', since ', pg_catalog.to_char(COALESCE(r.started_at, a.xact_start), 'HH24:MI:SS'), ')')"
 		" FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid OPERATOR(pg_catalog.=) l.pid"
+		" LEFT JOIN pg_catalog.pg_locks w ON w.pid OPERATOR(pg_catalog.=) l.pid AND w.locktype OPERATOR(pg_catalog.=) 'advisory'"
+		" AND w.objsubid OPERATOR(pg_catalog.=) $4"
 		" LEFT JOIN LATERAL (SELECT s.run_id, s.role_name, s.started_at FROM migrate.log_runs s"
-		" WHERE s.pid OPERATOR(pg_catalog.=) l.pid AND s.started_at OPERATOR(pg_catalog.>=) a.backend_start"
+		" WHERE CASE WHEN w.pid IS NULL THEN s.pid OPERATOR(pg_catalog.=) l.pid AND s.started_at OPERATOR(pg_catalog.>=) a.backend_start"
+		" ELSE s.run_id OPERATOR(pg_catalog.=) (w.classid::pg_catalog.int8 OPERATOR(pg_catalog.*) 4294967296 OPERATOR(pg_catalog.+) w.objid::pg_catalog.int8) END"
 		" AND NOT EXISTS (SELECT FROM migrate.log_run_ends e WHERE e.run_id OPERATOR(pg_catalog.=) s.run_id)"
 		" ORDER BY s.run_id DESC LIMIT 1) r ON true"
 		" WHERE l.locktype OPERATOR(pg_catalog.=) 'advisory' AND l.granted"
 		" AND l.database OPERATOR(pg_catalog.=) (SELECT d.oid FROM pg_catalog.pg_database d"
 		" WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database())"
-		" AND l.objid OPERATOR(pg_catalog.=) $1 AND l.objsubid OPERATOR(pg_catalog.=) $2"
+		" AND l.objid OPERATOR(pg_catalog.=) $1 AND l.objsubid OPERATOR(pg_catalog.=) ANY (ARRAY[$2, $3])"
+		" ORDER BY l.objsubid LIMIT 1"
 	};
 	LedgerArgs	args = {0};
 	LedgerScope scope;
 	Holder	   *holder = NULL;
 
 	ledger_enter(&scope);
-	arg_oid(&args, key);
-	arg_int4(&args, lock_class);
+	arg_oid(&args, LEDGER_DEPLOYER_KEY);
+	arg_int4(&args, LEDGER_DEPLOYER_LOCK);
+	arg_int4(&args, LEDGER_WORKER_LOCK);
+	arg_int4(&args, LEDGER_RUN_LOCK);
 	if (ledger_run(&query, &args) > 0)
 	{
 		LedgerRow	row;
@@ -130,6 +136,23 @@ ledger_waits_for(int pid, int blocker)
 	waits = row_bool(&row);
 	ledger_leave(&scope);
 	return waits;
+}
+
+Oid
+ledger_prepared_transaction(const char *gid)
+{
+	static LedgerQuery query = {
+		"SELECT 1 FROM pg_catalog.pg_prepared_xacts WHERE gid OPERATOR(pg_catalog.=) $1"
+	};
+	LedgerArgs	args = {0};
+	LedgerScope scope;
+	uint64		n;
+
+	ledger_enter(&scope);
+	arg_text(&args, gid);
+	n = ledger_run(&query, &args);
+	ledger_leave(&scope);
+	return n > 0 ? 1 : InvalidOid;
 }
 
 ArrayType *
@@ -186,10 +209,10 @@ ledger_running_migration(void)
 {
 	static LedgerQuery query = {
 		"SELECT r.steps[1 OPERATOR(pg_catalog.+) (SELECT pg_catalog.count(*) FROM migrate.log_history h"
-		" WHERE h.run_id OPERATOR(pg_catalog.=) r.run_id)::pg_catalog.int4]"
+		" WHERE h.run_id OPERATOR(pg_catalog.=) r.run_id AND h.outcome OPERATOR(pg_catalog.<>) 'started')::pg_catalog.int4]"
 		" FROM migrate.log_runs r WHERE r.run_id OPERATOR(pg_catalog.=) $1"
 	};
-	Holder	   *holder = ledger_deployer(LEDGER_DEPLOYER_KEY, LEDGER_DEPLOYER_LOCK);
+	Holder	   *holder = ledger_deployer();
 	char	   *name = NULL;
 	LedgerArgs	args = {0};
 	LedgerScope scope;

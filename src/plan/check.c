@@ -131,6 +131,12 @@ check_state(Check *check, const PlanNode *node)
 		report_node(check, node, "error", "failed",
 					psprintf("the last attempt at \"%s\" failed: %s", name, node->detail ? node->detail : ""),
 					psprintf("SELECT * FROM migrate.history WHERE id = " INT64_FORMAT ";", migration->history_id));
+	else if (node->state == STATE_INTERRUPTED)
+		report_node(check, node, "error", "interrupted",
+					psprintf("\"%s\" is half done: %s", name, node->detail ? node->detail : ""),
+					psprintf("CALL migrate.%s(project => %s);",
+							 node->unfinished && node->unfinished->part == PART_DOWN ? "revert" : "apply",
+							 quote_literal_cstr(migration->project)));
 	else if (node->state == STATE_OUT_OF_ORDER)
 		report_node(check, node, "warning", "out_of_order",
 					psprintf("\"%s\" is pending though later ones are applied", name),
@@ -141,29 +147,6 @@ check_state(Check *check, const PlanNode *node)
 	else if (node->state == STATE_HELD)
 		report_node(check, node, "warning", "held", psprintf("\"%s\" is %s", name, node->detail),
 					psprintf("SELECT migrate.release('%s', '<why>');", name));
-}
-
-/* Statements that apply would refuse, and with them the whole run. */
-static void
-check_script(Check *check, const PlanNode *node)
-{
-	const Migration *migration = node->migration;
-	const char *name = mig_full_name(migration);
-	StoredText *text;
-	Script	   *script;
-
-	if (!node->is_pending || node->mark_only)
-		return;
-	text = ledger_read_text(migration->project, migration->name, PART_UP, migration->up);
-	if (text == NULL || !mig_may_need_top_level(text->body))
-		return;
-	script = mig_script_read(text->body, PART_UP, text->path, text->line);
-	if (script->top_level)
-		report_node(check, node, "error", "top_level",
-					psprintf("\"%s\" cannot run inside a transaction: %s in line %d%s%s", name,
-							 GetCommandTagName(script->top_level->tag), script->top_level->line,
-							 text->path ? " of " : "", text->path ? text->path : ""),
-					psprintf("Apply what is before it, run its statements by hand, and record it: SELECT migrate.mark_applied('%s', '<why>');", name));
 }
 
 /* Several heads are an error where the policy says so, else worth knowing only. */
@@ -226,7 +209,6 @@ check_all(Check *check)
 			check_heads(check, previous = node->migration->project);
 		check_state(check, node);
 		check_text(check, node);
-		check_script(check, node);
 	}
 	check_surroundings(check);
 }

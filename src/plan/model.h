@@ -34,6 +34,7 @@ typedef struct PlanNode
 	int			stands_for;		/* node that runs instead of it, or -1 */
 	Problem    *problem;		/* of its own, or NULL */
 	char	   *left_out;		/* why apply leaves it out, or NULL */
+	const Unfinished *unfinished;	/* how far it is, if it stopped half-way */
 } PlanNode;
 
 typedef struct Model
@@ -91,6 +92,7 @@ extern List *mig_model_heads(const Model *model, const char *project);
 
 /* States, for rooms that treat one of them specially. */
 extern const char *const STATE_FAILED;
+extern const char *const STATE_INTERRUPTED;
 extern const char *const STATE_HELD;
 extern const char *const STATE_BLOCKED;
 extern const char *const STATE_OUTDATED;

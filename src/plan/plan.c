@@ -226,13 +226,15 @@ step_reason(const Model *model, int i)
 		return "text changed";
 	if (node->state == STATE_FAILED)
 		return "failed before";
+	if (node->state == STATE_INTERRUPTED)
+		return "goes on where it stopped";
 	return NULL;
 }
 
 void
 mig_plan_add_step(RunPlan *plan, int node, StepAction action, const char *reason)
 {
-	PlanStep   *step = palloc(sizeof(PlanStep));
+	PlanStep   *step = palloc0(sizeof(PlanStep));
 
 	step->node = node;
 	step->action = action;

@@ -19,6 +19,7 @@ typedef struct PlanStep
 	int			node;
 	StepAction	action;
 	const char *reason;			/* or NULL */
+	bool		apart;			/* commits in between: a worker runs it */
 } PlanStep;
 
 /* What a run is asked for. */

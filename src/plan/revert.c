@@ -9,10 +9,12 @@
 #include "plan/model_private.h"
 #include "plan/plan_private.h"
 
-/* Can it be reverted at all: did it run here, or does it at least count so? */
+/* Can it be reverted at all: did it run here, does it at least count so, or is it half reverted? */
 static bool
 can_go_back(const PlanNode *node)
 {
+	if (node->unfinished && node->unfinished->part == PART_DOWN)
+		return true;
 	return node->is_applied && node->state != STATE_SUPERSEDED && !node->covered;
 }
 

@@ -6,6 +6,7 @@
 
 #include "common/compat.h"
 #include "common/errors.h"
+#include "common/options.h"
 #include "common/lines.h"
 #include "common/rows.h"
 #include "fmgr.h"
@@ -136,6 +137,22 @@ action_name(StepAction action)
 	return names[action];
 }
 
+static const char *
+mode_of(const Script *script, const StoredText *text)
+{
+	MigrationOptions options;
+	bool		every;
+	int			steps = 0;
+
+	mig_migration_options_read(text->options, &options);
+	every = strcmp(options.transaction, "off") == 0;
+	if (!every && script->top_level == NULL)
+		return "transaction";
+	for (int next = 1; next <= script->nstatements; steps++)
+		next = mig_script_step(script, next, every).last + 1;
+	return steps == 1 ? "1 step" : psprintf("%d steps", steps);
+}
+
 /* How a step would run, told from its text. */
 static void
 add_script_columns(MigRow *row, const Migration *migration, StepAction action)
@@ -152,7 +169,7 @@ add_script_columns(MigRow *row, const Migration *migration, StepAction action)
 		return;
 	}
 	script = mig_script_read(text->body, part, text->path, text->line);
-	mig_row_text(row, script->top_level ? "top level" : "transaction");
+	mig_row_text(row, mode_of(script, text));
 	mig_row_int4(row, script->nstatements);
 	mig_row_text(row, mig_strongest_lock(script));
 }
@@ -325,7 +342,8 @@ mig_is_current_body(PG_FUNCTION_ARGS)
 		const PlanNode *node = &model->nodes[i];
 
 		if (mig_node_in(node, project) &&
-			(node->is_pending || node->state == STATE_BLOCKED || node->state == STATE_FAILED))
+			(node->is_pending || node->state == STATE_BLOCKED || node->state == STATE_FAILED ||
+			 node->state == STATE_INTERRUPTED))
 			PG_RETURN_BOOL(false);
 	}
 	PG_RETURN_BOOL(true);
@@ -347,7 +365,7 @@ static Datum
 mig_deployer_body(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = mig_rows_begin(fcinfo);
-	Holder	   *holder = ledger_deployer(LEDGER_DEPLOYER_KEY, LEDGER_DEPLOYER_LOCK);
+	Holder	   *holder = ledger_deployer();
 	MigRow		row;
 
 	if (holder == NULL)

@@ -101,7 +101,7 @@ sign(const PlanNode *node)
 		return "~";
 	if (node->is_applied)
 		return "X";
-	if (node->state == STATE_FAILED || node->state == STATE_BLOCKED)
+	if (node->state == STATE_FAILED || node->state == STATE_BLOCKED || node->state == STATE_INTERRUPTED)
 		return "!";
 	return node->state == STATE_HELD ? "H" : " ";
 }
@@ -119,6 +119,9 @@ describe(const PlanNode *node)
 						node->detail ? node->detail : node->state);
 	if (node->state == STATE_FAILED)
 		return psprintf("failed %s: %s; nothing of it stands", when(migration->changed_at, false),
+						node->detail ? node->detail : "");
+	if (node->state == STATE_INTERRUPTED)
+		return psprintf("stopped half-way %s: %s", when(migration->changed_at, false),
 						node->detail ? node->detail : "");
 	return psprintf("%s", node->detail ? node->detail : node->state);
 }
@@ -146,6 +149,9 @@ cure(const PlanNode *node)
 	if (node->state == STATE_FAILED)
 		return psprintf("SELECT * FROM migrate.history WHERE id = " INT64_FORMAT ";   %s, CALL migrate.apply();",
 						migration->history_id, remedy(node->detail ? node->detail : ""));
+	if (node->state == STATE_INTERRUPTED)
+		return psprintf("CALL migrate.%s();   goes on where it stopped",
+						node->unfinished && node->unfinished->part == PART_DOWN ? "revert" : "apply");
 	if (node->state == STATE_HELD)
 		return psprintf("SELECT migrate.release(%s, '<why>');", quote_literal_cstr(mig_full_name(migration)));
 	if (node->state == STATE_OUTDATED)

@@ -12,6 +12,7 @@
 #include "utils/builtins.h"
 
 const char *const STATE_FAILED = "failed";
+const char *const STATE_INTERRUPTED = "interrupted";
 const char *const STATE_HELD = "held";
 const char *const STATE_BLOCKED = "blocked";
 const char *const STATE_OUTDATED = "outdated";
@@ -34,6 +35,8 @@ known_state(const char *state)
 		return STATE_SUPERSEDED;
 	if (strcmp(state, STATE_FAILED) == 0)
 		return STATE_FAILED;
+	if (strcmp(state, STATE_INTERRUPTED) == 0)
+		return STATE_INTERRUPTED;
 	return strcmp(state, "reverted") == 0 ? "reverted" : "pending";
 }
 
@@ -120,10 +123,27 @@ tie_to_setters(Model *model)
 		model->nodes[i].covered &= model->nodes[i].stands_for >= 0;
 }
 
+/* How far those are that stopped half-way. */
+static void
+find_unfinished(Model *model)
+{
+	ListCell   *cell;
+
+	foreach(cell, ledger_all_unfinished())
+	{
+		const Unfinished *unfinished = lfirst(cell);
+		int			node = mig_model_find(model, unfinished->project, unfinished->name);
+
+		if (node >= 0)
+			model->nodes[node].unfinished = unfinished;
+	}
+}
+
 /* What the history says, and what a baseline says of those it does not know. */
 void
 mig_states_applied(Model *model)
 {
+	find_unfinished(model);
 	for (int i = 0; i < model->n; i++)
 	{
 		PlanNode	   *node = &model->nodes[i];
@@ -455,7 +475,7 @@ judge_alone(const Model *model, PlanNode *node, const char *out_of_order)
 	}
 	else if (node->late && node->left_out == NULL)
 	{
-		if (node->state != STATE_FAILED)
+		if (node->state != STATE_FAILED && node->state != STATE_INTERRUPTED)
 			node->state = STATE_OUT_OF_ORDER;
 		if (strcmp(out_of_order, "skip") == 0)
 			node->left_out = pstrdup("skipped: out_of_order");

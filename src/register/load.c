@@ -138,18 +138,6 @@ options_of(const SourceMigration *source)
 	return DatumGetJsonbP(DirectFunctionCall2(jsonb_concat, transaction, JsonbPGetDatum(options)));
 }
 
-/* What a file asks for and cannot be done names the file and the line. */
-static void
-refuse_transaction_off(const SourceMigration *source)
-{
-	if (source->transaction && strcmp(source->transaction, "off") == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("migration \"%s\" asks to run outside of a transaction, which this version does not do", source->name),
-				 errdetail("%s", mig_place(source->transaction_path, source->transaction_line)),
-				 errhint("Leave the file out and run it by hand, or take the line away if it can run inside a transaction.")));
-}
-
 static void
 define(const Load *load, const SourceMigration *source, Definition *definition)
 {
@@ -203,7 +191,6 @@ load_one(Load *load, SourceMigration *source)
 	bool		found;
 
 	error_context_stack = &callback;
-	refuse_transaction_off(source);
 	define(load, source, &definition);
 	shelf = shelf_of(load, definition.project);
 	shelf->used = true;

@@ -14,6 +14,7 @@
 #include "plan/plan.h"
 #include "plan/see.h"
 #include "register/register.h"
+#include "run/apart.h"
 #include "run/deployer.h"
 #include "script/checksum.h"
 #include "script/version.h"
@@ -26,10 +27,12 @@ same_bytes(const bytea *a, const bytea *b)
 	return a && b && VARSIZE(a) == VARSIZE(b) && memcmp(a, b, VARSIZE(a)) == 0;
 }
 
-/* Is the up of this migration frozen? */
+/* Is the up of this migration frozen?  What is half applied can be mended where it does not stand. */
 static bool
-is_frozen(const Registered *existing)
+is_frozen(const Registered *existing, const Unfinished *unfinished)
 {
+	if (unfinished)
+		return unfinished->part == PART_DOWN;
 	return existing->state && strcmp(existing->kind, "repeatable") != 0 &&
 		strcmp(existing->state, "failed") != 0 && strcmp(existing->state, "reverted") != 0 &&
 		strcmp(existing->state, "pending") != 0;
@@ -71,6 +74,24 @@ keep_frozen_up(Definition *definition, const Registered *existing)
 			 body ? errdetail("The first difference is in line %d.", mig_first_difference(body, definition->up.body)) : 0,
 			 errhint("Put the change into a new migration.  If both texts do the same: SELECT migrate.accept_text('%s', '<the new text>', '<why>', '%s');",
 					 definition->name, definition->project)));
+}
+
+/* How far it is, if it stopped half-way. */
+static Unfinished *
+half_done(const Definition *definition, const Registered *existing)
+{
+	if (existing->state == NULL || strcmp(existing->state, "interrupted") != 0)
+		return NULL;
+	return ledger_unfinished(definition->project, definition->name);
+}
+
+/* What stands stays as it was. */
+static void
+keep_what_stands(const Definition *definition, const Unfinished *unfinished)
+{
+	const char *body = unfinished->part == PART_DOWN ? definition->down.body : definition->up.body;
+
+	mig_apart_check_text(unfinished, body ? body : "");
 }
 
 static void
@@ -155,6 +176,8 @@ write_registration(const Definition *definition, bool update)
 const char *
 mig_register(Definition *definition, const Registered *existing)
 {
+	Unfinished *unfinished;
+
 	if (existing == NULL)
 	{
 		refuse_same_version(definition);
@@ -165,12 +188,15 @@ mig_register(Definition *definition, const Registered *existing)
 		return "unchanged";
 	if (!definition->force && ledger_knows_definition(definition))
 		return "stale";
-	if (is_frozen(existing) && !same_bytes(existing->up, definition->up_checksum))
+	unfinished = half_done(definition, existing);
+	if (is_frozen(existing, unfinished) && !same_bytes(existing->up, definition->up_checksum))
 	{
 		keep_frozen_up(definition, existing);
 		if (same_bytes(existing->hash, definition->hash))
 			return "unchanged";
 	}
+	if (unfinished)
+		keep_what_stands(definition, unfinished);
 	refuse_same_version(definition);
 	write_registration(definition, true);
 	return "updated";
@@ -308,7 +334,7 @@ mig_accept_text_body(PG_FUNCTION_ARGS)
 	(void) mig_deployer_enter(false, mig_lock_wait);
 	ledger_lock_project(full->project);
 	registered = ledger_read_registered(full->project, full->name, &n);
-	if (n == 0 || !is_frozen(registered))
+	if (n == 0 || !is_frozen(registered, NULL))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("migration \"%s\" is not applied, so its text may change", full->name),

@@ -5,7 +5,7 @@
 #ifndef MIG_CALL_H
 #define MIG_CALL_H
 
-#include "run/run.h"
+#include "run/apart.h"
 
 /* What the run belongs to, and how far it is. */
 typedef struct Run
@@ -24,6 +24,7 @@ typedef struct Run
 	int			done;
 	int			left_out;		/* planned, but held since */
 	StepRun		step;
+	ApartJob	job;			/* what a worker has done of the step */
 	const char *current;		/* full name of the step under way, or NULL */
 } Run;
 

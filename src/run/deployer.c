@@ -27,6 +27,8 @@
 /* Transaction nesting level on which a migration's statements run, or 0. */
 static int	inside_level = 0;
 
+/* Does one run that ends transactions itself? */
+static bool inside_worker = false;
 
 static bool forbid_prepare = false;
 
@@ -36,19 +38,43 @@ deployer_tag(LOCKTAG *tag)
 	SET_LOCKTAG_ADVISORY(*tag, MyDatabaseId, 0, LEDGER_DEPLOYER_KEY, LEDGER_DEPLOYER_LOCK);
 }
 
+static void
+worker_tag(LOCKTAG *tag)
+{
+	SET_LOCKTAG_ADVISORY(*tag, MyDatabaseId, 0, LEDGER_DEPLOYER_KEY, LEDGER_WORKER_LOCK);
+}
+
+static bool
+is_free(const LOCKTAG *tag, bool session)
+{
+	return LockAcquire(tag, ExclusiveLock, session, true) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+/* Does a worker go on whose caller is gone? */
+static bool
+worker_is_left(void)
+{
+	LOCKTAG		tag;
+
+	worker_tag(&tag);
+	if (!is_free(&tag, true))
+		return true;
+	(void) LockRelease(&tag, ExclusiveLock, true);
+	return false;
+}
+
 static bool
 try_lock(bool session)
 {
 	LOCKTAG		tag;
 
 	deployer_tag(&tag);
-	switch (LockAcquire(&tag, ExclusiveLock, session, true))
-	{
-		case LOCKACQUIRE_NOT_AVAIL:
-			return false;
-		default:
-			return true;
-	}
+	if (!is_free(&tag, session))
+		return false;
+	if (!worker_is_left())
+		return true;
+	(void) LockRelease(&tag, ExclusiveLock, session);
+	return false;
 }
 
 void
@@ -60,10 +86,22 @@ mig_deployer_leave(void)
 	(void) LockRelease(&tag, ExclusiveLock, true);
 }
 
+/* Others hold it for no longer than it takes to see that it is free. */
+void
+mig_deployer_work(int64 run_id)
+{
+	LOCKTAG		tag;
+
+	worker_tag(&tag);
+	(void) LockAcquire(&tag, ExclusiveLock, true, false);
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (run_id >> 32), (uint32) run_id, LEDGER_RUN_LOCK);
+	(void) LockAcquire(&tag, ExclusiveLock, true, false);
+}
+
 void
 mig_deployer_refuse_inside(const char *what)
 {
-	if (inside_level > 0)
+	if (inside_level > 0 || inside_worker)
 		ereport(ERROR,
 				(errcode(ERRCODE_MIG_CANNOT_RUN),
 				 errmsg("%s cannot be called from inside a migration", what),
@@ -95,7 +133,10 @@ raise_held(const Holder *holder, const char *why)
 void
 mig_deployer_hold(void)
 {
-	(void) try_lock(false);
+	LOCKTAG		tag;
+
+	deployer_tag(&tag);
+	(void) is_free(&tag, false);
 }
 
 void
@@ -148,7 +189,7 @@ poll(bool commits, int wait, TimestampTz start)
 
 	for (;;)
 	{
-		Holder	   *holder = ledger_deployer(LEDGER_DEPLOYER_KEY, LEDGER_DEPLOYER_LOCK);
+		Holder	   *holder = ledger_deployer();
 
 		if (wait == 0 ||
 			(wait > 0 && TimestampDifferenceExceeds(start, GetCurrentTimestamp(), wait)))
@@ -223,6 +264,12 @@ void
 mig_deployer_inside(bool inside)
 {
 	inside_level = inside ? GetCurrentTransactionNestLevel() : 0;
+}
+
+void
+mig_deployer_inside_worker(bool inside)
+{
+	inside_worker = inside;
 }
 
 void

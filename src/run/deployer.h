@@ -34,6 +34,15 @@ extern void mig_deployer_refuse_inside(const char *what);
 /* Say when a migration's own statements begin and end to run. */
 extern void mig_deployer_inside(bool inside);
 
+/* The same for a statement that ends transactions itself. */
+extern void mig_deployer_inside_worker(bool inside);
+
+/*
+ * The worker's own lock, beside that of its caller: nobody else becomes the
+ * deployer while it works, also when the caller is gone.
+ */
+extern void mig_deployer_work(int64 run_id);
+
 extern void mig_deployer_init(void);
 
 #endif							/* MIG_DEPLOYER_H */

@@ -194,8 +194,12 @@ run_all(Execution *execution)
 	mig_deployer_inside(true);
 	foreach(cell, execution->script->statements)
 	{
-		execution->current = lfirst(cell);
-		run_statement(execution, execution->current);
+		const ScriptStatement *stmt = lfirst(cell);
+
+		if (execution->first > 0 && (stmt->number < execution->first || stmt->number > execution->last))
+			continue;
+		execution->current = stmt;
+		run_statement(execution, stmt);
 	}
 	mig_deployer_inside(false);
 }

@@ -15,10 +15,10 @@
 int			mig_lock_timeout = 1000;
 
 static void
-set(const char *name, const char *value)
+set(const char *name, const char *value, GucAction action)
 {
 	(void) set_config_option(name, value, superuser() ? PGC_SUSET : PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
+							 action, true, 0, false);
 }
 
 /*
@@ -26,7 +26,7 @@ set(const char *name, const char *value)
  * SET ROLE itself would check.
  */
 static void
-become(const char *role)
+become(const char *role, GucAction action)
 {
 	Oid			oid = get_role_oid(role, false);
 
@@ -35,7 +35,20 @@ become(const char *role)
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied to run as role \"%s\"", role),
 				 errhint("GRANT \"%s\" TO \"%s\";", role, GetUserNameFromId(GetSessionUserId(), false))));
-	set("role", role);
+	set("role", role, action);
+}
+
+static void
+set_all(const MigrationOptions *options, GucAction action)
+{
+	mig_script_pin_settings(action);
+	set("lock_timeout", psprintf("%d", options->lock_timeout >= 0 ? options->lock_timeout : mig_lock_timeout), action);
+	if (options->statement_timeout >= 0)
+		set("statement_timeout", psprintf("%d", options->statement_timeout), action);
+	if (options->search_path)
+		set("search_path", options->search_path, action);
+	if (options->run_as)
+		become(options->run_as, action);
 }
 
 /*
@@ -47,15 +60,14 @@ mig_guard_enter(const MigrationOptions *options)
 {
 	int			level = NewGUCNestLevel();
 
-	mig_script_pin_settings();
-	set("lock_timeout", psprintf("%d", options->lock_timeout >= 0 ? options->lock_timeout : mig_lock_timeout));
-	if (options->statement_timeout >= 0)
-		set("statement_timeout", psprintf("%d", options->statement_timeout));
-	if (options->search_path)
-		set("search_path", options->search_path);
-	if (options->run_as)
-		become(options->run_as);
+	set_all(options, GUC_ACTION_SAVE);
 	return level;
+}
+
+void
+mig_guard_session(const MigrationOptions *options)
+{
+	set_all(options, GUC_ACTION_SET);
 }
 
 /* Not as a commit: what the migration set for the session ends here, too. */

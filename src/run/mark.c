@@ -130,6 +130,95 @@ mig_mark_pending_body(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
+/* ---- what was interrupted ---- */
+
+/* Give a migration a state that people know it has. */
+static void
+settle(Mark *mark, const char *state, const char *outcome)
+{
+	Attempt		attempt;
+	bool		applied = strcmp(state, "marked") == 0;
+
+	write_mark(&attempt, mark->full, "mark", outcome, mark->node->migration->up, mark->reason);
+	ledger_set_state(mark->full->project, mark->full->name, state, &attempt,
+					 applied ? mig_model_followed(mark->plan.model, mark->node - mark->plan.model->nodes) : NULL,
+					 psprintf("resolved: \"%s\"", mark->reason));
+	if (applied && mark->node->migration->kind == KIND_BASELINE)
+		ledger_set_baseline(mark->full->project, mark->node->migration->version, attempt.id);
+	ledger_end_unfinished(mark->full->project, mark->full->name);
+}
+
+/* Do what was decided; returns the state that follows. */
+static const char *
+resolve(Mark *mark, const char *decision)
+{
+	const Unfinished *unfinished = mark->node->unfinished;
+
+	if (strcmp(decision, "continue") == 0)
+		ledger_note_done(mark->full->project, mark->full->name, unfinished->done);
+	else if (strcmp(decision, "skip_statement") == 0)
+		ledger_note_done(mark->full->project, mark->full->name, unfinished->done + 1);
+	else if (strcmp(decision, "restart") == 0)
+	{
+		const char *state = unfinished->part == PART_DOWN ? "marked" : "pending";
+
+		settle(mark, state, unfinished->part == PART_DOWN ? "marked" : "reverted");
+		return state;
+	}
+	else if (strcmp(decision, "applied") == 0)
+	{
+		settle(mark, "marked", "marked");
+		return "marked";
+	}
+	else if (strcmp(decision, "reverted") == 0)
+	{
+		settle(mark, "reverted", "reverted");
+		return "reverted";
+	}
+	else
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("decision \"%s\" is not known", decision),
+				 errhint("Decisions are \"continue\", \"skip_statement\", \"restart\", \"applied\" and \"reverted\".")));
+	return "interrupted";
+}
+
+MIG_FUNCTION(mig_resolve_sql);
+
+/* migrate.resolve(name, decision, reason, project) */
+static Datum
+mig_resolve_sql_body(PG_FUNCTION_ARGS)
+{
+	Mark		mark = {0};
+	Decision	row = {0};
+	char	   *decision;
+	const char *state;
+
+	mig_deployer_refuse_inside("migrate.resolve");
+	PreventCommandIfReadOnly("migrate.resolve");
+	decision = mig_required_text(fcinfo, 1, "decision");
+	mark.reason = mig_reason(fcinfo, 2);
+	mark.full = mig_resolve(mig_required_text(fcinfo, 0, "name"), mig_optional_text(fcinfo, 3));
+	ledger_require("administrator", mark.full->project);
+	(void) mig_deployer_enter(false, mig_lock_wait);
+	mark.plan.model = mig_model_read(NIL, NULL, NULL);
+	mark.node = &mark.plan.model->nodes[mig_model_need(mark.plan.model, mark.full)];
+	if (mark.node->unfinished == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("migration \"%s\" is %s, not half done", mig_full_name(mark.node->migration), mark.node->state),
+				 errhint("SELECT migrate.mark_applied(name, '<why>');  and  migrate.mark_pending  are for those that are not.")));
+	state = resolve(&mark, decision);
+	row.decision = "resolved";
+	row.project = mark.full->project;
+	row.name = mark.full->name;
+	row.checksum = mark.node->migration->up;
+	row.reason = mark.reason;
+	row.detail = psprintf("{\"decision\": \"%s\"}", decision);
+	ledger_write_decision(&row);
+	PG_RETURN_TEXT_P(cstring_to_text(state));
+}
+
 /* ---- baseline ---- */
 
 /* The project and version that a name, or a mere version, stands for. */

@@ -55,6 +55,15 @@ seconds(int64 microseconds)
 	return psprintf("%.1f s", microseconds / 1000000.0);
 }
 
+/* What stands of the migration under way, for the last line of an error. */
+static char *
+what_stands(const Run *run)
+{
+	if (run->job.statements == 0)
+		return psprintf("nothing of %s stands", run->step.attempt.name);
+	return psprintf("%d of %d statements of %s stand", run->job.statements, run->job.total, run->step.attempt.name);
+}
+
 /* The last line of an error: what stands of the run. */
 static void
 run_context(void *arg)
@@ -65,8 +74,8 @@ run_context(void *arg)
 	if (run->run_id == 0 || run->current == NULL)
 		return;
 	if (run->commits && !run->atomic)
-		errcontext("run " INT64_FORMAT ": %d %s and kept; nothing of %s stands; %d not started",
-				   run->run_id, run->done, verb(run), run->step.attempt.name, left);
+		errcontext("run " INT64_FORMAT ": %d %s and kept; %s; %d not started",
+				   run->run_id, run->done, verb(run), what_stands(run), left);
 	else
 		errcontext("run " INT64_FORMAT ": one transaction, nothing of it stands; %d not started",
 				   run->run_id, left);
@@ -160,30 +169,68 @@ check_capabilities(const Run *run)
 	}
 }
 
+/* One that stopped on its way back cannot go on forward, or the other way round. */
+static void
+refuse_other_way(const Run *run, const PlanNode *node)
+{
+	bool		back = node->unfinished && node->unfinished->part == PART_DOWN;
+	const char *name = mig_full_name(node->migration);
+
+	if (node->unfinished == NULL || back == run->request.revert)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_MIG_INTERRUPTED),
+			 errmsg("migration \"%s\" is half %s", name, back ? "reverted" : "applied"),
+			 errdetail("It stopped behind statement %d.", node->unfinished->done),
+			 errhint("CALL migrate.%s();  goes on.  Or say what it is: SELECT migrate.resolve('%s', 'applied' or 'reverted', '<why>');",
+					 back ? "revert" : "apply", name)));
+}
+
+/* Does a step commit in between?  Then it cannot be part of a transaction. */
+static bool
+runs_apart(const Run *run, const PlanNode *node, const StoredText *text, ScriptPart part)
+{
+	const char *name = mig_full_name(node->migration);
+	MigrationOptions options;
+	Script	   *script = NULL;
+
+	mig_migration_options_read(text->options, &options);
+	if (mig_may_need_top_level(text->body))
+		script = mig_script_read(text->body, part, text->path, text->line);
+	if (strcmp(options.transaction, "off") != 0 && node->unfinished == NULL && (script == NULL || script->top_level == NULL))
+		return false;
+	if (run->commits && !run->atomic)
+		return true;
+	if (script)
+		mig_step_refuse_top_level(name, script, text->path);
+	ereport(ERROR,
+			(errcode(ERRCODE_MIG_NEEDS_TOP_LEVEL),
+			 errmsg("migration \"%s\" cannot run inside a transaction", name),
+			 node->unfinished ? errdetail("It goes on where it stopped, and commits in between.") :
+			 errdetail("Its option \"transaction\" is \"off\"."),
+			 errhint("CALL migrate.apply();  on its own, outside of a transaction block and without \"atomic\".")));
+}
+
 /* What parsing can tell is told before anything runs. */
 static void
 check_scripts(const Run *run)
 {
 	MemoryContext context = AllocSetContextCreate(run->context, "migration scripts", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext before = MemoryContextSwitchTo(context);
-	const Migration *previous = NULL;
 	ListCell   *cell;
 
 	foreach(cell, run->plan->steps)
 	{
-		const PlanStep *step = lfirst(cell);
-		const Migration *migration = run->plan->model->nodes[step->node].migration;
+		PlanStep   *step = lfirst(cell);
+		const PlanNode *node = &run->plan->model->nodes[step->node];
 		ScriptPart	part = step->action == STEP_REVERT ? PART_DOWN : PART_UP;
 		StoredText *text;
 
 		if (step->action == STEP_MARK)
 			continue;
-		text = mig_step_text(migration, part);
-		if (text && mig_may_need_top_level(text->body))
-			mig_step_refuse_top_level(mig_full_name(migration),
-									  mig_script_read(text->body, part, text->path, text->line), text->path,
-									  previous && !run->request.revert ? mig_full_name(previous) : NULL);
-		previous = migration;
+		refuse_other_way(run, node);
+		text = mig_step_text(node->migration, part);
+		step->apart = text && runs_apart(run, node, text, part);
 		MemoryContextReset(context);
 	}
 	MemoryContextSwitchTo(before);
@@ -299,13 +346,14 @@ held_meanwhile(Run *run, int number)
 	return true;
 }
 
-/* Run one step in the present transaction; false: it is left out. */
+/* From here on what happens is this step's; false: it is left out. */
 static bool
-run_step(Run *run, const PlanStep *step)
+begin_step(Run *run, const PlanStep *step)
 {
 	const Migration *migration = run->plan->model->nodes[step->node].migration;
 
 	run->current = mig_full_name(migration);
+	memset(&run->job, 0, sizeof(ApartJob));
 	run->step.run_id = run->run_id;
 	run->step.reason = run->reason;
 	run->step.plan = run->plan;
@@ -313,7 +361,14 @@ run_step(Run *run, const PlanStep *step)
 	run->step.check_deferred = run->commits;
 	run->step.defer_again = run->commits && run->atomic;
 	mig_step_begin(&run->step);
-	if (held_meanwhile(run, step->node))
+	return !held_meanwhile(run, step->node);
+}
+
+/* Run one step in the present transaction; false: it is left out. */
+static bool
+run_step(Run *run, const PlanStep *step)
+{
+	if (!begin_step(run, step))
 		return false;
 	mig_step_run(&run->step);
 	return true;
@@ -354,7 +409,7 @@ report_end(const Run *run, int failed)
 	appendStringInfo(&line, "run " INT64_FORMAT ": %d %s", run->run_id,
 					 run->atomic && failed ? 0 : run->done, verb(run));
 	if (failed)
-		appendStringInfoString(&line, ", 1 failed and rolled back");
+		appendStringInfoString(&line, run->job.statements > 0 ? ", 1 stopped half-way" : ", 1 failed and rolled back");
 	if (run->left_out > 0)
 		appendStringInfo(&line, ", %d left out", run->left_out);
 	if (left > 0)
@@ -394,14 +449,37 @@ seal(Run *run)
 					planned(run), verb(run), head ? head : "none")));
 }
 
+/* Write what became of the step, unless its worker has. */
+static void
+write_failure(Run *run, const ErrorData *error)
+{
+	Attempt    *attempt = &run->step.attempt;
+
+	switch (pg_atomic_read_u32(&run->job.status))
+	{
+		case APART_NOT_BEGUN:
+			mig_step_failed(&run->step, error);
+			break;
+		case APART_FAILED:
+			attempt->outcome = mig_step_was_cancelled(error) ? "interrupted" : "failed";
+			attempt->finished_at = GetCurrentTimestamp();
+			attempt->statements = run->job.statements;
+			attempt->error = error;
+			break;
+		default:
+			attempt->attempt_id = attempt->id;
+			attempt->id = ledger_next_attempt();
+			mig_step_interrupted(&run->step, error, "interrupted", run->job.statements, run->job.total);
+	}
+}
+
 /* The error has rolled back the step; write so, and let it go on to the caller. */
 static void
 failed(Run *run, ErrorData *error)
 {
-	bool		cancelled;
+	bool		cancelled = mig_step_was_cancelled(error);
 
-	mig_step_failed(&run->step, error);
-	cancelled = strcmp(run->step.attempt.outcome, "cancelled") == 0;
+	write_failure(run, error);
 	end(run, cancelled ? "cancelled" : run->done > 0 && !run->atomic ? "partial" : "failed", error);
 	commit(run);
 	report_step(run, run->step.attempt.outcome,
@@ -422,6 +500,58 @@ roll_back(Run *run, int level)
 	MemoryContextSwitchTo(run->context);
 }
 
+/* Take the error of a step that was rolled back to the ledger and to the caller. */
+static void
+give_up(Run *run, int level)
+{
+	ErrorData  *error;
+
+	MemoryContextSwitchTo(run->context);
+	error = CopyErrorData();
+	FlushErrorState();
+	roll_back(run, level);
+	mig_deployer_keep();
+	failed(run, error);
+	ReThrowError(error);
+}
+
+/* A step that a worker runs; it commits more than once. */
+static int
+run_apart(Run *run, int number)
+{
+	int			level = GetCurrentTransactionNestLevel();
+	volatile bool ran = true;
+
+	PG_TRY();
+	{
+		ran = begin_step(run, list_nth(run->plan->steps, number));
+		commit(run);
+		if (ran)
+			mig_apart_launch(&run->step, &run->job);
+	}
+	PG_CATCH();
+	{
+		give_up(run, level);
+	}
+	PG_END_TRY();
+	HOLD_INTERRUPTS();			/* a cancel now belongs to the next step */
+	run->step.attempt.outcome = verb(run);
+	run->step.attempt.finished_at = GetCurrentTimestamp();
+	run->step.attempt.statements = run->job.statements;
+	step_done(run, ran);
+	RESUME_INTERRUPTS();
+	return number + 1;
+}
+
+/* Did the step fail for nothing but the transaction around it? */
+static bool
+failed_for_transaction(const Run *run)
+{
+	return !run->atomic && run->step.execution.current && run->step.verify.current == NULL &&
+		(geterrcode() == ERRCODE_UNSAFE_NEW_ENUM_VALUE_USAGE ||
+		 geterrcode() == ERRCODE_INVALID_TRANSACTION_TERMINATION);
+}
+
 /*
  * Run steps from first on, in one subtransaction: one step, or with atomic all
  * of them.  Returns the number of the next step.
@@ -434,6 +564,7 @@ run_unit(Run *run, int first)
 	ResourceOwner owner = CurrentResourceOwner;
 	volatile int next = first;
 	volatile bool ran = true;
+	volatile bool apart = false;
 
 	PG_TRY();
 	{
@@ -457,17 +588,16 @@ run_unit(Run *run, int first)
 	}
 	PG_CATCH();
 	{
-		ErrorData  *error;
-
-		MemoryContextSwitchTo(run->context);
-		error = CopyErrorData();
+		apart = failed_for_transaction(run);
+		if (!apart)
+			give_up(run, level);
 		FlushErrorState();
 		roll_back(run, level);
 		mig_deployer_keep();
-		failed(run, error);
-		ReThrowError(error);
 	}
 	PG_END_TRY();
+	if (apart)
+		return run_apart(run, first);
 	mig_deployer_keep();
 	HOLD_INTERRUPTS();			/* a cancel now belongs to the next step */
 	if (!run->atomic)
@@ -484,7 +614,7 @@ run_committing(Run *run)
 
 	commit(run);
 	while (next < planned(run))
-		next = run_unit(run, next);
+		next = ((PlanStep *) list_nth(run->plan->steps, next))->apart ? run_apart(run, next) : run_unit(run, next);
 	HOLD_INTERRUPTS();			/* it is done, and that is to be written */
 	report_end(run, 0);
 	if (!run->atomic)

@@ -17,6 +17,9 @@ extern int	mig_lock_timeout;	/* setting pg_migrations.lock_timeout, in ms */
 extern int	mig_guard_enter(const MigrationOptions *options);
 extern void mig_guard_leave(int level);
 
+/* The same for what is left of a session that runs nothing but one migration. */
+extern void mig_guard_session(const MigrationOptions *options);
+
 /* ---- one script (execute.c) ---- */
 
 typedef struct Execution
@@ -24,6 +27,8 @@ typedef struct Execution
 	const char *full_name;
 	const char *path;			/* file it came from, or NULL */
 	const Script *script;
+	int			first;			/* numbers of the statements to run; 0: all */
+	int			last;
 	const ScriptStatement *current; /* what runs now, or failed */
 	MemoryContext context;		/* where what is recorded lives */
 	StatementRecord *records;	/* NULL: not recorded */
@@ -50,8 +55,8 @@ extern uint64 mig_copy_data(const ScriptStatement *stmt);
 
 extern StoredText *mig_step_text(const Migration *migration, ScriptPart part);
 
-/* MG008 for a script that needs top level; before: what can be applied first, or NULL. */
-extern void mig_step_refuse_top_level(const char *full_name, const Script *script, const char *path, const char *before);
+/* MG008 for a script that needs top level. */
+extern void mig_step_refuse_top_level(const char *full_name, const Script *script, const char *path);
 
 typedef struct StepRun
 {
@@ -69,10 +74,26 @@ typedef struct StepRun
 /* From here on a failure is this step's. */
 extern void mig_step_begin(StepRun *run);
 
+/* The same for an attempt that has its number already. */
+extern void mig_step_prepare(StepRun *run, int64 attempt_id);
+
 /* Run one step in the present transaction and write what came of it. */
 extern void mig_step_run(StepRun *run);
 
+/* Was it somebody's wish that ended the statement? */
+extern bool mig_step_was_cancelled(const ErrorData *error);
+
 /* Write that it failed, in a transaction that can commit. */
 extern void mig_step_failed(StepRun *run, const ErrorData *error);
+
+/* The parts of it, for a step that is not one transaction. */
+
+/* Constraints that were put off to the commit count against this migration. */
+extern void mig_step_check_deferred(Execution *execution, bool again);
+extern void mig_step_verify(StepRun *run, const Migration *migration);
+extern void mig_step_succeeded(StepRun *run);
+
+/* Write that it stopped while some of it stands. */
+extern void mig_step_interrupted(StepRun *run, const ErrorData *error, const char *outcome, int done, int total);
 
 #endif							/* MIG_RUN_H */

@@ -32,18 +32,15 @@ mig_step_text(const Migration *migration, ScriptPart part)
 	return ledger_read_text(migration->project, migration->name, part, checksum);
 }
 
-/* Refuse a script that cannot be run here, before it runs. */
 void
-mig_step_refuse_top_level(const char *full_name, const Script *script, const char *path, const char *before)
+mig_step_refuse_top_level(const char *full_name, const Script *script, const char *path)
 {
 	if (script->top_level)
 		ereport(ERROR,
 				(errcode(ERRCODE_MIG_NEEDS_TOP_LEVEL),
 				 errmsg("migration \"%s\" cannot run inside a transaction", full_name),
-				 errdetail("%s  %s: %s.", mig_place(path, script->top_level->line),
-						   GetCommandTagName(script->top_level->tag), script->top_level->mode_reason),
-				 errhint("%sRun the statement by hand, then record it: SELECT migrate.mark_applied('%s', '<why>');",
-						 before ? psprintf("CALL migrate.apply('%s');  ", before) : "", full_name)));
+				 errdetail("%s  %s.", mig_place(path, script->top_level->line), script->top_level->mode_reason),
+				 errhint("CALL migrate.apply();  on its own, outside of a transaction block and without \"atomic\".")));
 }
 
 /* Read the text of a step as it is registered, and split it. */
@@ -64,8 +61,8 @@ read_script(StepRun *run, const Migration *migration, ScriptPart part)
 }
 
 /* A verify script stands for what its migration has to have done. */
-static void
-verify_step(StepRun *run, const Migration *migration)
+void
+mig_step_verify(StepRun *run, const Migration *migration)
 {
 	StoredText *text;
 
@@ -131,9 +128,8 @@ defer_again(void)
 	SetUserIdAndSecContext(user, context);
 }
 
-/* Constraints that were put off to the commit count against this migration. */
-static void
-check_deferred(Execution *execution, bool again)
+void
+mig_step_check_deferred(Execution *execution, bool again)
 {
 	ErrorContextCallback callback = {error_context_stack, mig_execution_context, execution};
 
@@ -155,15 +151,15 @@ run_script(StepRun *run, const Migration *migration, ScriptPart part)
 	Oid			ledger = ledger_identity();
 	int			level;
 
-	mig_step_refuse_top_level(run->execution.full_name, run->execution.script, text->path, NULL);
+	mig_step_refuse_top_level(run->execution.full_name, run->execution.script, text->path);
 	mig_migration_options_read(text->options, &options);
 	level = mig_guard_enter(&options);
 	mig_capture_migration(run->attempt.id);
 	mig_execute(&run->execution);
 	if (run->check_deferred)
-		check_deferred(&run->execution, run->defer_again);
+		mig_step_check_deferred(&run->execution, run->defer_again);
 	if (part == PART_UP)
-		verify_step(run, migration);
+		mig_step_verify(run, migration);
 	mig_capture_migration(0);
 	mig_guard_leave(level);
 	if (ledger_identity() != ledger)
@@ -196,8 +192,8 @@ write_replaced(StepRun *run, bool applied)
 	}
 }
 
-static void
-write_success(StepRun *run)
+void
+mig_step_succeeded(StepRun *run)
 {
 	const PlanNode *node = &run->plan->model->nodes[run->step->node];
 	const Migration *migration = node->migration;
@@ -210,7 +206,8 @@ write_success(StepRun *run)
 	run->attempt.statements = run->execution.done;
 	run->attempt.rows = run->execution.rows;
 	run->attempt.wal_bytes = run->execution.wal_bytes;
-	ledger_write_outcome(&run->attempt, run->execution.records, run->execution.done, state,
+	ledger_write_outcome(&run->attempt, run->execution.records,
+						 run->execution.records ? run->execution.done : 0, state,
 						 revert ? NULL : mig_model_followed(run->plan->model, run->step->node),
 						 node->late || node->mark_only ? run->step->reason : NULL);
 	if (migration->replaces.n > 0)
@@ -222,14 +219,14 @@ write_success(StepRun *run)
 }
 
 void
-mig_step_begin(StepRun *run)
+mig_step_prepare(StepRun *run, int64 attempt_id)
 {
 	const Migration *migration = run->plan->model->nodes[run->step->node].migration;
 
 	memset(&run->attempt, 0, sizeof(Attempt));
 	memset(&run->execution, 0, sizeof(Execution));
 	memset(&run->verify, 0, sizeof(Execution));
-	run->attempt.id = ledger_next_attempt();
+	run->attempt.id = attempt_id;
 	run->attempt.run_id = run->run_id;
 	run->attempt.project = migration->project;
 	run->attempt.name = migration->name;
@@ -240,6 +237,12 @@ mig_step_begin(StepRun *run)
 	run->attempt.reason = run->reason;
 	run->attempt.checksum = migration->up;
 	run->execution.full_name = mig_full_name(migration);
+}
+
+void
+mig_step_begin(StepRun *run)
+{
+	mig_step_prepare(run, ledger_next_attempt());
 }
 
 void
@@ -258,7 +261,7 @@ mig_step_run(StepRun *run)
 		case STEP_MARK:
 			break;
 	}
-	write_success(run);
+	mig_step_succeeded(run);
 }
 
 /*
@@ -266,20 +269,19 @@ mig_step_run(StepRun *run)
  * SQLSTATE; ProcessInterrupts() tells them apart by nothing but the message,
  * of which this is the one before translation.
  */
-static bool
-was_cancelled(const ErrorData *error)
+bool
+mig_step_was_cancelled(const ErrorData *error)
 {
 	return error->sqlerrcode == ERRCODE_QUERY_CANCELED && error->message_id &&
 		strcmp(error->message_id, "canceling statement due to user request") == 0;
 }
 
-void
-mig_step_failed(StepRun *run, const ErrorData *error)
+static void
+write_failure(StepRun *run, const ErrorData *error, const char *outcome)
 {
 	const ScriptStatement *stmt = run->verify.current ? run->verify.current : run->execution.current;
-	bool		revert = run->step->action == STEP_REVERT;
 
-	run->attempt.outcome = was_cancelled(error) ? "cancelled" : "failed";
+	run->attempt.outcome = outcome;
 	run->attempt.finished_at = GetCurrentTimestamp();
 	run->attempt.statements = run->execution.done;
 	run->attempt.rows = run->execution.rows;
@@ -292,10 +294,32 @@ mig_step_failed(StepRun *run, const ErrorData *error)
 		run->attempt.error_line = stmt->line;
 	}
 	ledger_write_attempt(&run->attempt);
-	if (revert || run->plan->model->nodes[run->step->node].is_applied)
+}
+
+/* "42P07 at statement 3, line 7" */
+static char *
+failure_place(const StepRun *run, const ErrorData *error)
+{
+	if (run->attempt.error_statement_no == 0)
+		return pstrdup(unpack_sql_state(error->sqlerrcode));
+	return psprintf("%s at statement %d, line %d", unpack_sql_state(error->sqlerrcode),
+					run->attempt.error_statement_no, run->attempt.error_line);
+}
+
+void
+mig_step_failed(StepRun *run, const ErrorData *error)
+{
+	write_failure(run, error, mig_step_was_cancelled(error) ? "cancelled" : "failed");
+	if (run->step->action == STEP_REVERT || run->plan->model->nodes[run->step->node].is_applied)
 		return;
 	ledger_set_state(run->attempt.project, run->attempt.name, "failed", &run->attempt, NULL,
-					 stmt ? psprintf("%s at statement %d, line %d", unpack_sql_state(error->sqlerrcode),
-									 stmt->number, stmt->line) :
-					 pstrdup(unpack_sql_state(error->sqlerrcode)));
+					 failure_place(run, error));
+}
+
+void
+mig_step_interrupted(StepRun *run, const ErrorData *error, const char *outcome, int done, int total)
+{
+	write_failure(run, error, outcome);
+	ledger_set_state(run->attempt.project, run->attempt.name, "interrupted", &run->attempt, NULL,
+					 psprintf("%s; %d of %d statements stand", failure_place(run, error), done, total));
 }

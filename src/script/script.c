@@ -32,7 +32,7 @@ mig_part_name(ScriptPart part)
 }
 
 void
-mig_script_pin_settings(void)
+mig_script_pin_settings(GucAction action)
 {
 	static const char *const pins[][2] = {
 		{"standard_conforming_strings", "on"},
@@ -42,8 +42,7 @@ mig_script_pin_settings(void)
 
 	for (int i = 0; i < lengthof(pins); i++)
 		(void) set_config_option(pins[i][0], pins[i][1],
-								 PGC_USERSET, PGC_S_SESSION,
-								 GUC_ACTION_SAVE, true, 0, false);
+								 PGC_USERSET, PGC_S_SESSION, action, true, 0, false);
 }
 
 /* Byte offset of the character with this number, from 1. */
@@ -198,7 +197,7 @@ mig_script_read(const char *text, ScriptPart part, const char *path, int first_l
 	List	   *copies;
 	ListCell   *cell;
 
-	mig_script_pin_settings();
+	mig_script_pin_settings(GUC_ACTION_SAVE);
 	error_context_stack = &callback;
 	mig_psql_strip(text, path, first_line, &place.clean, &copies);
 	script->statements = strip_outer_transaction(split(text, place.clean, copies, first_line), part);

@@ -10,6 +10,7 @@
 #include "nodes/parsenodes.h"
 #include "nodes/pg_list.h"
 #include "tcop/cmdtag.h"
+#include "utils/guc.h"
 
 /* Which of a migration's texts a script is. */
 typedef enum ScriptPart
@@ -38,6 +39,7 @@ typedef struct ScriptStatement
 	const char *mode_reason;	/* why it needs top level, or NULL */
 	const char *copy_data;		/* COPY FROM STDIN: its data, or NULL */
 	int			copy_length;
+	bool		ends_step;		/* what comes behind it needs it committed */
 } ScriptStatement;
 
 /* A script that can be run. */
@@ -49,6 +51,26 @@ typedef struct Script
 } Script;
 
 extern const char *mig_part_name(ScriptPart part);
+
+/* What runs in one transaction, or one statement at top level. */
+typedef struct ScriptStep
+{
+	int			first;			/* numbers of statements */
+	int			last;
+	bool		top_level;
+} ScriptStep;
+
+/* The step that begins with a statement; every: each statement is one. */
+extern ScriptStep mig_script_step(const Script *script, int first, bool every);
+
+/* The first of n statements that is not the same in both, or 0. */
+extern int	mig_script_first_change(const Script *before, const Script *now, int n);
+
+/*
+ * A statement of a step failed with this SQLSTATE because of the transaction
+ * around it: divide the step so that it need not.  False: that is not why.
+ */
+extern bool mig_script_divide(Script *script, ScriptStep step, int failed, int sqlstate);
 
 /*
  * Split and classify a text.  Parses under pinned settings (see
@@ -62,10 +84,10 @@ extern Script *mig_script_read(const char *text, ScriptPart part,
 							   const char *path, int first_line);
 
 /*
- * Pin what the server's lexer depends on, at the current GUC nest level:
- * texts mean the same whenever and wherever they are read.
+ * Pin what the server's lexer depends on, at the current GUC nest level or for
+ * the session: texts mean the same whenever and wherever they are read.
  */
-extern void mig_script_pin_settings(void);
+extern void mig_script_pin_settings(GucAction action);
 
 /* Could a text need top level? A quick look that may say yes in vain. */
 extern bool mig_may_need_top_level(const char *text);

@@ -51,6 +51,18 @@ SELECT is(pg_temp.loaded('auto', '99999999999999999999999999.sql', 'SELECT 1', '
 SELECT is(pg_temp.loaded('auto', '20240101120000_a.sql', 'SELECT 1', 'meta/_journal.json', '{}', 'README.md', 'x', 'atlas.sum', 'h1',
                          '.gitkeep', '', 'a.d.ts', '', 'a.js.map', ''),
           '20240101120000_a (20240101120000): SELECT 1', 'other files are left alone');
+CREATE TEMP TABLE switches AS SELECT * FROM (VALUES
+    ('1_a.sql', E'-- x\n-- atlas:txmode none\n\nSELECT 1', NULL, NULL, 'Atlas'),
+    ('1_a.sql', E'--! Previous: -\n--! Hash: sha1:1\n\n--! no-transaction\nSELECT 1', NULL, NULL, 'graphile-migrate'),
+    ('1_a.up.sql', E'-- no-transaction\nSELECT 1', NULL, NULL, 'sqlx'),
+    ('1_a.sql', E'-- migrate:up x:y transaction:false\nSELECT 1', NULL, NULL, 'dbmate'),
+    ('1_a.sql', E'-- +goose NO TRANSACTION\n-- +goose Up\nSELECT 1', NULL, NULL, 'goose'),
+    ('1_a.sql', E'-- +migrate Up notransaction\nSELECT 1', NULL, NULL, 'sql-migrate'),
+    ('1_a/up.sql', 'SELECT 1', '1_a/metadata.toml', E'[x]\nrun_in_transaction=false # why', 'Diesel'),
+    ('V1__a.sql', 'SELECT 1', 'V1__a.sql.conf', E'executeInTransaction = false', 'Flyway')
+    ) AS v (path, content, path2, content2, what);
+SELECT migrate.load(array_remove(ARRAY[path, path2], NULL), array_remove(ARRAY[content, content2], NULL), 'auto', 'off_' || what) FROM switches \g /dev/null
+SELECT is((SELECT string_agg(options ->> 'transaction', ' ') FROM migrate.migrations WHERE project = 'off_' || what), 'off', what || ' out of a transaction') FROM switches;
 SELECT is(pg_temp.loaded('auto', '0000_a.sql', E'SELECT 1;--> statement-breakpoint\nSELECT 2;'),
           E'0000_a (0000): SELECT 1;--> statement-breakpoint\nSELECT 2;', 'Drizzle''s breakpoint is a comment');
 SELECT is(pg_temp.loaded('auto', '1_a.sql', E'SELECT 1\r\n', '2_b.sql', 'SELECT 2'), '1_a (1): SELECT 1; 2_b (2): SELECT 2',

@@ -151,21 +151,8 @@ SELECT pg_temp.refused('MG009', message, format('It is on line %s of s.plan.', l
     ('changes cannot be named by their identifiers', 3, 'an identifier', E'a [d41f2c7b51cd9b0be2a5a8e0d43a1c4b5e6f7a89]\n')
     ) AS v (message, line, what, plan);
 
--- Out of a transaction: the switch of each tool is found, with its line.
+-- What looks like a switch of a tool, and is none.
 
-SELECT is((e.code, e.detail)::text, ('0A000', format('It is on line %s of %s.', v.line, coalesce(v.place, v.path)))::text, v.what)
-    FROM (VALUES
-    ('1_a.sql', E'-- x\n-- atlas:txmode none\n\nSELECT 1', NULL, NULL, NULL, 2, 'Atlas'),
-    ('1_a.sql', E'--! Previous: -\n--! Hash: sha1:1\n\n--! no-transaction\nSELECT 1', NULL, NULL, NULL, 4, 'graphile-migrate'),
-    ('1_a.up.sql', E'-- no-transaction\nSELECT 1', NULL, NULL, NULL, 1, 'sqlx'),
-    ('1_a.sql', E'-- migrate:up x:y transaction:false\nSELECT 1', NULL, NULL, NULL, 1, 'dbmate'),
-    ('1_a.sql', E'-- +goose NO TRANSACTION\n-- +goose Up\nSELECT 1', NULL, NULL, NULL, 1, 'goose'),
-    ('1_a.sql', E'-- +migrate Up notransaction\nSELECT 1', NULL, NULL, NULL, 1, 'sql-migrate'),
-    ('1_a/up.sql', 'SELECT 1', '1_a/metadata.toml', E'[x]\nrun_in_transaction=false # why', '1_a/metadata.toml', 2, 'Diesel'),
-    ('V1__a.sql', 'SELECT 1', 'V1__a.sql.conf', E'executeInTransaction = false', 'V1__a.sql.conf', 1, 'Flyway')
-    ) AS v (path, content, path2, content2, place, line, what),
-    pg_temp.error_of(CASE WHEN path2 IS NULL THEN format('SELECT pg_temp.load(''auto'', %L, %L)', path, content)
-                          ELSE format('SELECT pg_temp.load(''auto'', %L, %L, %L, %L)', path, content, path2, content2) END) e;
 SELECT lives_ok(format('SELECT migrate.load(ARRAY[''1_%s.sql''], ARRAY[%L], ''auto'', ''accepted'')', n, content), what)
     FROM (VALUES (1, E'SELECT 1;\n-- no-transaction', 'below a statement it is a comment'),
                  (2, E'-- atlas:txmode file\nSELECT 1;', 'one transaction for the file is what we do'),

@@ -233,12 +233,12 @@ SELECT is((SELECT outcome FROM migrate.history WHERE project = 'inside11'), 'fai
 SELECT hasnt_table('inside1'::name, 'nothing of them stands');
 SELECT has_extension('pg_migrations'::name, 'and we are still here');
 
--- What needs top level is refused before anything runs.
+-- What commits in between cannot be part of a transaction, and is refused before anything runs.
 
 SELECT migrate.register('0001_tl', 'CREATE TABLE tl (i int)', project => 'top'),
        migrate.register('0002_tl', 'CREATE INDEX CONCURRENTLY tl_i ON tl (i)', project => 'top') \g /dev/null
 \set ON_ERROR_STOP 0
-CALL migrate.apply(project => 'top');
+CALL migrate.apply(project => 'top', atomic => true);
 \set ON_ERROR_STOP 1
 SELECT is(:'LAST_ERROR_SQLSTATE'::text, 'MG008', 'CREATE INDEX CONCURRENTLY is refused');
 SELECT hasnt_table('tl'::name, 'before anything runs');

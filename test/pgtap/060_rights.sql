@@ -1,6 +1,14 @@
 -- 060_rights.sql: who may do what, from tables that must name every function and relation there is.
 
 \ir common.psql
+
+-- One that is half done, which takes more than one transaction.
+CREATE TABLE twice AS SELECT 1 AS i FROM generate_series(1, 2);
+SELECT migrate.register('0001_h', 'CREATE UNIQUE INDEX CONCURRENTLY ON twice (i)', project => 'half') \g /dev/null
+\set ON_ERROR_STOP 0
+CALL migrate.apply(project => 'half');
+\set ON_ERROR_STOP 1
+
 BEGIN;
 SELECT * FROM no_plan();
 
@@ -62,6 +70,7 @@ INSERT INTO rights VALUES
     ('release', 'deployer', 'SELECT migrate.release(''p:0003_c'', ''why'')'),
     ('mark_applied', 'administrator', 'SELECT migrate.mark_applied(''p:0002_b'', ''why'')'),
     ('mark_pending', 'administrator', 'SELECT migrate.mark_pending(''p:0001_a'', ''why'')'),
+    ('resolve', 'administrator', 'SELECT migrate.resolve(''half:0001_h'', ''continue'', ''why'')'),
     ('baseline', 'administrator', 'SELECT migrate.baseline(''p:0001_a'', ''why'')'),
     ('accept_text', 'administrator', 'SELECT migrate.accept_text(''p:0001_a'', ''SELECT 2'', ''why'')'),
     ('configure', 'administrator', 'SELECT migrate.configure(''heads'', ''one'', ''why'')'),
@@ -128,7 +137,7 @@ INSERT INTO readable VALUES
     ('ddl_log', 'monitor'), ('out_of_band', 'monitor'), ('out_of_band_history', 'monitor'), ('coverage', 'monitor'),
     ('log_ddl', 'nobody'), ('log_coverage', 'nobody'), ('glasses', 'nobody'),
     ('registered', 'nobody'), ('text_bodies', 'nobody'), ('definitions', 'nobody'), ('state', 'nobody'), ('baselines', 'nobody'),
-    ('holds', 'nobody'), ('policies', 'nobody'), ('project_capabilities', 'nobody'), ('log_runs', 'nobody'), ('log_run_ends', 'nobody'),
+    ('holds', 'nobody'), ('unfinished', 'nobody'), ('unfinished_indexes', 'nobody'), ('policies', 'nobody'), ('project_capabilities', 'nobody'), ('log_runs', 'nobody'), ('log_run_ends', 'nobody'),
     ('log_history', 'nobody'), ('log_statements', 'nobody'), ('log_decisions', 'nobody');
 SELECT set_eq('SELECT relation FROM readable',
               $$SELECT relname::text FROM pg_class WHERE relnamespace = 'migrate'::regnamespace AND relkind IN ('r', 'v', 'm', 'p', 'f')$$,

@@ -49,6 +49,7 @@ my %writes = (
 	mark_pending => q{SELECT migrate.mark_pending('0002_b', 'why')},
 	register => q{SELECT migrate.register('0009_x', 'SELECT 1')},
 	release => q{SELECT migrate.release('0004_d', 'why')},
+	resolve => q{SELECT migrate.resolve('0002_b', 'continue', 'why')},
 	revert => q{CALL migrate.revert(project => 'shop')},
 	revoke_capability => q{SELECT migrate.revoke_capability('reader', 'monitor')},
 	seal => 'SELECT migrate.seal()',

@@ -190,7 +190,8 @@ my %others = (
 	revert => "CALL migrate.revert(project => '$project')", baseline => q{SELECT migrate.baseline('7', 'why', 'elsewhere')},
 	unregister => "SELECT migrate.unregister('0002_b', '$project')",
 	mark_applied => "SELECT migrate.mark_applied('0002_b', 'why', '$project')",
-	mark_pending => "SELECT migrate.mark_pending('0002_b', 'why', '$project')");
+	mark_pending => "SELECT migrate.mark_pending('0002_b', 'why', '$project')",
+	resolve => "SELECT migrate.resolve('0002_b', 'continue', 'why', '$project')");
 my %refused = map { $_ => 'MG006' } keys %others;
 is_deeply(sqlstates($node, 'postgres', \%others, 'SET pg_migrations.lock_wait = 0;'), \%refused, 'what else takes the lock');
 my %free = (

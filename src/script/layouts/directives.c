@@ -91,6 +91,6 @@ layout_read_switches(SourceMigration *m, const char *text, int first_line)
 
 		for (int i = 0; at >= 0 && i < lengthof(switches); i++)
 			if (line_has(&line, at, switches[i]) >= 0)
-				layout_no_transaction(m, m->up.path, first_line + line.number - 1);
+				layout_no_transaction(m);
 	}
 }

@@ -104,7 +104,7 @@ read_configuration(const SourceSet *set, const SourceFile *file, SourceMigration
 	char	   *value = setting(conf, "executeInTransaction", &line);
 
 	if (value && pg_strcasecmp(value, "false") == 0)
-		layout_no_transaction(m, conf->path, line);
+		layout_no_transaction(m);
 	value = setting(conf, "shouldExecute", &line);
 	if (value && pg_strcasecmp(value, "true") != 0)
 		layout_cannot("conditions on a migration cannot be judged", conf->path, line,

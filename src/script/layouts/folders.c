@@ -124,7 +124,7 @@ layout_diesel(const SourceSet *set)
 		metadata = layout_find(set, psprintf("%smetadata.toml", layout_directory(m->up.path)));
 		value = metadata ? line_setting(metadata->content, "run_in_transaction", &line) : NULL;
 		if (value && strcmp(value, "false") == 0)
-			layout_no_transaction(m, metadata->path, line);
+			layout_no_transaction(m);
 	}
 	return migrations;
 }

@@ -59,11 +59,9 @@ layout_set_text(SourceText *text, const char *body, const char *path, int line)
 }
 
 void
-layout_no_transaction(SourceMigration *m, const char *path, int line)
+layout_no_transaction(SourceMigration *m)
 {
 	m->transaction = "off";
-	m->transaction_path = path;
-	m->transaction_line = line;
 }
 
 /* ---- which layout ---- */

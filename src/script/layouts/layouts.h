@@ -43,9 +43,6 @@ typedef struct SourceMigration
 	List	   *replaces;
 	List	   *tags;
 	const char *transaction;	/* NULL (not said), "auto", "on" or "off" */
-	int			transaction_line;	/* line of up.path (or the file named in
-									 * transaction_path) that says so */
-	const char *transaction_path;
 	char	   *options;		/* further options as a JSON object, or NULL */
 } SourceMigration;
 

@@ -102,7 +102,7 @@ extern void layout_read_switches(SourceMigration *m, const char *text, int first
 
 extern SourceMigration *layout_new(const char *name);
 extern void layout_set_text(SourceText *text, const char *body, const char *path, int line);
-extern void layout_no_transaction(SourceMigration *m, const char *path, int line);
+extern void layout_no_transaction(SourceMigration *m);
 
 /* One text of a migration that is spread over files. */
 typedef struct Piece

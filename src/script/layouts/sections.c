@@ -116,7 +116,7 @@ read_sections(SourceMigration *m, const SourceFile *file, const MarkStyle *style
 		if (mark.kind == MARK_REFUSED)
 			layout_cannot(mark.message, file->path, line.number, mark.hint);
 		if (mark.kind == MARK_NO_TRANSACTION || mark.no_transaction)
-			layout_no_transaction(m, file->path, line.number);
+			layout_no_transaction(m);
 		if (mark.kind != MARK_UP && mark.kind != MARK_DOWN)
 			continue;
 		check_order(style, sections, mark.kind, file, line.number);

@@ -31,7 +31,7 @@ sub psql_files
 
 	foreach my $file (@files)
 	{
-		my ($begin, $commit) = has_own_transactions($file) ? ('', '') : ("BEGIN;\n", "COMMIT;\n");
+		my ($begin, $commit) = has_own_transactions($file) || read_file($file) =~ /\bCONCURRENTLY\b/i ? ('', '') : ("BEGIN;\n", "COMMIT;\n");
 
 		$script .= "DISCARD ALL;\n${begin}\\i '$file'\n$commit";
 	}

@@ -214,7 +214,7 @@ sub prepare_pg_boss
 	unpack_npm($new, "$work/new");
 	run_node({}, "$here/record_pg_boss.mjs", "$work/old", 25, "$work/new", "$work/files", "$work/indexes");
 	return (pair_project('pgboss', "$work/files"),
-		{ %{ plain_project('pgboss_indexes', "$work/indexes") }, top_level => 1 });
+		{ %{ plain_project('pgboss_indexes', "$work/indexes") }, behind => 1 });
 }
 
 sub prepare_graphile

@@ -1,0 +1,215 @@
+/*
+ * unfinished.c
+ *		How far migrations are that commit in between.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/indexing.h"
+#include "catalog/pg_type.h"
+#include "ledger/ledger.h"
+#include "ledger/query.h"
+#include "utils/builtins.h"
+#include "utils/rel.h"
+
+static Unfinished *
+decode(uint64 number)
+{
+	Unfinished *unfinished = palloc0(sizeof(Unfinished));
+	LedgerRow	row;
+
+	row_begin(&row, number);
+	unfinished->project = row_text(&row);
+	unfinished->name = row_text(&row);
+	unfinished->part = strcmp(row_text(&row), "down") == 0 ? PART_DOWN : PART_UP;
+	unfinished->checksum = row_bytea(&row);
+	unfinished->done = row_int4(&row);
+	unfinished->under_way = row_int8(&row);
+	unfinished->object = row_int8(&row);
+	return unfinished;
+}
+
+#define COLUMNS "project, name, part, checksum, done, under_way::pg_catalog.int8, object_oid::pg_catalog.int8"
+
+Unfinished *
+ledger_unfinished(const char *project, const char *name)
+{
+	static LedgerQuery query = {
+		"SELECT " COLUMNS " FROM migrate.unfinished"
+		" WHERE project OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2"
+	};
+	LedgerArgs	args = {0};
+	LedgerScope scope;
+	Unfinished *result = NULL;
+
+	ledger_enter(&scope);
+	arg_text(&args, project);
+	arg_text(&args, name);
+	if (ledger_run(&query, &args) > 0)
+		result = decode(0);
+	ledger_leave(&scope);
+	return result;
+}
+
+List *
+ledger_all_unfinished(void)
+{
+	static LedgerQuery query = {
+		"SELECT " COLUMNS " FROM migrate.unfinished"
+	};
+	LedgerScope scope;
+	List	   *result = NIL;
+	uint64		n;
+
+	/* Asked for each plan, and hardly ever is there one. */
+	if (ledger_is_empty("unfinished"))
+		return NIL;
+	ledger_enter(&scope);
+	n = ledger_run(&query, NULL);
+	for (uint64 i = 0; i < n; i++)
+		result = lappend(result, decode(i));
+	ledger_leave(&scope);
+	return result;
+}
+
+/* Run a statement about one migration, with a number (from 0) and an oid where it has them. */
+static void
+run_for(LedgerQuery *query, const char *project, const char *name, int statement, Oid object)
+{
+	LedgerArgs	args = {0};
+	LedgerScope scope;
+
+	ledger_enter(&scope);
+	arg_text(&args, project);
+	arg_text(&args, name);
+	if (statement >= 0)
+		arg_int4(&args, statement);
+	if (OidIsValid(object))
+		arg_oid(&args, object);
+	ledger_run(query, &args);
+	ledger_leave(&scope);
+}
+
+void
+ledger_begin_unfinished(const Unfinished *unfinished, int64 attempt_id, int64 run_id)
+{
+	static LedgerQuery query = {
+		"INSERT INTO migrate.unfinished (project, name, part, checksum, attempt_id, run_id, done)"
+		" VALUES ($1, $2, $3, $4, $5, $6, 0)"
+		" ON CONFLICT (project, name) DO UPDATE SET checksum = excluded.checksum,"
+		" attempt_id = excluded.attempt_id, run_id = excluded.run_id"
+	};
+	LedgerArgs	args = {0};
+	LedgerScope scope;
+
+	ledger_enter(&scope);
+	arg_text(&args, unfinished->project);
+	arg_text(&args, unfinished->name);
+	arg_text(&args, mig_part_name(unfinished->part));
+	arg_bytea(&args, unfinished->checksum);
+	arg_int8(&args, attempt_id);
+	arg_int8(&args, run_id);
+	ledger_run(&query, &args);
+	ledger_leave(&scope);
+}
+
+static void
+forget_indexes(const char *project, const char *name)
+{
+	static LedgerQuery query = {
+		"DELETE FROM migrate.unfinished_indexes"
+		" WHERE project OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2"
+	};
+
+	if (!ledger_is_empty("unfinished_indexes"))
+		run_for(&query, project, name, -1, InvalidOid);
+}
+
+void
+ledger_note_under_way(const char *project, const char *name, int statement, Oid object)
+{
+	static LedgerQuery with_object = {
+		"UPDATE migrate.unfinished SET under_way = $3, object_oid = $4"
+		" WHERE project OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2"
+	};
+	static LedgerQuery without = {
+		"UPDATE migrate.unfinished SET under_way = $3, object_oid = NULL"
+		" WHERE project OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2"
+	};
+
+	forget_indexes(project, name);
+	run_for(OidIsValid(object) ? &with_object : &without, project, name, statement, object);
+}
+
+/*
+ * In the transaction that makes the index, so that both are there or neither;
+ * in the middle of a command, where no SQL can run.
+ */
+void
+ledger_note_index(const char *project, const char *name, Oid index)
+{
+	Relation	relation = table_open(ledger_relation("unfinished_indexes"), RowExclusiveLock);
+	Datum		values[3];
+	bool		nulls[3] = {0};
+	HeapTuple	tuple;
+
+	values[0] = ObjectIdGetDatum(index);
+	values[1] = CStringGetTextDatum(project);
+	values[2] = CStringGetTextDatum(name);
+	tuple = heap_form_tuple(RelationGetDescr(relation), values, nulls);
+	CatalogTupleInsert(relation, tuple);
+	heap_freetuple(tuple);
+	table_close(relation, RowExclusiveLock);
+}
+
+List *
+ledger_noted_indexes(const char *project, const char *name)
+{
+	static LedgerQuery query = {
+		"SELECT index_oid::pg_catalog.int8 FROM migrate.unfinished_indexes"
+		" WHERE project OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2"
+	};
+	LedgerArgs	args = {0};
+	LedgerScope scope;
+	List	   *result = NIL;
+	uint64		n;
+
+	ledger_enter(&scope);
+	arg_text(&args, project);
+	arg_text(&args, name);
+	n = ledger_run(&query, &args);
+	for (uint64 i = 0; i < n; i++)
+	{
+		LedgerRow	row;
+
+		row_begin(&row, i);
+		result = lappend_oid(result, row_int8(&row));
+	}
+	ledger_leave(&scope);
+	return result;
+}
+
+void
+ledger_note_done(const char *project, const char *name, int statement)
+{
+	static LedgerQuery query = {
+		"UPDATE migrate.unfinished SET done = $3, under_way = NULL, object_oid = NULL"
+		" WHERE project OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2"
+	};
+
+	forget_indexes(project, name);
+	run_for(&query, project, name, statement, InvalidOid);
+}
+
+void
+ledger_end_unfinished(const char *project, const char *name)
+{
+	static LedgerQuery query = {
+		"DELETE FROM migrate.unfinished"
+		" WHERE project OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2"
+	};
+
+	forget_indexes(project, name);
+	run_for(&query, project, name, -1, InvalidOid);
+}

@@ -1,0 +1,447 @@
+/*
+ * apart.c
+ *		Run a migration step by step, in the worker: each step is committed with
+ *		the record of it, and the next attempt goes on behind the last one.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "capture/capture.h"
+#include "common/errors.h"
+#include "common/lines.h"
+#include "miscadmin.h"
+#include "plan/see.h"
+#include "run/apart.h"
+#include "run/deployer.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+/* What the worker works on, all of it in its own memory. */
+typedef struct Apart
+{
+	ApartJob   *job;
+	StepRun		run;
+	RunPlan		plan;
+	const Migration *migration;
+	Script	   *script;
+	StoredText *text;
+	MigrationOptions options;
+	bool		every;			/* each statement is a step */
+	int			done;			/* statements that stand, of this attempt and those before */
+	bool		noted;			/* that the migration is half done */
+	Unfinished *before;			/* where another attempt stopped, or NULL */
+	MemoryContext context;
+} Apart;
+
+static ScriptStatement *
+statement(const Apart *apart, int number)
+{
+	return list_nth(apart->script->statements, number - 1);
+}
+
+static void
+begin(Apart *apart)
+{
+	SetCurrentStatementStartTimestamp();
+	StartTransactionCommand();
+	MemoryContextSwitchTo(apart->context);
+}
+
+static void
+commit(Apart *apart)
+{
+	CommitTransactionCommand();
+	MemoryContextSwitchTo(apart->context);
+}
+
+/* ---- where to begin ---- */
+
+/* Make the step that the caller asks for of what is registered now. */
+static void
+read_migration(Apart *apart, const char *reason)
+{
+	ApartJob   *job = apart->job;
+	FullName	full = {job->project, job->name};
+	PlanStep   *step = palloc0(sizeof(PlanStep));
+	ScriptPart	part = job->revert ? PART_DOWN : PART_UP;
+
+	apart->plan.model = mig_model_read(NIL, NULL, NULL);
+	step->node = mig_model_need(apart->plan.model, &full);
+	step->action = job->revert ? STEP_REVERT : STEP_APPLY;
+	apart->migration = apart->plan.model->nodes[step->node].migration;
+	apart->run.run_id = job->run_id;
+	apart->run.reason = reason;
+	apart->run.plan = &apart->plan;
+	apart->run.step = step;
+	mig_step_prepare(&apart->run, job->attempt_id);
+	apart->text = mig_step_text(apart->migration, part);
+	if (apart->text == NULL || memcmp(VARDATA(apart->text->checksum), job->checksum, sizeof(job->checksum)) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_MIG_TEXT_CHANGED),
+				 errmsg("the text of migration \"%s\" has changed meanwhile", mig_full_name(apart->migration)),
+				 errhint("CALL migrate.apply();")));
+	apart->script = mig_script_read(apart->text->body, part, apart->text->path, apart->text->line);
+	mig_migration_options_read(apart->text->options, &apart->options);
+	apart->every = strcmp(apart->options.transaction, "off") == 0;
+	apart->run.execution.path = apart->text->path;
+	apart->run.execution.script = apart->script;
+	apart->run.attempt.checksum = apart->text->checksum;
+	job->total = apart->script->nstatements;
+}
+
+/* Write that it begins, before anything does. */
+static void
+write_start(Apart *apart)
+{
+	Unfinished	unfinished = {0};
+
+	apart->before = ledger_unfinished(apart->migration->project, apart->migration->name);
+	unfinished.project = apart->migration->project;
+	unfinished.name = apart->migration->name;
+	unfinished.part = apart->job->revert ? PART_DOWN : PART_UP;
+	unfinished.checksum = apart->text->checksum;
+	ledger_begin_unfinished(&unfinished, apart->job->attempt_id, apart->job->run_id);
+	apart->run.attempt.outcome = "started";
+	ledger_write_attempt(&apart->run.attempt);
+	if (apart->before)
+	{
+		apart->done = apart->job->statements = apart->before->done;
+		apart->noted = apart->before->done > 0 || apart->before->under_way > 0;
+	}
+}
+
+/* From when something of it stands, or may stand, until all does. */
+static void
+note_half_done(Apart *apart)
+{
+	if (apart->noted)
+		return;
+	apart->run.attempt.finished_at = GetCurrentTimestamp();
+	ledger_set_state(apart->migration->project, apart->migration->name, "interrupted", &apart->run.attempt, NULL,
+					 apart->job->revert ? "half reverted" : "half applied");
+	apart->noted = true;
+}
+
+/* ---- steps ---- */
+
+static void
+count_done(Apart *apart, int last)
+{
+	apart->done = last;
+	apart->job->statements = last;
+	apart->job->rows = apart->run.execution.rows;
+	apart->job->wal_bytes = apart->run.execution.wal_bytes;
+}
+
+/* One transaction: the statements, their records, and that they are done. */
+static void
+run_transaction(Apart *apart, ScriptStep step)
+{
+	Execution  *execution = &apart->run.execution;
+
+	begin(apart);
+	execution->first = step.first;
+	execution->last = step.last;
+	execution->records = palloc0((step.last - step.first + 1) * sizeof(StatementRecord));
+	execution->done = 0;
+	mig_capture_migration(apart->job->attempt_id);
+	mig_execute(execution);
+	mig_step_check_deferred(execution, false);
+	mig_capture_migration(0);
+	note_half_done(apart);
+	ledger_write_statements(apart->job->attempt_id, execution->records, execution->done);
+	ledger_note_done(apart->migration->project, apart->migration->name, step.last);
+	commit(apart);
+	count_done(apart, step.last);
+}
+
+/* A statement at top level, between the records that it begins and that it is done. */
+static void
+run_top_level(Apart *apart, int number)
+{
+	ScriptStatement *stmt = statement(apart, number);
+	Execution  *execution = &apart->run.execution;
+	StatementRecord record = {0};
+	uint64		wal = pgWalUsage.wal_bytes;
+	ErrorContextCallback callback = {error_context_stack, mig_execution_context, execution};
+
+	begin(apart);
+	note_half_done(apart);
+	ledger_note_under_way(apart->migration->project, apart->migration->name, number, mig_reconcile_object(stmt));
+	commit(apart);
+	execution->current = stmt;
+	record.number = stmt->number;
+	record.line = stmt->line;
+	record.tag = GetCommandTagName(stmt->tag);
+	record.started_at = GetCurrentTimestamp();
+	error_context_stack = &callback;
+	mig_deployer_inside_worker(true);
+	mig_capture_session(apart->job->attempt_id);
+	record.rows = mig_top_level_run(apart->migration, stmt);
+	mig_capture_session(0);
+	mig_deployer_inside_worker(false);
+	error_context_stack = callback.previous;
+	record.duration = GetCurrentTimestamp() - record.started_at;
+	record.wal_bytes = pgWalUsage.wal_bytes - wal;
+	execution->rows += record.rows;
+	execution->wal_bytes += record.wal_bytes;
+	begin(apart);
+	ledger_write_statements(apart->job->attempt_id, &record, 1);
+	ledger_note_done(apart->migration->project, apart->migration->name, number);
+	commit(apart);
+	count_done(apart, number);
+}
+
+/*
+ * Run a step.  If the transaction around a statement is why it fails, nothing
+ * of the step stands, and it is divided.
+ */
+static void
+run_step(Apart *apart, ScriptStep step)
+{
+	MemoryContext context = apart->context;
+	volatile bool divided = false;
+
+	if (step.top_level)
+	{
+		run_top_level(apart, step.first);
+		return;
+	}
+	PG_TRY();
+	{
+		run_transaction(apart, step);
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+		const ScriptStatement *failed = apart->run.execution.current;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		if (failed == NULL || !mig_script_divide(apart->script, step, failed->number, error->sqlerrcode))
+			PG_RE_THROW();
+		FlushErrorState();
+		mig_disarm_statement_timeout();
+		AbortOutOfAnyTransaction();
+		MemoryContextSwitchTo(context);
+		divided = true;
+	}
+	PG_END_TRY();
+	if (divided)
+		run_step(apart, mig_script_step(apart->script, step.first, apart->every));
+}
+
+/* ---- going on where another attempt stopped ---- */
+
+void
+mig_apart_check_text(const Unfinished *unfinished, const char *body)
+{
+	char	   *before = ledger_text_by_checksum(unfinished->project, unfinished->checksum, unfinished->part);
+	const char *name = psprintf("%s:%s", unfinished->project, unfinished->name);
+	int			changed = 0;
+
+	if (before && strcmp(before, body) != 0)
+		changed = mig_script_first_change(mig_script_read(before, unfinished->part, NULL, 1),
+										  mig_script_read(body, unfinished->part, NULL, 1), unfinished->done);
+	if (changed > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_MIG_INTERRUPTED),
+				 errmsg("migration \"%s\" is half done, and statement %d of it, which stands, was changed", name, changed),
+				 errdetail_plural("Its first %d statement stands.", "Its first %d statements stand.",
+							  unfinished->done, unfinished->done),
+				 errhint("Leave those as they were.  If they were undone by hand: SELECT migrate.resolve('%s', 'restart', '<why>');", name)));
+}
+
+/* What the script had set for its session holds for what comes behind it, too. */
+static void
+set_again(Apart *apart)
+{
+	for (int number = 1; number <= apart->done; number++)
+	{
+		const ScriptStatement *stmt = statement(apart, number);
+
+		if (IsA(stmt->raw->stmt, VariableSetStmt) && !((const VariableSetStmt *) stmt->raw->stmt)->is_local)
+			(void) mig_top_level_sql(stmt->sql);
+	}
+}
+
+static void
+raise_unknown(const Apart *apart, const ScriptStatement *stmt, const char *evidence)
+{
+	const char *name = mig_full_name(apart->migration);
+
+	ereport(ERROR,
+			(errcode(ERRCODE_MIG_INTERRUPTED),
+			 errmsg("migration \"%s\" was interrupted in statement %d, and nobody knows whether it was done", name, stmt->number),
+			 errdetail("%s  %s: %s", mig_place(apart->text->path, stmt->line), GetCommandTagName(stmt->tag), evidence),
+			 errhint("Look, then say which: SELECT migrate.resolve('%s', 'skip_statement', '<it was done>');"
+					 " or SELECT migrate.resolve('%s', 'continue', '<it was not done>');", name, name)));
+}
+
+/* A statement was under way: find out what became of it, and clear up what it left. */
+static void
+reconcile(Apart *apart)
+{
+	const ScriptStatement *stmt = statement(apart, apart->before->under_way);
+	Reconciliation result;
+	ListCell   *cell;
+
+	begin(apart);
+	result = mig_reconcile(apart->migration, stmt, apart->before->object);
+	commit(apart);
+	apart->run.execution.current = stmt;
+	if (result.verdict == VERDICT_UNKNOWN)
+		raise_unknown(apart, stmt, result.evidence);
+	foreach(cell, result.before)
+	{
+		ereport(NOTICE,
+				(errmsg("an earlier attempt has left something: %s", (char *) lfirst(cell))));
+		mig_capture_session(apart->job->attempt_id);
+		(void) mig_top_level_sql(lfirst(cell));
+		mig_capture_session(0);
+	}
+	if (result.verdict != VERDICT_DONE)
+		return;
+	begin(apart);
+	ledger_note_done(apart->migration->project, apart->migration->name, stmt->number);
+	commit(apart);
+	count_done(apart, stmt->number);
+}
+
+static void
+go_on(Apart *apart)
+{
+	if (apart->before == NULL || apart->before->done + apart->before->under_way == 0)
+		return;
+	begin(apart);
+	mig_apart_check_text(apart->before, apart->text->body);
+	commit(apart);
+	ereport(NOTICE,
+			(errmsg("migration \"%s\" goes on behind statement %d of %d", mig_full_name(apart->migration),
+					apart->done, apart->script->nstatements)));
+	set_again(apart);
+	if (apart->before->under_way > 0)
+		reconcile(apart);
+}
+
+/* ---- from the beginning to the end ---- */
+
+/* The outcome is a row of its own, of the same attempt. */
+static void
+begin_outcome(Apart *apart)
+{
+	begin(apart);
+	apart->run.attempt.attempt_id = apart->job->attempt_id;
+	apart->run.attempt.id = ledger_next_attempt();
+}
+
+static void
+finish(Apart *apart)
+{
+	begin_outcome(apart);
+	mig_capture_migration(0);
+	mig_step_verify(&apart->run, apart->migration);
+	apart->run.execution.records = NULL;
+	apart->run.execution.done = apart->done;
+	ledger_end_unfinished(apart->migration->project, apart->migration->name);
+	mig_step_succeeded(&apart->run);
+	commit(apart);
+	pg_atomic_write_u32(&apart->job->status, APART_SUCCEEDED);
+}
+
+/* Has the statement under way left anything, as far as can be known? */
+static bool
+has_left_something(const Apart *apart, const Unfinished *now)
+{
+	const ScriptStatement *stmt = statement(apart, now->under_way);
+
+	return IsA(stmt->raw->stmt, CallStmt) || IsA(stmt->raw->stmt, DoStmt) ||
+		ledger_noted_indexes(now->project, now->name) != NIL ||
+		mig_reconcile_object(stmt) != now->object;
+}
+
+/* Does anything of the migration stand?  One that was applied does until all of it is reverted. */
+static bool
+is_half_done(const Apart *apart)
+{
+	const Unfinished *now = ledger_unfinished(apart->migration->project, apart->migration->name);
+
+	if (now == NULL)
+		return false;
+	if (now->done > 0 || now->under_way == 0)
+		return now->done > 0;
+	return apart->job->revert || has_left_something(apart, now);
+}
+
+static void
+write_failure(Apart *apart, const ErrorData *error)
+{
+	mig_capture_session(0);
+	mig_deployer_inside_worker(false);
+	AbortOutOfAnyTransaction();
+	begin_outcome(apart);
+	apart->run.execution.done = apart->done;
+	if (is_half_done(apart))
+		mig_step_interrupted(&apart->run, error, mig_step_was_cancelled(error) ? "interrupted" : "failed",
+							 apart->done, apart->script->nstatements);
+	else
+	{
+		ledger_end_unfinished(apart->migration->project, apart->migration->name);
+		mig_step_failed(&apart->run, error);
+	}
+	commit(apart);
+	pg_atomic_write_u32(&apart->job->status, APART_FAILED);
+}
+
+static void
+run_all(Apart *apart)
+{
+	begin(apart);
+	mig_guard_session(&apart->options);
+	commit(apart);
+	go_on(apart);
+	while (apart->done < apart->script->nstatements)
+	{
+		CHECK_FOR_INTERRUPTS();
+		mig_worker_check_caller(apart->job);
+		run_step(apart, mig_script_step(apart->script, apart->done + 1, apart->every));
+	}
+	finish(apart);
+}
+
+void
+mig_apart_run(ApartJob *job, const char *reason)
+{
+	Apart	   *apart;
+	MemoryContext context = AllocSetContextCreate(TopMemoryContext, "migration apart", ALLOCSET_DEFAULT_SIZES);
+
+	MemoryContextSwitchTo(context);
+	apart = palloc0(sizeof(Apart));
+	apart->job = job;
+	apart->context = context;
+	begin(apart);
+	read_migration(apart, reason);
+	write_start(apart);
+	commit(apart);
+	pg_atomic_write_u32(&job->status, APART_BEGUN);
+	PG_TRY();
+	{
+		run_all(apart);
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		mig_disarm_statement_timeout();
+		HOLD_INTERRUPTS();
+		write_failure(apart, error);
+		RESUME_INTERRUPTS();
+		ReThrowError(error);
+	}
+	PG_END_TRY();
+}

@@ -1,0 +1,89 @@
+/*
+ * apart.h
+ *		A migration that cannot run in one transaction: apart from its caller, in
+ *		a background worker, step by step.
+ */
+#ifndef MIG_APART_H
+#define MIG_APART_H
+
+#include "run/run.h"
+#include "run/toplevel.h"
+#include "storage/dsm.h"
+#include "storage/shm_mq.h"
+
+/* What has become of it, as far as the worker has got; its caller reads this. */
+typedef enum ApartStatus
+{
+	APART_NOT_BEGUN,			/* nothing is written */
+	APART_BEGUN,				/* the ledger says so, and only the worker writes more */
+	APART_SUCCEEDED,
+	APART_FAILED				/* the ledger says how */
+} ApartStatus;
+
+/* In memory that caller and worker share. */
+typedef struct ApartJob
+{
+	Oid			database;
+	Oid			session_user;
+	char		role[NAMEDATALEN];	/* of SET ROLE, or empty */
+	int64		run_id;
+	int64		attempt_id;
+	TimestampTz started_at;
+	bool		revert;
+	char		project[64];
+	char		name[256];
+	uint8		checksum[32];	/* of the text that the plan has seen */
+	Size		reason;			/* offset of the reason; 0: none */
+	Size		settings;		/* offset of "name\0value\0...\0" */
+	Size		queue;			/* offset of the queue */
+
+	pg_atomic_uint32 caller_gone;
+	pg_atomic_uint32 status;
+	int			statements;		/* done, of so many */
+	int			total;
+	int64		rows;
+	int64		wal_bytes;
+} ApartJob;
+
+/* ---- the caller's side (launch.c) ---- */
+
+/*
+ * Have a worker run the step of run, and wait for it without a snapshot.  The
+ * present transaction must not have one.  Raises what the worker raised;
+ * job: what it did, also then.
+ */
+extern void mig_apart_launch(StepRun *run, ApartJob *job);
+
+/* ---- the worker's side (worker.c, apart.c) ---- */
+
+extern PGDLLEXPORT void mig_worker_main(Datum arg);
+
+extern void mig_apart_run(ApartJob *job, const char *reason);
+
+/* MG012 unless what stands of a migration is the same in another text of it. */
+extern void mig_apart_check_text(const Unfinished *unfinished, const char *body);
+
+/* The present statement is done; the next ones must not begin if nobody waits. */
+extern void mig_worker_check_caller(ApartJob *job);
+
+/* ---- what a statement that was under way has done (reconcile.c) ---- */
+
+typedef enum Verdict
+{
+	VERDICT_AGAIN,				/* it has not happened: run it, once what is listed has been */
+	VERDICT_DONE,				/* it has happened */
+	VERDICT_UNKNOWN				/* people must decide */
+} Verdict;
+
+typedef struct Reconciliation
+{
+	Verdict		verdict;
+	List	   *before;			/* SQL to run at top level first, of char * */
+	char	   *evidence;		/* what is known, where people must decide */
+} Reconciliation;
+
+/* What the object that the statement names is before it runs; invalid: nothing. */
+extern Oid	mig_reconcile_object(const ScriptStatement *stmt);
+extern Reconciliation mig_reconcile(const Migration *migration, const ScriptStatement *stmt, Oid object);
+
+#endif							/* MIG_APART_H */

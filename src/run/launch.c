@@ -1,0 +1,282 @@
+/*
+ * launch.c
+ *		Start a worker for a migration, wait for it, and pass on what it says.
+ *
+ * The wait holds no snapshot: what the worker runs may wait for every snapshot
+ * there is, and nothing in the server would see that both wait for each other.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "common/compat.h"
+#include "common/errors.h"
+#include "libpq/pqformat.h"
+#include "libpq/pqmq.h"
+#include "miscadmin.h"
+#include "postmaster/bgworker.h"
+#include "run/apart.h"
+#include "storage/latch.h"
+#include "storage/proc.h"
+#include "storage/procarray.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+#include "utils/snapmgr.h"
+#include "utils/wait_event.h"
+
+#define QUEUE_SIZE 65536
+#define LOOK_AGAIN_MS 1000
+
+/* A worker under way, as its caller sees it. */
+typedef struct Launch
+{
+	dsm_segment *segment;
+	ApartJob   *job;
+	shm_mq_handle *queue;
+	BackgroundWorkerHandle *handle;
+	ErrorData  *error;			/* that the worker has sent, or NULL */
+} Launch;
+
+/* Settings that are not the caller's to pass on, or mean another thing there. */
+static bool
+stays_here(const char *name)
+{
+	static const char *const names[] = {
+		"client_encoding", "is_superuser", "role", "session_authorization",
+		"transaction_deferrable", "transaction_isolation", "transaction_read_only"
+	};
+
+	for (int i = 0; i < lengthof(names); i++)
+		if (strcmp(name, names[i]) == 0)
+			return true;
+	return false;
+}
+
+/* What this session has set, or was started with, beyond what every new one has. */
+static void
+collect_settings(StringInfo out)
+{
+	int			n;
+	struct config_generic **settings = mig_all_settings(&n);
+
+	for (int i = 0; i < n; i++)
+	{
+		const char *value;
+
+		if (settings[i]->source < PGC_S_CLIENT || settings[i]->context < PGC_SUSET ||
+			stays_here(settings[i]->name))
+			continue;
+		value = GetConfigOption(settings[i]->name, true, false);
+		if (value == NULL)
+			continue;
+		appendBinaryStringInfo(out, settings[i]->name, strlen(settings[i]->name) + 1);
+		appendBinaryStringInfo(out, value, strlen(value) + 1);
+	}
+	appendStringInfoChar(out, '\0');
+}
+
+static void
+fill_job(ApartJob *job, const StepRun *run)
+{
+	const Migration *migration = run->plan->model->nodes[run->step->node].migration;
+	const bytea *checksum = run->step->action == STEP_REVERT ? migration->down : migration->up;
+
+	memset(job, 0, sizeof(ApartJob));
+	job->database = MyDatabaseId;
+	job->session_user = GetSessionUserId();
+	if (GetUserId() != GetSessionUserId())
+		strlcpy(job->role, GetUserNameFromId(GetUserId(), false), sizeof(job->role));
+	job->run_id = run->run_id;
+	job->attempt_id = run->attempt.id;
+	job->started_at = run->attempt.started_at;
+	job->revert = run->step->action == STEP_REVERT;
+	strlcpy(job->project, migration->project, sizeof(job->project));
+	strlcpy(job->name, migration->name, sizeof(job->name));
+	memcpy(job->checksum, VARDATA_ANY(checksum), sizeof(job->checksum));
+	pg_atomic_init_u32(&job->caller_gone, 0);
+	pg_atomic_init_u32(&job->status, APART_NOT_BEGUN);
+}
+
+/* However the caller ends, the worker is to know. */
+static void
+say_gone(dsm_segment *segment, Datum arg)
+{
+	pg_atomic_write_u32(&((ApartJob *) DatumGetPointer(arg))->caller_gone, 1);
+}
+
+static void
+share(Launch *launch, const StepRun *run)
+{
+	StringInfoData settings;
+	Size		reason_size = run->reason ? strlen(run->reason) + 1 : 0;
+	Size		queue_at;
+	char	   *base;
+
+	initStringInfo(&settings);
+	collect_settings(&settings);
+	queue_at = MAXALIGN(sizeof(ApartJob) + reason_size + settings.len);
+	launch->segment = dsm_create(queue_at + QUEUE_SIZE, 0);
+	dsm_pin_mapping(launch->segment);
+	base = dsm_segment_address(launch->segment);
+	launch->job = (ApartJob *) base;
+	fill_job(launch->job, run);
+	if (reason_size > 0)
+	{
+		launch->job->reason = sizeof(ApartJob);
+		memcpy(base + launch->job->reason, run->reason, reason_size);
+	}
+	launch->job->settings = sizeof(ApartJob) + reason_size;
+	memcpy(base + launch->job->settings, settings.data, settings.len);
+	launch->job->queue = queue_at;
+	shm_mq_create(base + queue_at, QUEUE_SIZE);
+	shm_mq_set_receiver((shm_mq *) (base + queue_at), MyProc);
+	launch->queue = shm_mq_attach((shm_mq *) (base + queue_at), launch->segment, NULL);
+	on_dsm_detach(launch->segment, say_gone, PointerGetDatum(launch->job));
+}
+
+static void
+start_worker(Launch *launch)
+{
+	BackgroundWorker worker = {0};
+	pid_t		pid;
+
+	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
+	worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
+	worker.bgw_restart_time = BGW_NEVER_RESTART;
+	strlcpy(worker.bgw_library_name, "pg_migrations", sizeof(worker.bgw_library_name));
+	strlcpy(worker.bgw_function_name, "mig_worker_main", sizeof(worker.bgw_function_name));
+	snprintf(worker.bgw_name, sizeof(worker.bgw_name), "pg_migrations run " INT64_FORMAT, launch->job->run_id);
+	strlcpy(worker.bgw_type, "pg_migrations worker", sizeof(worker.bgw_type));
+	worker.bgw_main_arg = UInt32GetDatum(dsm_segment_handle(launch->segment));
+	worker.bgw_notify_pid = MyProcPid;
+	if (!RegisterDynamicBackgroundWorker(&worker, &launch->handle))
+		ereport(ERROR,
+				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+				 errmsg("no worker is free to run migration \"%s:%s\", which cannot run in one transaction",
+						launch->job->project, launch->job->name),
+				 errdetail("max_worker_processes is %s, and parallel queries take of them as well.",
+						   GetConfigOption("max_worker_processes", false, false)),
+				 errhint("Try again, or ALTER SYSTEM SET max_worker_processes = %d; and restart the server.",
+						 max_worker_processes + 4)));
+	shm_mq_set_handle(launch->queue, launch->handle);
+	if (WaitForBackgroundWorkerStartup(launch->handle, &pid) != BGWH_STARTED &&
+		shm_mq_get_sender(shm_mq_get_queue(launch->queue)) == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
+				 errmsg("could not start a worker for migration \"%s:%s\"", launch->job->project, launch->job->name),
+				 errhint("The server's log says why.")));
+}
+
+/* An error is kept until the worker has ended, anything else passed on. */
+static void
+take_message(Launch *launch, void *data, Size length)
+{
+	StringInfoData message;
+	ErrorData	error;
+	char		type;
+
+	initStringInfo(&message);
+	appendBinaryStringInfo(&message, data, length);
+	type = pq_getmsgbyte(&message);
+	if (type != 'E' && type != 'N')
+		return;
+	pq_parse_errornotice(&message, &error);
+	if (type == 'E')
+	{
+		error.elevel = ERROR;	/* a worker that is terminated does not terminate its caller */
+		launch->error = palloc(sizeof(ErrorData));
+		*launch->error = error;
+	}
+	else
+	{
+		ErrorContextCallback *around = error_context_stack;
+
+		error_context_stack = NULL;
+		ThrowErrorData(&error);
+		error_context_stack = around;
+	}
+}
+
+/* The worker may wait for every snapshot: then it would wait for ours. */
+static void
+check_no_snapshot(void)
+{
+	InvalidateCatalogSnapshot();
+	if (TransactionIdIsValid(MyProc->xmin))
+		elog(ERROR, "waiting for a worker with a snapshot");
+}
+
+/* Until the worker has detached from the queue. */
+static void
+listen(Launch *launch)
+{
+	for (;;)
+	{
+		void	   *data;
+		Size		length;
+
+		check_no_snapshot();
+		switch (shm_mq_receive(launch->queue, &length, &data, true))
+		{
+			case SHM_MQ_SUCCESS:
+				take_message(launch, data, length);
+				continue;
+			case SHM_MQ_DETACHED:
+				return;
+			case SHM_MQ_WOULD_BLOCK:
+				break;
+		}
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, LOOK_AGAIN_MS, PG_WAIT_EXTENSION);
+		ResetLatch(MyLatch);
+		CHECK_FOR_INTERRUPTS();
+	}
+}
+
+/* The caller is cancelled: so is the statement, and the worker writes what stands. */
+static void
+cancel_worker(Launch *launch)
+{
+	pid_t		pid;
+
+	pg_atomic_write_u32(&launch->job->caller_gone, 1);
+	if (GetBackgroundWorkerPid(launch->handle, &pid) == BGWH_STARTED)
+		kill(pid, SIGINT);
+	HOLD_INTERRUPTS();
+	(void) WaitForBackgroundWorkerShutdown(launch->handle);
+	RESUME_INTERRUPTS();
+}
+
+void
+mig_apart_launch(StepRun *run, ApartJob *job)
+{
+	Launch		launch = {0};
+	volatile bool started = false;
+
+	share(&launch, run);
+	PG_TRY();
+	{
+		start_worker(&launch);
+		started = true;
+		listen(&launch);
+		(void) WaitForBackgroundWorkerShutdown(launch.handle);
+	}
+	PG_CATCH();
+	{
+		if (started)
+			cancel_worker(&launch);
+		memcpy(job, launch.job, sizeof(ApartJob));
+		dsm_detach(launch.segment);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	memcpy(job, launch.job, sizeof(ApartJob));
+	dsm_detach(launch.segment);
+	if (launch.error)
+		ThrowErrorData(launch.error);
+	if (pg_atomic_read_u32(&job->status) != APART_SUCCEEDED)
+		ereport(ERROR,
+				(errcode(ERRCODE_MIG_INTERRUPTED),
+				 errmsg("the worker that ran migration \"%s:%s\" has gone", job->project, job->name),
+				 errhint("The server's log says why.  CALL migrate.apply();  goes on where it stopped.")));
+}

@@ -1,0 +1,208 @@
+/*
+ * reconcile.c
+ *		A statement that cannot be rolled back was begun, and nobody knows how it
+ *		ended: the catalog does, for most.
+ *
+ * Names do not count where oids can be had: what stands under a name may be
+ * somebody else's.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/namespace.h"
+#include "catalog/partition.h"
+#include "catalog/pg_index.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_subscription.h"
+#include "commands/dbcommands.h"
+#include "commands/tablespace.h"
+#include "nodes/makefuncs.h"
+#include "nodes/parsenodes.h"
+#include "run/apart.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+
+static char *
+qualified_name(Oid relation)
+{
+	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relation)), get_rel_name(relation));
+}
+
+/* The partition that a statement detaches. */
+static const RangeVar *
+detached(const AlterTableStmt *alter)
+{
+	return castNode(PartitionCmd, linitial_node(AlterTableCmd, alter->cmds)->def)->name;
+}
+
+Oid
+mig_reconcile_object(const ScriptStatement *stmt)
+{
+	const Node *node = stmt->raw->stmt;
+
+	switch (nodeTag(node))
+	{
+		case T_DropStmt:
+			return RangeVarGetRelid(makeRangeVarFromNameList(linitial(((const DropStmt *) node)->objects)), NoLock, true);
+		case T_AlterTableStmt:
+			return RangeVarGetRelid(detached((const AlterTableStmt *) node), NoLock, true);
+		case T_CreatedbStmt:
+			return get_database_oid(((const CreatedbStmt *) node)->dbname, true);
+		case T_DropdbStmt:
+			return get_database_oid(((const DropdbStmt *) node)->dbname, true);
+		case T_CreateTableSpaceStmt:
+			return get_tablespace_oid(((const CreateTableSpaceStmt *) node)->tablespacename, true);
+		case T_DropTableSpaceStmt:
+			return get_tablespace_oid(((const DropTableSpaceStmt *) node)->tablespacename, true);
+		case T_CreateSubscriptionStmt:
+			return get_subscription_oid(((const CreateSubscriptionStmt *) node)->subname, true);
+		case T_DropSubscriptionStmt:
+			return get_subscription_oid(((const DropSubscriptionStmt *) node)->subname, true);
+		case T_TransactionStmt:
+			return ledger_prepared_transaction(((const TransactionStmt *) node)->gid);
+		default:
+			return InvalidOid;
+	}
+}
+
+static bool
+index_is_valid(Oid index, bool *exists)
+{
+	HeapTuple	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(index));
+	bool		valid;
+
+	*exists = HeapTupleIsValid(tuple);
+	if (!*exists)
+		return false;
+	valid = ((Form_pg_index) GETSTRUCT(tuple))->indisvalid;
+	ReleaseSysCache(tuple);
+	return valid;
+}
+
+/* What REINDEX CONCURRENTLY calls the old one of an index between swapping and dropping it, if it is left. */
+static Oid
+old_index_left(Oid index)
+{
+	char	   *name = psprintf("%s_ccold", get_rel_name(index));
+	Oid			old = get_relname_relid(name, get_rel_namespace(index));
+	bool		exists;
+
+	return OidIsValid(old) && !index_is_valid(old, &exists) && exists ? old : InvalidOid;
+}
+
+static void
+drop_first(Reconciliation *result, Oid index)
+{
+	result->before = lappend(result->before, psprintf("DROP INDEX CONCURRENTLY %s", qualified_name(index)));
+}
+
+/* All that the statement has made is noted, and nothing noted is anybody else's. */
+static void
+judge_indexes(Reconciliation *result, const Migration *migration, bool rebuilds)
+{
+	int			valid = 0;
+	ListCell   *cell;
+
+	foreach(cell, ledger_noted_indexes(migration->project, migration->name))
+	{
+		Oid			index = lfirst_oid(cell);
+		bool		exists;
+
+		if (index_is_valid(index, &exists))
+		{
+			valid++;
+			if (rebuilds && OidIsValid(old_index_left(index)))
+				drop_first(result, old_index_left(index));
+		}
+		else if (exists)
+			drop_first(result, index);
+	}
+	/* Rebuilding what is built does no harm, and others may be left to do. */
+	result->verdict = valid > 0 && result->before == NIL && !rebuilds ? VERDICT_DONE : VERDICT_AGAIN;
+}
+
+static void
+judge_detach(Reconciliation *result, const AlterTableStmt *alter, Oid partition)
+{
+	result->verdict = VERDICT_AGAIN;
+	if (!OidIsValid(partition) || !SearchSysCacheExists1(RELOID, ObjectIdGetDatum(partition)))
+		return;
+	if (!get_rel_relispartition(partition))
+		result->verdict = VERDICT_DONE;
+	else if (PartitionHasPendingDetach(partition))
+	{
+		result->before = list_make1(psprintf("ALTER TABLE %s DETACH PARTITION %s FINALIZE",
+											 qualified_name(get_partition_parent(partition, true)),
+											 qualified_name(partition)));
+		result->verdict = VERDICT_DONE;
+	}
+}
+
+/* What is made or dropped at one stroke is there now, or is not. */
+static void
+judge_presence(Reconciliation *result, const ScriptStatement *stmt, Oid before, bool creates)
+{
+	Oid			now = mig_reconcile_object(stmt);
+	bool		done = creates ? !OidIsValid(before) && OidIsValid(now) : OidIsValid(before) && now != before;
+
+	result->verdict = done ? VERDICT_DONE : VERDICT_AGAIN;
+}
+
+static void
+judge_unknown(Reconciliation *result, const char *evidence)
+{
+	result->verdict = VERDICT_UNKNOWN;
+	result->evidence = pstrdup(evidence);
+}
+
+Reconciliation
+mig_reconcile(const Migration *migration, const ScriptStatement *stmt, Oid object)
+{
+	Reconciliation result = {VERDICT_AGAIN};
+	const Node *node = stmt->raw->stmt;
+
+	switch (nodeTag(node))
+	{
+		case T_IndexStmt:
+			judge_indexes(&result, migration, false);
+			break;
+		case T_ReindexStmt:
+			judge_indexes(&result, migration, true);
+			break;
+		case T_AlterTableStmt:
+			judge_detach(&result, (const AlterTableStmt *) node, object);
+			break;
+		case T_CreatedbStmt:
+		case T_CreateTableSpaceStmt:
+		case T_CreateSubscriptionStmt:
+			judge_presence(&result, stmt, object, true);
+			break;
+		case T_DropStmt:
+		case T_DropdbStmt:
+		case T_DropTableSpaceStmt:
+		case T_DropSubscriptionStmt:
+		case T_TransactionStmt:
+			judge_presence(&result, stmt, object, false);
+			break;
+		case T_AlterSubscriptionStmt:
+			judge_unknown(&result, "What another server did of it cannot be seen here.");
+			break;
+		case T_CallStmt:
+		case T_DoStmt:
+			judge_unknown(&result, "It commits while it works, so that some of what it does may stand.");
+			break;
+		default:
+			/* VACUUM, ALTER SYSTEM and their like do the same when they run again. */
+			break;
+	}
+	if (!IsA(node, IndexStmt) && !IsA(node, ReindexStmt))
+	{
+		Reconciliation left = {VERDICT_AGAIN};
+
+		/* The statement was another one before the text was mended. */
+		judge_indexes(&left, migration, true);
+		result.before = list_concat(left.before, result.before);
+	}
+	return result;
+}

@@ -1,0 +1,111 @@
+/*
+ * worker.c
+ *		The background worker: who it is, what it has set, whom it tells.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "common/compat.h"
+#include "common/errors.h"
+#include "libpq/pqmq.h"
+#include "miscadmin.h"
+#include "postmaster/bgworker.h"
+#include "postmaster/interrupt.h"
+#include "run/apart.h"
+#include "run/deployer.h"
+#include "storage/ipc.h"
+#include "storage/proc.h"
+#include "tcop/tcopprot.h"
+#include "utils/acl.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+
+/* Attach to the memory of the caller, and send him what is reported. */
+static ApartJob *
+attach(dsm_handle handle)
+{
+	dsm_segment *segment;
+	ApartJob   *job;
+	shm_mq	   *queue;
+
+	CurrentResourceOwner = ResourceOwnerCreate(NULL, "pg_migrations worker");
+	segment = dsm_attach(handle);
+	if (segment == NULL)
+		proc_exit(0);			/* the caller has not waited */
+	dsm_pin_mapping(segment);
+	job = dsm_segment_address(segment);
+	queue = (shm_mq *) ((char *) job + job->queue);
+	shm_mq_set_sender(queue, MyProc);
+	pq_redirect_to_shm_mq(segment, shm_mq_attach(queue, segment, NULL));
+	return job;
+}
+
+/* The role connects that the caller's session connected as; it may have been told since that it may not. */
+static void
+connect_as_caller(const ApartJob *job)
+{
+	BackgroundWorkerInitializeConnectionByOid(job->database, job->session_user, MIG_WORKER_FLAGS);
+}
+
+/* The caller's session had these, so that they need not be allowed once more. */
+static void
+set_as_caller(const ApartJob *job)
+{
+	const char *name = (const char *) job + job->settings;
+
+	StartTransactionCommand();
+	while (*name != '\0')
+	{
+		const char *value = name + strlen(name) + 1;
+
+		(void) set_config_option(name, value, PGC_SUSET, PGC_S_SESSION, GUC_ACTION_SET, true, DEBUG1, false);
+		name = value + strlen(value) + 1;
+	}
+	if (job->role[0] != '\0')
+		(void) set_config_option("role", job->role, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SET, true, 0, false);
+	CommitTransactionCommand();
+}
+
+void
+mig_worker_check_caller(ApartJob *job)
+{
+	if (pg_atomic_read_u32(&job->caller_gone))
+		ereport(ERROR,
+				(errcode(ERRCODE_MIG_INTERRUPTED),
+				 errmsg("whoever waited for migration \"%s:%s\" has gone", job->project, job->name),
+				 errhint("CALL migrate.apply();  goes on where it stopped.")));
+}
+
+static void
+work(ApartJob *job)
+{
+	connect_as_caller(job);
+	set_as_caller(job);
+	mig_deployer_work(job->run_id);
+	mig_worker_check_caller(job);
+	mig_apart_run(job, job->reason ? (const char *) job + job->reason : NULL);
+}
+
+void
+mig_worker_main(Datum arg)
+{
+	ApartJob   *job;
+
+	pqsignal(SIGTERM, die);
+	BackgroundWorkerUnblockSignals();
+	job = attach(DatumGetUInt32(arg));
+	PG_TRY();
+	{
+		work(job);
+	}
+	PG_CATCH();
+	{
+		/* It is the caller's error as well, and no reason to end with a complaint. */
+		EmitErrorReport();
+		FlushErrorState();
+		AbortOutOfAnyTransaction();
+	}
+	PG_END_TRY();
+	proc_exit(0);
+}

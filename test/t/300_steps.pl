@@ -1,0 +1,256 @@
+# 300_steps.pl: migrations that commit in between run in a worker, and go on where they stopped.
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::RealBin;
+use MigrateTest;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = new_node('main', allows_streaming => 1);
+$node->append_conf('postgresql.conf', "max_prepared_transactions = 5\nwal_level = logical");
+$node->start;
+
+sub ask
+{
+	my ($sql, %options) = @_;
+
+	return $node->safe_psql('postgres', $sql, %options);
+}
+
+sub define
+{
+	my ($name, $up, %arguments) = @_;
+
+	ask(sprintf 'SELECT migrate.register(%s, %s%s)', literal($name), literal($up),
+		join '', map { ", $_ => " . literal($arguments{$_}) } sort keys %arguments);
+	return;
+}
+
+# Runs a statement and gives its SQLSTATE, and all that psql says.
+sub try
+{
+	my ($sql) = @_;
+	my (undef, undef, $err) = $node->psql('postgres', "\\set VERBOSITY verbose\n$sql");
+
+	return (($err =~ /^(?:psql:\S+ )?(?:ERROR|FATAL):  (\w{5}):/m)[0] // '00000', $err);
+}
+
+sub state_of
+{
+	my ($name) = @_;
+
+	return ask("SELECT state || coalesce(': ' || detail, '') FROM migrate.status() WHERE name = '$name'");
+}
+
+my $apply = 'CALL migrate.apply();';
+my $half_done = 'SELECT name, part, done, under_way FROM migrate.unfinished';
+
+ask('CREATE EXTENSION pg_migrations');
+ask(q{SELECT migrate.watch('test')});
+
+# ---- all that cannot run in a transaction, among what can
+
+define('0001_mixed', <<'SQL', down => "ALTER TABLE a DROP j;\nDROP INDEX CONCURRENTLY a_i;\nDROP TABLE a, b, part, kept;\nDROP DATABASE made;");
+SET work_mem = '5MB';
+CREATE TABLE a (i int);
+INSERT INTO a SELECT generate_series(1, 100);
+CREATE INDEX CONCURRENTLY a_i ON a (i);
+VACUUM a;
+ALTER TABLE a ADD j int;
+REINDEX INDEX CONCURRENTLY a_i;
+CREATE TABLE part (i int) PARTITION BY LIST (i);
+CREATE TABLE kept PARTITION OF part FOR VALUES IN (1);
+ALTER TABLE part DETACH PARTITION kept CONCURRENTLY;
+ALTER SYSTEM SET work_mem = '7MB';
+CREATE DATABASE made;
+CREATE TABLE b AS SELECT current_setting('work_mem') AS work_mem;
+COPY b FROM stdin;
+more
+\.
+SQL
+my ($code, $err) = try($apply);
+is($code, '00000', 'it is applied') or diag $err;
+like($err, qr/1\/1  default:0001_mixed  applied/, 'as the notice says');
+is(ask('SELECT string_agg(work_mem, chr(32)) FROM b'), '5MB more', 'what the script sets holds throughout');
+is(ask(q{SELECT indisvalid FROM pg_index WHERE indexrelid = 'a_i'::regclass}), 't', 'the index is there');
+is(ask('SELECT count(*) FROM pg_inherits'), '0', 'the partition is not');
+is(ask(q{SELECT outcome, statements, id = attempt_id FROM migrate.history ORDER BY id}), "started|0|t\napplied|14|f", 'the attempt has a row for its start and one for its end');
+is(ask(q{SELECT count(*), count(DISTINCT statement_no), count(DISTINCT history_id) FROM migrate.statement_log}), '14|14|1', 'each statement has one');
+is(ask(q{SELECT count(*) FILTER (WHERE origin <> 'migration' OR history_id <> 1), count(*) > 8 FROM migrate.ddl_log WHERE origin <> 'extension'}), '0|t',
+	'all are captured as the migration\'s');
+is(ask($half_done), '', 'nothing is half done');
+is(ask('SHOW work_mem'), '4MB', 'what it set ended with it');
+($code) = try('CALL migrate.revert();');
+is($code . ask('SELECT count(*) FROM pg_class WHERE relname IN (\'a\', \'b\', \'a_i\')'), '000000', 'the down can do the same');
+is(ask('SELECT count(*) FROM pg_stat_activity WHERE backend_type ~ \'pg_migrations\''), '0', 'no worker is left');
+ask('ALTER SYSTEM RESET ALL; SELECT migrate.hold(\'0001_mixed\', \'done with\')');
+
+# ---- what is found by trying
+
+define('0002_enum', "CREATE TYPE e AS ENUM ('a');\nCREATE TABLE es (e e);\nALTER TYPE e ADD VALUE 'b';\nINSERT INTO es VALUES ('b');", requires => '{}');
+define('0003_commits', "CREATE TABLE c (i int);\nDO \$\$BEGIN INSERT INTO c VALUES (1); COMMIT; INSERT INTO c VALUES (2); END\$\$;\nINSERT INTO c VALUES (3)", requires => '{}');
+define('0004_procedure', "CREATE PROCEDURE p() LANGUAGE plpgsql AS 'BEGIN INSERT INTO c VALUES (4); COMMIT; END';\nCALL p();\nVACUUM c", requires => '{}');
+define('0005_each', "CREATE TABLE d (i int);\nINSERT INTO d VALUES (1);", requires => '{}', options => '{"transaction": "off"}');
+is((try($apply))[0], '00000', 'a new value of an enum is used, a block and a procedure commit');
+is(ask('SELECT string_agg(i::text, chr(32) ORDER BY i) FROM c'), '1 2 3 4', 'each once');
+is(ask(q{SELECT count(DISTINCT s.transaction_id) FROM migrate.statement_log s JOIN migrate.history h ON h.id = s.history_id WHERE h.name = '0005_each'}),
+	'2', 'transaction off: each statement has its own');
+
+# ---- a failure half-way, and what comes after it
+
+define('0006_half', "CREATE TABLE h (i int);\nINSERT INTO h VALUES (1), (1);\nCREATE UNIQUE INDEX CONCURRENTLY h_i ON h (i);\nCREATE TABLE h2 ();", requires => '{}');
+($code, $err) = try($apply);
+is($code, '23505', 'a failure has its SQLSTATE');
+like($err, qr/DETAIL:  Key \(i\)=\(1\) is duplicated/, 'its detail');
+like($err, qr/migration "default:0006_half", statement 3 of 4, line 3\nrun \d+: 0 applied and kept; 2 of 4 statements of 0006_half stand; 0 not started/, 'and where it happened');
+is(state_of('0006_half'), 'interrupted: 23505 at statement 3, line 3; 2 of 4 statements stand', 'the state says what stands');
+is(ask($half_done), '0006_half|up|2|3', 'as does the ledger');
+is(ask(q{SELECT severity, hint FROM migrate.check() WHERE code = 'interrupted'}), q{error|CALL migrate.apply(project => 'default');}, 'check has the call');
+like(ask('SELECT migrate.show()'), qr/\[!\].*0006_half.*stopped half-way/, 'show shows it');
+is(ask('SELECT migrate.is_current()'), 'f', 'it is not current');
+($code, $err) = try(q{SELECT migrate.register('0006_half', 'CREATE TABLE changed ()', requires => '{}')});
+is($code, 'MG012', 'what stands cannot be changed');
+is(ask('SELECT count(*) FROM pg_index WHERE NOT indisvalid'), '1', 'an invalid index is left');
+ask('CREATE TABLE other AS SELECT 1 AS i FROM generate_series(1, 2)');
+try('CREATE UNIQUE INDEX CONCURRENTLY other_i ON other (i)');
+ask('DELETE FROM h');
+($code, $err) = try($apply);
+is($code, '00000', 'mended, it goes on');
+like($err, qr/goes on behind statement 2 of 4/, 'behind what stands');
+is(ask('SELECT indexrelid::regclass, indisvalid FROM pg_index WHERE indrelid IN (\'h\'::regclass, \'other\'::regclass) ORDER BY indexrelid::regclass::text'), "h_i|t\nother_i|f",
+	'its own invalid index is made anew, somebody else\'s stays');
+ask('DROP TABLE other');
+
+define('0007_first', "CREATE INDEX CONCURRENTLY ON nowhere (i)", requires => '{}');
+is((try($apply))[0], '42P01', 'one whose first statement fails');
+like(state_of('0007_first'), qr/^failed/, 'has failed as any other');
+is(ask($half_done), '', 'and nothing of it stands');
+define('0007_first', "SELECT 1; VACUUM", requires => '{}');
+is((try($apply))[0], '00000', 'its text may change as a whole');
+
+# ---- cancelled, terminated, killed
+
+sub blocked_build
+{
+	my ($name) = @_;
+	my $holder = $node->background_psql('postgres');
+
+	ask("CREATE TABLE IF NOT EXISTS held (i int)");
+	define($name, "CREATE TABLE \"before_$name\" ();\nCREATE INDEX CONCURRENTLY \"i_$name\" ON held (i);\nCREATE TABLE \"after_$name\" ();", requires => '{}');
+	$holder->query_safe('BEGIN; INSERT INTO held VALUES (1)');
+	my $caller = start_client($node, 'postgres', "SET application_name = 'caller'; $apply");
+	wait_until($node, 'postgres', q{SELECT count(*) > 0 FROM pg_stat_progress_create_index WHERE phase ~ 'waiting'});
+	return ($holder, $caller);
+}
+
+my ($holder, $caller) = blocked_build('0010_cancel');
+is(ask(q{SELECT backend_xmin IS NULL FROM pg_stat_activity WHERE application_name = 'caller' AND backend_type = 'client backend'}), 't',
+	'who waits for the worker has no snapshot');
+is(ask(q{SELECT state FROM migrate.status() WHERE name = '0010_cancel'}), 'running', 'it is running');
+is((try("SET pg_migrations.lock_wait = 0; $apply"))[0], 'MG006', 'another run does not begin');
+ask(q{SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE application_name = 'caller' AND backend_type = 'client backend'});
+my ($ok, $out) = end_client($caller);
+like($caller->{err} // $out, qr/canceling statement due to user request/, 'a cancel reaches the worker');
+$holder->query_safe('ROLLBACK');
+$holder->quit;
+like(state_of('0010_cancel'), qr/^interrupted: 57014/, 'it is interrupted');
+is(ask(q{SELECT outcome FROM migrate.history WHERE name = '0010_cancel' ORDER BY id DESC LIMIT 1}), 'interrupted', 'in the history');
+is(ask('SELECT outcome FROM migrate.runs ORDER BY run_id DESC LIMIT 1'), 'cancelled', 'and the run is cancelled');
+is((try($apply))[0], '00000', 'it goes on');
+is(ask(q{SELECT indisvalid FROM pg_index WHERE indexrelid = '"i_0010_cancel"'::regclass}), 't', 'to a valid index');
+
+# The caller's connection is lost: what is under way ends, and nothing else begins.
+($holder, $caller) = blocked_build('0011_lost');
+ask(q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'caller' AND backend_type = 'client backend'});
+end_client($caller);
+is((try("SET pg_migrations.lock_wait = 0; $apply"))[0], 'MG006', 'a worker that is left keeps others out');
+is(ask(q{SELECT outcome FROM migrate.runs ORDER BY run_id DESC LIMIT 1}), 'running', 'and its run is still under way');
+$holder->query_safe('ROLLBACK');
+$holder->quit;
+wait_until($node, 'postgres', q{SELECT count(*) = 0 FROM pg_stat_activity WHERE backend_type ~ 'pg_migrations'});
+is(ask(q{SELECT indisvalid FROM pg_index WHERE indexrelid = '"i_0011_lost"'::regclass}), 't', 'the statement under way has ended');
+is(ask(q{SELECT to_regclass('"after_0011_lost"') IS NULL}), 't', 'and the next has not begun');
+is(ask($half_done), '0011_lost|up|2|', 'as is written');
+is((try($apply))[0], '00000', 'it goes on');
+
+# The worker is terminated.
+($holder, $caller) = blocked_build('0012_terminated');
+ask(q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type ~ 'pg_migrations'});
+end_client($caller);
+$holder->query_safe('ROLLBACK');
+$holder->quit;
+like(state_of('0012_terminated'), qr/^interrupted/, 'a worker that was terminated leaves it interrupted');
+is((try($apply))[0], '00000', 'it goes on');
+is(ask(q{SELECT string_agg(outcome, ' ' ORDER BY id) FROM migrate.history WHERE name = '0012_terminated'}), 'started interrupted started applied', 'the history has it all');
+
+# All is killed.
+($holder, $caller) = blocked_build('0013_killed');
+$node->stop('immediate');
+eval { $holder->quit };
+end_client($caller);
+$node->start;
+like(state_of('0013_killed'), qr/^interrupted/, 'after a crash it is interrupted');
+is(ask('SELECT outcome FROM migrate.runs ORDER BY run_id DESC LIMIT 1'), 'interrupted', 'and so is its run');
+is(ask('SELECT count(*) FROM pg_index WHERE NOT indisvalid'), '1', 'with an invalid index');
+is((try($apply))[0], '00000', 'it goes on');
+is(ask('SELECT count(*) FROM pg_index WHERE NOT indisvalid'), '0', 'and nothing invalid is left');
+is(ask(q{SELECT to_regclass('"after_0013_killed"') IS NOT NULL}), 't', 'to its end');
+
+# ---- what nobody can know
+
+define('0020_unknown', "CREATE PROCEDURE q() LANGUAGE plpgsql AS 'BEGIN INSERT INTO c VALUES (20); COMMIT; PERFORM 1/0; END';\nCALL q();\nINSERT INTO c VALUES (21);", requires => '{}');
+is((try($apply))[0], '22012', 'a procedure that has committed fails');
+($code, $err) = try($apply);
+is($code, 'MG012', 'what it has done is for people to say');
+like($err, qr/DETAIL:  .*line 2.*CALL: It commits while it works/, 'the detail says what is known');
+like($err, qr/HINT:  .*migrate\.resolve\('default:0020_unknown', 'skip_statement'.*'continue'/, 'the hint has the calls');
+is((try(q{SELECT migrate.resolve('0020_unknown', 'skip_statement', '')}))[0], '22023', 'a decision needs a reason');
+is(ask(q{SELECT migrate.resolve('0020_unknown', 'skip_statement', 'it was done')}), 'interrupted', 'somebody says it');
+is(ask(q{SELECT decision, reason, detail FROM migrate.decisions ORDER BY id DESC LIMIT 1}), 'resolved|it was done|{"decision": "skip_statement"}', 'which is recorded');
+is((try($apply))[0], '00000', 'it goes on');
+is(ask('SELECT string_agg(i::text, chr(32) ORDER BY i) FROM c WHERE i >= 20'), '20 21', 'behind it');
+my $n = 21;
+foreach my $case ([ 'restart', 'pending' ], [ 'applied', 'marked' ], [ 'reverted', 'reverted' ])
+{
+	my $name = '00' . $n++ . "_$case->[0]";
+
+	define($name, "CREATE TABLE \"$name\" ();\nCREATE INDEX CONCURRENTLY ON nowhere (i)", requires => '{}');
+	try("CALL migrate.apply('$name');");
+	is(ask("SELECT migrate.resolve('$name', '$case->[0]', 'test')"), $case->[1], "resolve: $case->[0]");
+	like(state_of($name), qr/^$case->[1]/, 'is the state');
+	is(ask($half_done), '', 'nothing is half done any more');
+	ask("SELECT migrate.hold('$name', 'done with')");
+}
+
+# ---- who runs it, and with what
+
+ask(q{CREATE ROLE deployer LOGIN; CREATE ROLE owner; GRANT owner TO deployer; GRANT CREATE ON SCHEMA public TO deployer, owner});
+ask(q{SELECT migrate.grant_capability('deployer', 'deployer'), migrate.grant_capability('owner', 'deployer')});
+define('0030_role', "CREATE TABLE r (i int);\nINSERT INTO r SELECT current_setting('work_mem')::int FROM (VALUES (1)) v WHERE false;\nCREATE INDEX CONCURRENTLY ON r (i);\nDO \$\$BEGIN RAISE NOTICE 'as % of %', current_user, session_user; END\$\$;", requires => '{}');
+(undef, undef, $err) = $node->psql('postgres', "SET ROLE owner; SET application_name = 'mine'; $apply", extra_params => [ '-U', 'deployer' ]);
+like($err, qr/NOTICE:  as owner of deployer/, 'a notice of the worker\'s reaches the caller, who is who he was');
+is(ask(q{SELECT tableowner FROM pg_tables WHERE tablename = 'r'}), 'owner', 'what is made is his');
+is(ask(q{SELECT DISTINCT role_name, session_role, application_name FROM migrate.history WHERE name = '0030_role'}), 'owner|deployer|mine', 'the history says so');
+define('0031_denied', 'CREATE INDEX CONCURRENTLY ON held (i)', requires => '{}');
+(undef, undef, $err) = $node->psql('postgres', $apply, extra_params => [ '-U', 'deployer' ]);
+like($err, qr/must be owner of table held/, 'and he may no more than he might');
+ask(q{SELECT migrate.hold('0031_denied', 'done with')});
+
+# ---- limits
+
+define('0040_limit', "CREATE TABLE limited ();\nVACUUM", requires => '{}');
+foreach my $sql ("CALL migrate.apply(atomic => true);", "BEGIN; $apply", "DO \$\$BEGIN EXECUTE 'CALL migrate.apply()'; END\$\$;")
+{
+	is((try($sql))[0], 'MG008', "not with $sql");
+}
+is(ask(q{SELECT to_regclass('limited') IS NULL}), 't', 'and nothing of it has run');
+$node->append_conf('postgresql.conf', 'max_worker_processes = 0');
+$node->restart;
+($code, $err) = try($apply);
+is($code, '53400', 'without a worker there is an error');
+like($err, qr/HINT:  .*max_worker_processes/, 'that says what to set');
+is(ask(q{SELECT to_regclass('limited') IS NULL}) . ask($half_done), 't', 'and nothing is half done');
+$node->stop;
+done_testing();
