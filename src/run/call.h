@@ -31,4 +31,30 @@ typedef struct Run
 /* Take the deployers' lock, plan, and run what there is to do. */
 extern void mig_run(Run *run);
 
+/* ---- before the first step (admit.c) ---- */
+
+/* 42501 unless the caller may deploy all that is planned, and override what he overrides. */
+extern void mig_admit_capabilities(const Run *run);
+
+/* MG008, MG012 for what cannot run in the way it is asked to; marks the steps that run apart. */
+extern void mig_admit_scripts(const Run *run);
+
+/* ---- what a run says (report.c) ---- */
+
+extern const char *mig_run_verb(const Run *run);
+extern int	mig_run_planned(const Run *run);
+
+/* How many of the planned are neither done nor left out. */
+extern int	mig_run_not_started(const Run *run);
+
+extern void mig_report_left_out(const Model *model, int number);
+extern void mig_report_late(const Run *run);
+
+/* duration in microseconds */
+extern void mig_report_step(Run *run, const char *what, int64 duration);
+extern void mig_report_end(const Run *run, int failed);
+
+/* Error context: what stands of the run, as its last line. */
+extern void mig_report_context(void *arg);
+
 #endif							/* MIG_CALL_H */

@@ -9,77 +9,20 @@
 
 #include "access/xact.h"
 #include "capture/capture.h"
-#include "catalog/namespace.h"
 #include "common/compat.h"
 #include "common/errors.h"
 #include "executor/spi.h"
-#include "funcapi.h"
 #include "ledger/ledger.h"
-#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "plan/see.h"
 #include "run/call.h"
 #include "run/deployer.h"
 #include "run/run.h"
 #include "storage/proc.h"
-#include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
-#include "utils/snapmgr.h"
 #include "utils/timeout.h"
 #include "utils/timestamp.h"
-
-static const char *
-verb(const Run *run)
-{
-	return run->request.revert ? "reverted" : "applied";
-}
-
-static int
-planned(const Run *run)
-{
-	return list_length(run->plan->steps);
-}
-
-/* How many of the planned are neither done nor left out. */
-static int
-not_started(const Run *run)
-{
-	return planned(run) - run->done - run->left_out;
-}
-
-/* Seconds for people, to a tenth. */
-static char *
-seconds(int64 microseconds)
-{
-	return psprintf("%.1f s", microseconds / 1000000.0);
-}
-
-/* What stands of the migration under way, for the last line of an error. */
-static char *
-what_stands(const Run *run)
-{
-	if (run->job.statements == 0)
-		return psprintf("nothing of %s stands", run->step.attempt.name);
-	return psprintf("%d of %d statements of %s stand", run->job.statements, run->job.total, run->step.attempt.name);
-}
-
-/* The last line of an error: what stands of the run. */
-static void
-run_context(void *arg)
-{
-	const Run  *run = arg;
-	int			left = not_started(run) - 1;
-
-	if (run->run_id == 0 || run->current == NULL)
-		return;
-	if (run->commits && !run->atomic)
-		errcontext("run " INT64_FORMAT ": %d %s and kept; %s; %d not started",
-				   run->run_id, run->done, verb(run), what_stands(run), left);
-	else
-		errcontext("run " INT64_FORMAT ": one transaction, nothing of it stands; %d not started",
-				   run->run_id, left);
-}
 
 /* In a transaction of our own each step commits; the next begins with nothing held. */
 static void
@@ -87,154 +30,6 @@ commit(Run *run)
 {
 	SPI_commit();
 	MemoryContextSwitchTo(run->context);
-}
-
-/*
- * A name as the client's encoding can have it: a notice that cannot be sent is
- * an error, which would end the run between two of its commits.
- */
-static const char *
-for_client(const char *name)
-{
-	int			client = pg_get_client_encoding();
-	int			server = GetDatabaseEncoding();
-	int			length = strlen(name);
-	int			size = length * MAX_CONVERSION_GROWTH + 1;
-	Oid			conversion;
-	char	   *copy;
-
-	if (client == server || client == PG_SQL_ASCII || server == PG_SQL_ASCII)
-		return name;
-	conversion = FindDefaultConversionProc(server, client);
-	if (!OidIsValid(conversion) ||
-		pg_do_encoding_conversion_buf(conversion, server, client, (unsigned char *) unconstify(char *, name),
-									  length, palloc(size), size, true) == length)
-		return name;
-	copy = pstrdup(name);
-	for (char *c = copy; *c != '\0'; c++)
-		if (IS_HIGHBIT_SET(*c))
-			*c = '?';
-	return copy;
-}
-
-/* ---- before the first step ---- */
-
-static void
-warn_left_out(const Model *model, int number)
-{
-	const PlanNode *node = &model->nodes[number];
-
-	ereport(WARNING,
-			(errmsg("migration \"%s\" is left out: %s", for_client(mig_full_name(node->migration)), for_client(node->left_out)),
-			 node->state == STATE_HELD && node->detail ? errdetail("It is %s.", for_client(node->detail)) : 0));
-}
-
-static void
-warn_late(const Run *run)
-{
-	ListCell   *cell;
-
-	foreach(cell, run->plan->steps)
-	{
-		const PlanNode *node = &run->plan->model->nodes[((PlanStep *) lfirst(cell))->node];
-
-		if (node->late)
-			ereport(WARNING,
-					(errmsg("migration \"%s\" runs out of order: later ones are applied already",
-							for_client(mig_full_name(node->migration)))));
-	}
-}
-
-/* Whoever runs a migration may deploy its project, and override what rules there. */
-static void
-check_capabilities(const Run *run)
-{
-	const char *capability = run->options.override ? "administrator" : "deployer";
-	const Model *model = run->plan->model;
-	const char *previous = NULL;
-	ListCell   *cell;
-
-	foreach(cell, run->plan->steps)
-	{
-		const PlanStep *step = lfirst(cell);
-		const char *project = model->nodes[step->node].migration->project;
-		ListCell   *replaced;
-
-		if (previous == NULL || strcmp(previous, project) != 0)
-			ledger_require(capability, project);
-		previous = project;
-		/* The states of what it replaces are written as well. */
-		foreach(replaced, mig_plan_replaced(run->plan, step))
-			ledger_require(capability, model->nodes[lfirst_int(replaced)].migration->project);
-	}
-}
-
-/* One that stopped on its way back cannot go on forward, or the other way round. */
-static void
-refuse_other_way(const Run *run, const PlanNode *node)
-{
-	bool		back = node->unfinished && node->unfinished->part == PART_DOWN;
-	const char *name = mig_full_name(node->migration);
-
-	if (node->unfinished == NULL || back == run->request.revert)
-		return;
-	ereport(ERROR,
-			(errcode(ERRCODE_MIG_INTERRUPTED),
-			 errmsg("migration \"%s\" is half %s", name, back ? "reverted" : "applied"),
-			 errdetail("It stopped behind statement %d.", node->unfinished->done),
-			 errhint("CALL migrate.%s();  goes on.  Or say what it is: SELECT migrate.resolve('%s', 'applied' or 'reverted', '<why>');",
-					 back ? "revert" : "apply", name)));
-}
-
-/* Does a step commit in between?  Then it cannot be part of a transaction. */
-static bool
-runs_apart(const Run *run, const PlanNode *node, const StoredText *text, ScriptPart part)
-{
-	const char *name = mig_full_name(node->migration);
-	MigrationOptions options;
-	Script	   *script = NULL;
-
-	mig_migration_options_read(text->options, &options);
-	if (mig_may_need_top_level(text->body))
-		script = mig_script_read(text->body, part, text->path, text->line);
-	if (strcmp(options.transaction, "off") != 0 && node->unfinished == NULL && (script == NULL || script->top_level == NULL))
-		return false;
-	if (run->commits && !run->atomic)
-		return true;
-	if (script)
-		mig_step_refuse_top_level(name, script, text->path);
-	ereport(ERROR,
-			(errcode(ERRCODE_MIG_NEEDS_TOP_LEVEL),
-			 errmsg("migration \"%s\" cannot run inside a transaction", name),
-			 node->unfinished ? errdetail("It goes on where it stopped, and commits in between.") :
-			 errdetail("Its option \"transaction\" is \"off\"."),
-			 errhint("CALL migrate.apply();  on its own, outside of a transaction block and without \"atomic\".")));
-}
-
-/* What parsing can tell is told before anything runs. */
-static void
-check_scripts(const Run *run)
-{
-	MemoryContext context = AllocSetContextCreate(run->context, "migration scripts", ALLOCSET_DEFAULT_SIZES);
-	MemoryContext before = MemoryContextSwitchTo(context);
-	ListCell   *cell;
-
-	foreach(cell, run->plan->steps)
-	{
-		PlanStep   *step = lfirst(cell);
-		const PlanNode *node = &run->plan->model->nodes[step->node];
-		ScriptPart	part = step->action == STEP_REVERT ? PART_DOWN : PART_UP;
-		StoredText *text;
-
-		if (step->action == STEP_MARK)
-			continue;
-		refuse_other_way(run, node);
-		text = mig_step_text(node->migration, part);
-		step->apart = text && runs_apart(run, node, text, part);
-		MemoryContextReset(context);
-	}
-	MemoryContextSwitchTo(before);
-	MemoryContextDelete(context);
 }
 
 /* Rules are words of ours, so nothing in them needs escaping. */
@@ -262,7 +57,7 @@ start(Run *run)
 	start.target = run->request.target;
 	start.started_at = run->started_at;
 	start.waited = run->waited;
-	start.planned = planned(run);
+	start.planned = mig_run_planned(run);
 	start.steps = mig_plan_names(run->plan);
 	start.database_bytes = ledger_database_bytes();
 	start.reason = run->reason;
@@ -273,10 +68,10 @@ start(Run *run)
 	ereport(LOG_SERVER_ONLY,
 			(errmsg_plural("run " INT64_FORMAT " started: %d migration to be %s",
 						   "run " INT64_FORMAT " started: %d migrations to be %s",
-						   planned(run), run->run_id, planned(run), verb(run))));
+						   mig_run_planned(run), run->run_id, mig_run_planned(run), mig_run_verb(run))));
 	ereport(NOTICE,
-			(errmsg("run " INT64_FORMAT ": %d %s to %s%s", run->run_id, planned(run),
-					planned(run) == 1 ? "migration" : "migrations",
+			(errmsg("run " INT64_FORMAT ": %d %s to %s%s", run->run_id, mig_run_planned(run),
+					mig_run_planned(run) == 1 ? "migration" : "migrations",
 					run->request.revert ? "revert" : "apply",
 					run->commits ? "" : "; kept only if you COMMIT")));
 	if (run->options.override)
@@ -293,24 +88,6 @@ start(Run *run)
 }
 
 /* ---- steps ---- */
-
-static void
-report_step(Run *run, const char *what, int64 duration)
-{
-	ErrorContextCallback *around = error_context_stack;
-
-	/* These are not about the error whose context the callbacks give. */
-	error_context_stack = NULL;
-	ereport(NOTICE,
-			(errmsg("%d/%d  %s  %s  %s", run->done + run->left_out + (run->step.attempt.error ? 1 : 0), planned(run),
-					for_client(run->current), what, seconds(duration))));
-	ereport(LOG_SERVER_ONLY,
-			(errmsg_plural("run " INT64_FORMAT ": migration \"%s\" %s, %d statement, %s",
-						   "run " INT64_FORMAT ": migration \"%s\" %s, %d statements, %s",
-						   run->step.attempt.statements, run->run_id,
-						   run->current, what, run->step.attempt.statements, seconds(duration))));
-	error_context_stack = around;
-}
 
 /* What a migration that is planned requires and this run has left out, or -1. */
 static int
@@ -381,13 +158,13 @@ step_done(Run *run, bool ran)
 	if (ran)
 	{
 		run->done++;
-		report_step(run, run->step.attempt.outcome,
+		mig_report_step(run, run->step.attempt.outcome,
 					run->step.attempt.finished_at - run->step.attempt.started_at);
 	}
 	else
 	{
 		run->left_out++;
-		warn_left_out(run->plan->model, run->step.step->node);
+		mig_report_left_out(run->plan->model, run->step.step->node);
 	}
 	run->current = NULL;
 }
@@ -397,27 +174,6 @@ static const char *
 outcome_of(const Run *run)
 {
 	return run->left_out > 0 ? "partial" : "succeeded";
-}
-
-static void
-report_end(const Run *run, int failed)
-{
-	int			left = not_started(run) - failed;
-	StringInfoData line;
-
-	initStringInfo(&line);
-	appendStringInfo(&line, "run " INT64_FORMAT ": %d %s", run->run_id,
-					 run->atomic && failed ? 0 : run->done, verb(run));
-	if (failed)
-		appendStringInfoString(&line, run->job.statements > 0 ? ", 1 stopped half-way" : ", 1 failed and rolled back");
-	if (run->left_out > 0)
-		appendStringInfo(&line, ", %d left out", run->left_out);
-	if (left > 0)
-		appendStringInfo(&line, ", %d not started", left);
-	appendStringInfo(&line, ", %s", seconds(GetCurrentTimestamp() - run->started_at + run->waited));
-	if (run->waited > 100000)
-		appendStringInfo(&line, " (%s waiting)", seconds(run->waited));
-	ereport(NOTICE, (errmsg_internal("%s", line.data)));
 }
 
 static void
@@ -446,7 +202,7 @@ seal(Run *run)
 	head = ledger_head_text();
 	ereport(LOG_SERVER_ONLY,
 			(errmsg("run " INT64_FORMAT " ended: %d of %d %s; history head %s", run->run_id, run->done,
-					planned(run), verb(run), head ? head : "none")));
+					mig_run_planned(run), mig_run_verb(run), head ? head : "none")));
 }
 
 /* Write what became of the step, unless its worker has. */
@@ -482,9 +238,9 @@ failed(Run *run, ErrorData *error)
 	write_failure(run, error);
 	end(run, cancelled ? "cancelled" : run->done > 0 && !run->atomic ? "partial" : "failed", error);
 	commit(run);
-	report_step(run, run->step.attempt.outcome,
+	mig_report_step(run, run->step.attempt.outcome,
 				run->step.attempt.finished_at - run->step.attempt.started_at);
-	report_end(run, 1);
+	mig_report_end(run, 1);
 	seal(run);
 }
 
@@ -535,7 +291,7 @@ run_apart(Run *run, int number)
 	}
 	PG_END_TRY();
 	HOLD_INTERRUPTS();			/* a cancel now belongs to the next step */
-	run->step.attempt.outcome = verb(run);
+	run->step.attempt.outcome = mig_run_verb(run);
 	run->step.attempt.finished_at = GetCurrentTimestamp();
 	run->step.attempt.statements = run->job.statements;
 	step_done(run, ran);
@@ -576,7 +332,7 @@ run_unit(Run *run, int first)
 			ran = run_step(run, list_nth(run->plan->steps, next++));
 			if (run->atomic)
 				step_done(run, ran);
-		} while (run->atomic && next < planned(run));
+		} while (run->atomic && next < mig_run_planned(run));
 		ReleaseCurrentSubTransaction();
 		MemoryContextSwitchTo(run->context);
 		CurrentResourceOwner = owner;
@@ -613,10 +369,10 @@ run_committing(Run *run)
 	int			next = 0;
 
 	commit(run);
-	while (next < planned(run))
+	while (next < mig_run_planned(run))
 		next = ((PlanStep *) list_nth(run->plan->steps, next))->apart ? run_apart(run, next) : run_unit(run, next);
 	HOLD_INTERRUPTS();			/* it is done, and that is to be written */
-	report_end(run, 0);
+	mig_report_end(run, 0);
 	if (!run->atomic)
 	{
 		end(run, outcome_of(run), NULL);
@@ -633,18 +389,18 @@ run_in_block(Run *run)
 
 	foreach(cell, run->plan->steps)
 		step_done(run, run_step(run, lfirst(cell)));
-	report_end(run, 0);
+	mig_report_end(run, 0);
 	end(run, outcome_of(run), NULL);
 	ereport(LOG_SERVER_ONLY,
 			(errmsg("run " INT64_FORMAT " ended inside its caller's transaction: %d of %d %s",
-					run->run_id, run->done, planned(run), verb(run))));
+					run->run_id, run->done, mig_run_planned(run), mig_run_verb(run))));
 }
 
 /* With the lock in hand: decide what there is to do, and do it. */
 static void
 plan_and_run(Run *run)
 {
-	ErrorContextCallback callback = {error_context_stack, run_context, run};
+	ErrorContextCallback callback = {error_context_stack, mig_report_context, run};
 	ListCell   *cell;
 
 	if (run->commits)
@@ -655,12 +411,12 @@ plan_and_run(Run *run)
 	if (run->plan->notice)
 		ereport(NOTICE, (errmsg_internal("%s", run->plan->notice)));
 	foreach(cell, run->plan->left_out)
-		warn_left_out(run->plan->model, lfirst_int(cell));
-	if (planned(run) == 0)
+		mig_report_left_out(run->plan->model, lfirst_int(cell));
+	if (mig_run_planned(run) == 0)
 		return;
-	check_capabilities(run);
-	check_scripts(run);
-	warn_late(run);
+	mig_admit_capabilities(run);
+	mig_admit_scripts(run);
+	mig_report_late(run);
 	start(run);
 	error_context_stack = &callback;
 	if (run->commits)

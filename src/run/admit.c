@@ -1,0 +1,101 @@
+/*
+ * admit.c
+ *		What must be right before the first step runs.
+ */
+#include "postgres.h"
+
+#include "common/errors.h"
+#include "run/call.h"
+#include "utils/memutils.h"
+
+/* Whoever runs a migration may deploy its project, and override what rules there. */
+void
+mig_admit_capabilities(const Run *run)
+{
+	const char *capability = run->options.override ? "administrator" : "deployer";
+	const Model *model = run->plan->model;
+	const char *previous = NULL;
+	ListCell   *cell;
+
+	foreach(cell, run->plan->steps)
+	{
+		const PlanStep *step = lfirst(cell);
+		const char *project = model->nodes[step->node].migration->project;
+		ListCell   *replaced;
+
+		if (previous == NULL || strcmp(previous, project) != 0)
+			ledger_require(capability, project);
+		previous = project;
+		/* The states of what it replaces are written as well. */
+		foreach(replaced, mig_plan_replaced(run->plan, step))
+			ledger_require(capability, model->nodes[lfirst_int(replaced)].migration->project);
+	}
+}
+
+/* One that stopped on its way back cannot go on forward, or the other way round. */
+static void
+refuse_other_way(const Run *run, const PlanNode *node)
+{
+	bool		back = node->unfinished && node->unfinished->part == PART_DOWN;
+	const char *name = mig_full_name(node->migration);
+
+	if (node->unfinished == NULL || back == run->request.revert)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_MIG_INTERRUPTED),
+			 errmsg("migration \"%s\" is half %s", name, back ? "reverted" : "applied"),
+			 errdetail("It stopped behind statement %d.", node->unfinished->done),
+			 errhint("CALL migrate.%s();  goes on.  Or say what it is: SELECT migrate.resolve('%s', 'applied' or 'reverted', '<why>');",
+					 back ? "revert" : "apply", name)));
+}
+
+/* Does a step commit in between?  Then it cannot be part of a transaction. */
+static bool
+runs_apart(const Run *run, const PlanNode *node, const StoredText *text, ScriptPart part)
+{
+	const char *name = mig_full_name(node->migration);
+	MigrationOptions options;
+	Script	   *script = NULL;
+
+	mig_migration_options_read(text->options, &options);
+	if (mig_may_need_top_level(text->body))
+		script = mig_script_read(text->body, part, text->path, text->line);
+	if (strcmp(options.transaction, "off") != 0 && node->unfinished == NULL && (script == NULL || script->top_level == NULL))
+		return false;
+	if (run->commits && !run->atomic)
+		return true;
+	if (script)
+		mig_step_refuse_top_level(name, script, text->path);
+	ereport(ERROR,
+			(errcode(ERRCODE_MIG_NEEDS_TOP_LEVEL),
+			 errmsg("migration \"%s\" cannot run inside a transaction", name),
+			 node->unfinished ? errdetail("It goes on where it stopped, and commits in between.") :
+			 errdetail("Its option \"transaction\" is \"off\"."),
+			 errhint("CALL migrate.apply();  on its own, outside of a transaction block and without \"atomic\".")));
+}
+
+/* What parsing can tell is told before anything runs. */
+void
+mig_admit_scripts(const Run *run)
+{
+	MemoryContext context = AllocSetContextCreate(run->context, "migration scripts", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext before = MemoryContextSwitchTo(context);
+	ListCell   *cell;
+
+	foreach(cell, run->plan->steps)
+	{
+		PlanStep   *step = lfirst(cell);
+		const PlanNode *node = &run->plan->model->nodes[step->node];
+		ScriptPart	part = step->action == STEP_REVERT ? PART_DOWN : PART_UP;
+		StoredText *text;
+
+		if (step->action == STEP_MARK)
+			continue;
+		refuse_other_way(run, node);
+		text = mig_step_text(node->migration, part);
+		step->apart = text && runs_apart(run, node, text, part);
+		MemoryContextReset(context);
+	}
+	MemoryContextSwitchTo(before);
+	MemoryContextDelete(context);
+}

@@ -1,0 +1,156 @@
+/*
+ * report.c
+ *		What a run says, to whoever called it and to the server's log.
+ */
+#include "postgres.h"
+
+#include "catalog/namespace.h"
+#include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
+#include "run/call.h"
+#include "utils/timestamp.h"
+
+const char *
+mig_run_verb(const Run *run)
+{
+	return run->request.revert ? "reverted" : "applied";
+}
+
+int
+mig_run_planned(const Run *run)
+{
+	return list_length(run->plan->steps);
+}
+
+/* How many of the planned are neither done nor left out. */
+int
+mig_run_not_started(const Run *run)
+{
+	return mig_run_planned(run) - run->done - run->left_out;
+}
+
+/* Seconds for people, to a tenth. */
+static char *
+seconds(int64 microseconds)
+{
+	return psprintf("%.1f s", microseconds / 1000000.0);
+}
+
+/* What stands of the migration under way, for the last line of an error. */
+static char *
+what_stands(const Run *run)
+{
+	if (run->job.statements == 0)
+		return psprintf("nothing of %s stands", run->step.attempt.name);
+	return psprintf("%d of %d statements of %s stand", run->job.statements, run->job.total, run->step.attempt.name);
+}
+
+/* The last line of an error: what stands of the run. */
+void
+mig_report_context(void *arg)
+{
+	const Run  *run = arg;
+	int			left = mig_run_not_started(run) - 1;
+
+	if (run->run_id == 0 || run->current == NULL)
+		return;
+	if (run->commits && !run->atomic)
+		errcontext("run " INT64_FORMAT ": %d %s and kept; %s; %d not started",
+				   run->run_id, run->done, mig_run_verb(run), what_stands(run), left);
+	else
+		errcontext("run " INT64_FORMAT ": one transaction, nothing of it stands; %d not started",
+				   run->run_id, left);
+}
+
+/*
+ * A name as the client's encoding can have it: a notice that cannot be sent is
+ * an error, which would end the run between two of its commits.
+ */
+static const char *
+for_client(const char *name)
+{
+	int			client = pg_get_client_encoding();
+	int			server = GetDatabaseEncoding();
+	int			length = strlen(name);
+	int			size = length * MAX_CONVERSION_GROWTH + 1;
+	Oid			conversion;
+	char	   *copy;
+
+	if (client == server || client == PG_SQL_ASCII || server == PG_SQL_ASCII)
+		return name;
+	conversion = FindDefaultConversionProc(server, client);
+	if (!OidIsValid(conversion) ||
+		pg_do_encoding_conversion_buf(conversion, server, client, (unsigned char *) unconstify(char *, name),
+									  length, palloc(size), size, true) == length)
+		return name;
+	copy = pstrdup(name);
+	for (char *c = copy; *c != '\0'; c++)
+		if (IS_HIGHBIT_SET(*c))
+			*c = '?';
+	return copy;
+}
+
+void
+mig_report_left_out(const Model *model, int number)
+{
+	const PlanNode *node = &model->nodes[number];
+
+	ereport(WARNING,
+			(errmsg("migration \"%s\" is left out: %s", for_client(mig_full_name(node->migration)), for_client(node->left_out)),
+			 node->state == STATE_HELD && node->detail ? errdetail("It is %s.", for_client(node->detail)) : 0));
+}
+
+void
+mig_report_late(const Run *run)
+{
+	ListCell   *cell;
+
+	foreach(cell, run->plan->steps)
+	{
+		const PlanNode *node = &run->plan->model->nodes[((PlanStep *) lfirst(cell))->node];
+
+		if (node->late)
+			ereport(WARNING,
+					(errmsg("migration \"%s\" runs out of order: later ones are applied already",
+							for_client(mig_full_name(node->migration)))));
+	}
+}
+
+void
+mig_report_step(Run *run, const char *what, int64 duration)
+{
+	ErrorContextCallback *around = error_context_stack;
+
+	/* These are not about the error whose context the callbacks give. */
+	error_context_stack = NULL;
+	ereport(NOTICE,
+			(errmsg("%d/%d  %s  %s  %s", run->done + run->left_out + (run->step.attempt.error ? 1 : 0), mig_run_planned(run),
+					for_client(run->current), what, seconds(duration))));
+	ereport(LOG_SERVER_ONLY,
+			(errmsg_plural("run " INT64_FORMAT ": migration \"%s\" %s, %d statement, %s",
+						   "run " INT64_FORMAT ": migration \"%s\" %s, %d statements, %s",
+						   run->step.attempt.statements, run->run_id,
+						   run->current, what, run->step.attempt.statements, seconds(duration))));
+	error_context_stack = around;
+}
+
+void
+mig_report_end(const Run *run, int failed)
+{
+	int			left = mig_run_not_started(run) - failed;
+	StringInfoData line;
+
+	initStringInfo(&line);
+	appendStringInfo(&line, "run " INT64_FORMAT ": %d %s", run->run_id,
+					 run->atomic && failed ? 0 : run->done, mig_run_verb(run));
+	if (failed)
+		appendStringInfoString(&line, run->job.statements > 0 ? ", 1 stopped half-way" : ", 1 failed and rolled back");
+	if (run->left_out > 0)
+		appendStringInfo(&line, ", %d left out", run->left_out);
+	if (left > 0)
+		appendStringInfo(&line, ", %d not started", left);
+	appendStringInfo(&line, ", %s", seconds(GetCurrentTimestamp() - run->started_at + run->waited));
+	if (run->waited > 100000)
+		appendStringInfo(&line, " (%s waiting)", seconds(run->waited));
+	ereport(NOTICE, (errmsg_internal("%s", line.data)));
+}
