@@ -14,6 +14,7 @@
 #include "plan/see.h"
 #include "run/apart.h"
 #include "run/deployer.h"
+#include "storage/proc.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
@@ -157,6 +158,23 @@ run_transaction(Apart *apart, ScriptStep step)
 	count_done(apart, step.last);
 }
 
+/*
+ * What works concurrently waits for other transactions without anybody waiting
+ * for it: the lock timeout of migrations, which is there for those behind, is
+ * not for it, unless the migration says so.
+ */
+static bool
+waits_for_as_long_as_it_takes(const Apart *apart, const ScriptStatement *stmt)
+{
+	return stmt->concurrent && apart->options.lock_timeout < 0 && LockTimeout == mig_lock_timeout;
+}
+
+static void
+set_lock_timeout(int ms)
+{
+	(void) set_config_option("lock_timeout", psprintf("%d", ms), PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SET, true, 0, false);
+}
+
 /* A statement at top level, between the records that it begins and that it is done. */
 static void
 run_top_level(Apart *apart, int number)
@@ -166,6 +184,7 @@ run_top_level(Apart *apart, int number)
 	StatementRecord record = {0};
 	uint64		wal = pgWalUsage.wal_bytes;
 	ErrorContextCallback callback = {error_context_stack, mig_execution_context, execution};
+	bool		waits = waits_for_as_long_as_it_takes(apart, stmt);
 
 	begin(apart);
 	note_half_done(apart);
@@ -179,7 +198,11 @@ run_top_level(Apart *apart, int number)
 	error_context_stack = &callback;
 	mig_deployer_inside_worker(true);
 	mig_capture_session(apart->job->attempt_id);
+	if (waits)
+		set_lock_timeout(0);
 	record.rows = mig_top_level_run(apart->migration, stmt);
+	if (waits)
+		set_lock_timeout(mig_lock_timeout);
 	mig_capture_session(0);
 	mig_deployer_inside_worker(false);
 	error_context_stack = callback.previous;

@@ -258,9 +258,28 @@ mig_may_need_top_level(const char *text)
 	return false;
 }
 
+static bool
+is_concurrent(const Node *node)
+{
+	switch (nodeTag(node))
+	{
+		case T_IndexStmt:
+			return ((const IndexStmt *) node)->concurrent;
+		case T_DropStmt:
+			return ((const DropStmt *) node)->concurrent;
+		case T_AlterTableStmt:
+			return detaches_concurrently((const AlterTableStmt *) node);
+		case T_ReindexStmt:
+			return option_is_on(((const ReindexStmt *) node)->params, "concurrently", false);
+		default:
+			return false;
+	}
+}
+
 void
 mig_classify(ScriptStatement *stmt)
 {
+	stmt->concurrent = is_concurrent(stmt->raw->stmt);
 	stmt->tag = CreateCommandTag(stmt->raw->stmt);
 	stmt->mode_reason = top_level_reason(stmt->raw->stmt);
 	stmt->mode = stmt->mode_reason ? MODE_TOP_LEVEL : MODE_TRANSACTION;

@@ -39,6 +39,7 @@ typedef struct ScriptStatement
 	const char *mode_reason;	/* why it needs top level, or NULL */
 	const char *copy_data;		/* COPY FROM STDIN: its data, or NULL */
 	int			copy_length;
+	bool		concurrent;		/* works concurrently: nobody waits behind it */
 	bool		ends_step;		/* what comes behind it needs it committed */
 } ScriptStatement;
 

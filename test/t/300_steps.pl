@@ -141,7 +141,9 @@ sub blocked_build
 	define($name, "CREATE TABLE \"before_$name\" ();\nCREATE INDEX CONCURRENTLY \"i_$name\" ON held (i);\nCREATE TABLE \"after_$name\" ();", requires => '{}');
 	$holder->query_safe('BEGIN; INSERT INTO held VALUES (1)');
 	my $caller = start_client($node, 'postgres', "SET application_name = 'caller'; $apply");
-	wait_until($node, 'postgres', q{SELECT count(*) > 0 FROM pg_stat_progress_create_index WHERE phase ~ 'waiting'});
+	# Longer than other statements wait for a lock: nobody waits behind a concurrent build.
+	wait_until($node, 'postgres', q{SELECT bool_or(phase ~ 'waiting' AND xact_start < clock_timestamp() - interval '1.2 s')
+		FROM pg_stat_progress_create_index JOIN pg_stat_activity USING (pid)});
 	return ($holder, $caller);
 }
 
