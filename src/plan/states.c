@@ -134,8 +134,13 @@ find_unfinished(Model *model)
 		const Unfinished *unfinished = lfirst(cell);
 		int			node = mig_model_find(model, unfinished->project, unfinished->name);
 
-		if (node >= 0)
-			model->nodes[node].unfinished = unfinished;
+		if (node < 0)
+			continue;
+		model->nodes[node].unfinished = unfinished;
+		/* Nobody has written how it stopped: what ran it was killed. */
+		if (model->nodes[node].migration->detail == NULL)
+			model->nodes[node].migration->detail =
+				psprintf("%s stopped behind statement %d", mig_part_name(unfinished->part), unfinished->done);
 	}
 }
 

@@ -120,8 +120,7 @@ note_half_done(Apart *apart)
 	if (apart->noted)
 		return;
 	apart->run.attempt.finished_at = GetCurrentTimestamp();
-	ledger_set_state(apart->migration->project, apart->migration->name, "interrupted", &apart->run.attempt, NULL,
-					 apart->job->revert ? "half reverted" : "half applied");
+	ledger_set_state(apart->migration->project, apart->migration->name, "interrupted", &apart->run.attempt, NULL, NULL);
 	apart->noted = true;
 }
 

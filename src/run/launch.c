@@ -273,7 +273,13 @@ mig_apart_launch(StepRun *run, ApartJob *job)
 	memcpy(job, launch.job, sizeof(ApartJob));
 	dsm_detach(launch.segment);
 	if (launch.error)
+	{
+		if (pg_atomic_read_u32(&job->status) == APART_NOT_BEGUN &&
+			launch.error->sqlerrcode == ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION)
+			launch.error->hint = psprintf("A worker connects as the role of the session: ALTER ROLE %s LOGIN;",
+										  quote_identifier(GetUserNameFromId(GetSessionUserId(), false)));
 		ThrowErrorData(launch.error);
+	}
 	if (pg_atomic_read_u32(&job->status) != APART_SUCCEEDED)
 		ereport(ERROR,
 				(errcode(ERRCODE_MIG_INTERRUPTED),

@@ -193,7 +193,7 @@ $node->stop('immediate');
 eval { $holder->quit };
 end_client($caller);
 $node->start;
-like(state_of('0013_killed'), qr/^interrupted/, 'after a crash it is interrupted');
+is(state_of('0013_killed'), 'interrupted: up stopped behind statement 1', 'after a crash it is interrupted');
 is(ask('SELECT outcome FROM migrate.runs ORDER BY run_id DESC LIMIT 1'), 'interrupted', 'and so is its run');
 is(ask('SELECT count(*) FROM pg_index WHERE NOT indisvalid'), '1', 'with an invalid index');
 is((try($apply))[0], '00000', 'it goes on');
@@ -239,6 +239,25 @@ define('0031_denied', 'CREATE INDEX CONCURRENTLY ON held (i)', requires => '{}')
 (undef, undef, $err) = $node->psql('postgres', $apply, extra_params => [ '-U', 'deployer' ]);
 like($err, qr/must be owner of table held/, 'and he may no more than he might');
 ask(q{SELECT migrate.hold('0031_denied', 'done with')});
+
+# A role that may not log in any more cannot have a worker before 17.
+{
+	my $session = $node->background_psql('postgres', on_error_stop => 0, extra_params => [ '-U', 'deployer' ]);
+
+	define('0032_nologin', 'VACUUM held', requires => '{}');
+	ask('GRANT owner TO deployer; ALTER ROLE deployer NOLOGIN');
+	my (undef, $said) = ask_session($session, $apply);
+	if ($node->pg_version < 17)
+	{
+		like($said, qr/not permitted to log in.*HINT:  .*ALTER ROLE deployer LOGIN/s, 'a role that may not log in has no worker');
+	}
+	else
+	{
+		like($said, qr/0032_nologin  applied/, 'a role that may not log in has a worker');
+	}
+	$session->quit;
+	ask(q{ALTER ROLE deployer LOGIN; SELECT migrate.hold('0032_nologin', 'done with')});
+}
 
 # ---- limits
 
