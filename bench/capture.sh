@@ -33,59 +33,52 @@ mix()
 	done
 }
 
-# One run of the mix in each database, in turns.
-captured_pair()
-{
-	local result=$1 turn=$2 plain=$3 captured=$4 kind order='plain captured'
-
-	[ $((turn % 2)) = 1 ] || order='captured plain'
-	for kind in $order; do
-		time_client "$result" "$kind" psql -X -q -v ON_ERROR_STOP=1 -d "${!kind}" -f "$WORK/mix.sql"
-	done
-}
-
-# One round after the other in new databases, on the server that libpq is pointed at.
+# Runs the mix in two databases in turns, so many times, in each order as often.
 captured_pairs()
 {
-	local pairs=$1 result=$2 i
+	local pairs=$1 result=$2 plain=$3 captured=$4 i kind order
 
-	for ((i = 1; i <= pairs; i++)); do
-		createdb "plain_$i"
-		new_database "captured_$i"
-		query -d "captured_$i" -o /dev/null -c 'SELECT migrate.watch()'
-		captured_pair "$result" "$i" "plain_$i" "captured_$i"
+	for kind in plain captured; do
+		query -d "${!kind}" -c 'VACUUM ANALYZE'
 	done
-	[ "$(query -d captured_1 -c "SELECT count(*) FROM migrate.out_of_band")" = 2000 ] || die "not all was captured"
+	for ((i = 1; i <= pairs + pairs % 2; i++)); do
+		order='plain captured'
+		[ $((i % 2)) = 1 ] || order='captured plain'
+		for kind in $order; do
+			time_client "$result" "$kind" psql -X -q -v ON_ERROR_STOP=1 -d "${!kind}" -f "$WORK/mix.sql"
+		done
+	done
+	[ "$(query -d "$captured" -c "SELECT count(*) FROM migrate.ddl_log WHERE statement LIKE '% mix!_%' ESCAPE '!'")" = $((2000 * (pairs + pairs % 2))) ] ||
+		die "not all was captured"
 }
 
-# The same in two databases of 10,000 tables, of which one has a log of
-# 10 million rows, all copies of one that was captured.
-captured_pairs_of_many()
+two_databases()
 {
-	local pairs=$1 result=$2 i
+	createdb "$1"
+	new_database "$2"
+	query -d "$2" -o /dev/null -c 'SELECT migrate.watch()'
+}
 
-	createdb plain_many
-	new_database captured_many
-	for i in plain_many captured_many; do
-		query -d $i <<-'EOF'
+# Two databases of 10,000 tables, of which one has a log of 10 million rows, all
+# copies of one that was captured.
+two_databases_of_many()
+{
+	local database
+
+	two_databases "$1" "$2"
+	for database in "$1" "$2"; do
+		query -d "$database" <<-'EOF'
 			SELECT format('CREATE TABLE t%s (i integer)', i) FROM generate_series(1, 10000) i \gexec
 		EOF
 	done
-	query -d captured_many -o /dev/null <<-'EOF'
-		SELECT migrate.watch();
+	query -d "$2" -o /dev/null <<-'EOF'
 		CREATE TABLE template (i integer);
 		ALTER TABLE migrate.log_ddl DISABLE TRIGGER guard;
 		INSERT INTO migrate.log_ddl (logged_at, transaction_id, command_tag, statement, text_source, objects, origin, role_name, session_role, pid)
 		SELECT logged_at, transaction_id, command_tag, statement, text_source, objects, origin, role_name, session_role, pid
-		FROM (SELECT * FROM migrate.log_ddl WHERE command_tag = 'CREATE TABLE') l, generate_series(1, 10000000);
+		FROM (SELECT * FROM migrate.log_ddl ORDER BY id DESC LIMIT 1) l, generate_series(1, 10000000);
 		ALTER TABLE migrate.log_ddl ENABLE ALWAYS TRIGGER guard;
 	EOF
-	for i in plain_many captured_many; do
-		query -d $i -c 'VACUUM ANALYZE'
-	done
-	for ((i = 1; i <= pairs; i++)); do
-		captured_pair "$result" "$i" plain_many captured_many
-	done
 }
 
 # In memory: a file system may be slow to make files where others have just
@@ -102,14 +95,17 @@ in_memory()
 	start_cluster "$MEMORY"
 	taskset -p -c 0 $BASHPID > "$WORK/taskset"
 	DATA=$MEMORY/data
-	captured_pairs "$pairs" "$WORK/mix_off"
-	captured_pairs_of_many "$pairs" "$WORK/mix_many"
+	two_databases plain captured
+	captured_pairs "$pairs" "$WORK/mix_off" plain captured
+	two_databases_of_many plain_many captured_many
+	captured_pairs "$pairs" "$WORK/mix_many" plain_many captured_many
 }
 
 capture()
 {
 	mix > "$WORK/mix.sql"
-	captured_pairs "$1" "$WORK/mix_on"
+	two_databases plain captured
+	captured_pairs "$1" "$WORK/mix_on" plain captured
 	echo "5. 2,000 DDL statements in autocommit, fsync on; goal: ratio at most 1.05"
 	summary pairs plain captured < "$WORK/mix_on"
 	(in_memory "$1")
