@@ -29,16 +29,18 @@ typedef struct Mark
 	PlanNode   *node;
 } Mark;
 
+/* Their arguments begin with a name and end with a reason and a project. */
 static void
-mark_begin(Mark *mark, FunctionCallInfo fcinfo, const char *function, const char *capability, bool deploys)
+mark_begin(Mark *mark, FunctionCallInfo fcinfo, const char *function, const char *capability,
+		   bool deploys, int reason_arg)
 {
 	char	   *name = mig_required_text(fcinfo, 0, "name");
 
 	mark->function = function;
 	mig_deployer_refuse_inside(function);
 	PreventCommandIfReadOnly(function);
-	mark->reason = mig_reason(fcinfo, 1);
-	mark->full = mig_resolve(name, mig_optional_text(fcinfo, 2));
+	mark->reason = mig_reason(fcinfo, reason_arg);
+	mark->full = mig_resolve(name, mig_optional_text(fcinfo, reason_arg + 1));
 	ledger_require(capability, mark->full->project);
 	if (!deploys)
 		return;
@@ -77,6 +79,26 @@ write_mark(Attempt *attempt, const FullName *full, const char *action, const cha
 	ledger_write_attempt(attempt);
 }
 
+/* Give a migration a state that people know it has; whatever was half done of it is settled with that. */
+static void
+settle(Mark *mark, const char *state, const char *said)
+{
+	const Migration *migration = mark->node->migration;
+	bool		applied = strcmp(state, "marked") == 0;
+	Attempt		attempt;
+
+	write_mark(&attempt, mark->full, "mark", applied ? "marked" : "reverted", migration->up, mark->reason);
+	ledger_set_state(mark->full->project, mark->full->name, state, &attempt,
+					 applied ? mig_model_followed(mark->plan.model, mark->node - mark->plan.model->nodes) : NULL,
+					 psprintf("%s: \"%s\"", said, mark->reason));
+	if (migration->kind == KIND_BASELINE && applied)
+		ledger_set_baseline(mark->full->project, migration->version, attempt.id);
+	else if (migration->kind == KIND_BASELINE)
+		ledger_clear_baseline(mark->full->project, migration->history_id);
+	if (mark->node->unfinished)
+		ledger_end_unfinished(mark->full->project, mark->full->name);
+}
+
 MIG_FUNCTION(mig_mark_applied);
 
 /* migrate.mark_applied(name, reason, project) */
@@ -84,24 +106,16 @@ static Datum
 mig_mark_applied_body(PG_FUNCTION_ARGS)
 {
 	Mark		mark = {0};
-	Attempt		attempt;
-	bytea	   *checksum;
 
-	mark_begin(&mark, fcinfo, "migrate.mark_applied", "administrator", true);
+	mark_begin(&mark, fcinfo, "migrate.mark_applied", "administrator", true, 1);
 	if (mark.node->is_applied && mark.node->state != STATE_OUTDATED)
 	{
 		ereport(NOTICE,
 				(errmsg("migration \"%s\" is %s already", mig_full_name(mark.node->migration), mark.node->state)));
 		PG_RETURN_VOID();
 	}
-	checksum = mark.node->migration->up;
-	write_mark(&attempt, mark.full, "mark", "marked", checksum, mark.reason);
-	ledger_set_state(mark.full->project, mark.full->name, "marked", &attempt,
-					 mig_model_followed(mark.plan.model, mark.node - mark.plan.model->nodes),
-					 psprintf("marked: \"%s\"", mark.reason));
-	if (mark.node->migration->kind == KIND_BASELINE)
-		ledger_set_baseline(mark.full->project, mark.node->migration->version, attempt.id);
-	decide("marked", mark.full, checksum, mark.reason);
+	settle(&mark, "marked", "marked");
+	decide("marked", mark.full, mark.node->migration->up, mark.reason);
 	PG_RETURN_VOID();
 }
 
@@ -112,75 +126,47 @@ static Datum
 mig_mark_pending_body(PG_FUNCTION_ARGS)
 {
 	Mark		mark = {0};
-	Attempt		attempt;
 
-	mark_begin(&mark, fcinfo, "migrate.mark_pending", "administrator", true);
+	mark_begin(&mark, fcinfo, "migrate.mark_pending", "administrator", true, 1);
 	if (!mark.node->is_applied)
 	{
 		ereport(NOTICE,
 				(errmsg("migration \"%s\" is %s already", mig_full_name(mark.node->migration), mark.node->state)));
 		PG_RETURN_VOID();
 	}
-	write_mark(&attempt, mark.full, "mark", "reverted", mark.node->migration->up, mark.reason);
-	ledger_set_state(mark.full->project, mark.full->name, "pending", &attempt, NULL,
-					 psprintf("marked pending: \"%s\"", mark.reason));
-	if (mark.node->migration->kind == KIND_BASELINE)
-		ledger_clear_baseline(mark.full->project, mark.node->migration->history_id);
+	settle(&mark, "pending", "marked pending");
 	decide("marked", mark.full, mark.node->migration->up, mark.reason);
 	PG_RETURN_VOID();
 }
 
 /* ---- what was interrupted ---- */
 
-/* Give a migration a state that people know it has. */
-static void
-settle(Mark *mark, const char *state, const char *outcome)
-{
-	Attempt		attempt;
-	bool		applied = strcmp(state, "marked") == 0;
-
-	write_mark(&attempt, mark->full, "mark", outcome, mark->node->migration->up, mark->reason);
-	ledger_set_state(mark->full->project, mark->full->name, state, &attempt,
-					 applied ? mig_model_followed(mark->plan.model, mark->node - mark->plan.model->nodes) : NULL,
-					 psprintf("resolved: \"%s\"", mark->reason));
-	if (applied && mark->node->migration->kind == KIND_BASELINE)
-		ledger_set_baseline(mark->full->project, mark->node->migration->version, attempt.id);
-	ledger_end_unfinished(mark->full->project, mark->full->name);
-}
-
 /* Do what was decided; returns the state that follows. */
 static const char *
 resolve(Mark *mark, const char *decision)
 {
 	const Unfinished *unfinished = mark->node->unfinished;
+	const char *state = NULL;
 
 	if (strcmp(decision, "continue") == 0)
 		ledger_note_done(mark->full->project, mark->full->name, unfinished->done);
 	else if (strcmp(decision, "skip_statement") == 0)
 		ledger_note_done(mark->full->project, mark->full->name, unfinished->done + 1);
 	else if (strcmp(decision, "restart") == 0)
-	{
-		const char *state = unfinished->part == PART_DOWN ? "marked" : "pending";
-
-		settle(mark, state, unfinished->part == PART_DOWN ? "marked" : "reverted");
-		return state;
-	}
+		state = unfinished->part == PART_DOWN ? "marked" : "pending";
 	else if (strcmp(decision, "applied") == 0)
-	{
-		settle(mark, "marked", "marked");
-		return "marked";
-	}
+		state = "marked";
 	else if (strcmp(decision, "reverted") == 0)
-	{
-		settle(mark, "reverted", "reverted");
-		return "reverted";
-	}
+		state = "reverted";
 	else
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("decision \"%s\" is not known", decision),
 				 errhint("Decisions are \"continue\", \"skip_statement\", \"restart\", \"applied\" and \"reverted\".")));
-	return "interrupted";
+	if (state == NULL)
+		return "interrupted";
+	settle(mark, state, "resolved");
+	return state;
 }
 
 MIG_FUNCTION(mig_resolve_sql);
@@ -194,15 +180,8 @@ mig_resolve_sql_body(PG_FUNCTION_ARGS)
 	char	   *decision;
 	const char *state;
 
-	mig_deployer_refuse_inside("migrate.resolve");
-	PreventCommandIfReadOnly("migrate.resolve");
 	decision = mig_required_text(fcinfo, 1, "decision");
-	mark.reason = mig_reason(fcinfo, 2);
-	mark.full = mig_resolve(mig_required_text(fcinfo, 0, "name"), mig_optional_text(fcinfo, 3));
-	ledger_require("administrator", mark.full->project);
-	(void) mig_deployer_enter(false, mig_lock_wait);
-	mark.plan.model = mig_model_read(NIL, NULL, NULL);
-	mark.node = &mark.plan.model->nodes[mig_model_need(mark.plan.model, mark.full)];
+	mark_begin(&mark, fcinfo, "migrate.resolve", "administrator", true, 2);
 	if (mark.node->unfinished == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -270,6 +249,8 @@ mark_up_to(const char *project, const char *version, const char *reason)
 		write_mark(&attempt, &full, "baseline", "marked", node->migration->up, reason);
 		ledger_set_state(full.project, full.name, "baseline", &attempt,
 						 mig_model_followed(model, i), psprintf("baseline %s: \"%s\"", version, reason));
+		if (node->unfinished)
+			ledger_end_unfinished(full.project, full.name);
 		marked++;
 	}
 	return marked;
@@ -312,7 +293,7 @@ mig_hold_body(PG_FUNCTION_ARGS)
 {
 	Mark		mark = {0};
 
-	mark_begin(&mark, fcinfo, "migrate.hold", "deployer", false);
+	mark_begin(&mark, fcinfo, "migrate.hold", "deployer", false, 1);
 	if (ledger_hold(mark.full->project, mark.full->name, mark.reason))
 		decide("held", mark.full, NULL, mark.reason);
 	else
@@ -329,7 +310,7 @@ mig_release_body(PG_FUNCTION_ARGS)
 {
 	Mark		mark = {0};
 
-	mark_begin(&mark, fcinfo, "migrate.release", "deployer", false);
+	mark_begin(&mark, fcinfo, "migrate.release", "deployer", false, 1);
 	if (ledger_release(mark.full->project, mark.full->name))
 		decide("released", mark.full, NULL, mark.reason);
 	else

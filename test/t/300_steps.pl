@@ -226,6 +226,14 @@ foreach my $case ([ 'restart', 'pending' ], [ 'applied', 'marked' ], [ 'reverted
 	ask("SELECT migrate.hold('$name', 'done with')");
 }
 
+# Who decides in another way settles it as well.
+define('0025_marked', "SELECT 1;\nVACUUM;\nCREATE INDEX CONCURRENTLY ON nowhere (i)", requires => '{}', down => '');
+try("CALL migrate.apply('0025_marked');");
+ask(q{SELECT migrate.mark_applied('0025_marked', 'finished by hand')});
+is(state_of('0025_marked') . ask($half_done), 'marked: marked: "finished by hand"', 'mark_applied leaves nothing half done');
+is((try(q{CALL migrate.revert();}))[0] . state_of('0025_marked'), '00000reverted', 'so that it can be reverted');
+ask(q{SELECT migrate.hold('0025_marked', 'done with')});
+
 # ---- who runs it, and with what
 
 ask(q{CREATE ROLE deployer LOGIN; CREATE ROLE owner; GRANT owner TO deployer; GRANT CREATE ON SCHEMA public TO deployer, owner});
