@@ -73,9 +73,9 @@ ledger_all_unfinished(void)
 	return result;
 }
 
-/* Run a statement about one migration, with a number (from 0) and an oid where it has them. */
+/* Run a statement about one migration; more arguments may follow its two names. */
 static void
-run_for(LedgerQuery *query, const char *project, const char *name, int statement, Oid object)
+run_for(LedgerQuery *query, const char *project, const char *name, int nextra, const int64 *extra)
 {
 	LedgerArgs	args = {0};
 	LedgerScope scope;
@@ -83,10 +83,8 @@ run_for(LedgerQuery *query, const char *project, const char *name, int statement
 	ledger_enter(&scope);
 	arg_text(&args, project);
 	arg_text(&args, name);
-	if (statement >= 0)
-		arg_int4(&args, statement);
-	if (OidIsValid(object))
-		arg_oid(&args, object);
+	for (int i = 0; i < nextra; i++)
+		arg_int8(&args, extra[i]);
 	ledger_run(query, &args);
 	ledger_leave(&scope);
 }
@@ -123,23 +121,20 @@ forget_indexes(const char *project, const char *name)
 	};
 
 	if (!ledger_is_empty("unfinished_indexes"))
-		run_for(&query, project, name, -1, InvalidOid);
+		run_for(&query, project, name, 0, NULL);
 }
 
 void
 ledger_note_under_way(const char *project, const char *name, int statement, Oid object)
 {
-	static LedgerQuery with_object = {
-		"UPDATE migrate.unfinished SET under_way = $3, object_oid = $4"
+	static LedgerQuery query = {
+		"UPDATE migrate.unfinished SET under_way = $3::pg_catalog.int4, object_oid = $4::pg_catalog.oid"
 		" WHERE project OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2"
 	};
-	static LedgerQuery without = {
-		"UPDATE migrate.unfinished SET under_way = $3, object_oid = NULL"
-		" WHERE project OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2"
-	};
+	int64		extra[] = {statement, object};
 
 	forget_indexes(project, name);
-	run_for(OidIsValid(object) ? &with_object : &without, project, name, statement, object);
+	run_for(&query, project, name, lengthof(extra), extra);
 }
 
 /*
@@ -194,12 +189,14 @@ void
 ledger_note_done(const char *project, const char *name, int statement)
 {
 	static LedgerQuery query = {
-		"UPDATE migrate.unfinished SET done = $3, under_way = NULL, object_oid = NULL"
+		"UPDATE migrate.unfinished SET done = $3::pg_catalog.int4, under_way = NULL, object_oid = NULL"
 		" WHERE project OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2"
 	};
 
+	int64		extra[] = {statement};
+
 	forget_indexes(project, name);
-	run_for(&query, project, name, statement, InvalidOid);
+	run_for(&query, project, name, lengthof(extra), extra);
 }
 
 void
@@ -211,5 +208,5 @@ ledger_end_unfinished(const char *project, const char *name)
 	};
 
 	forget_indexes(project, name);
-	run_for(&query, project, name, -1, InvalidOid);
+	run_for(&query, project, name, 0, NULL);
 }

@@ -131,8 +131,6 @@ count_done(Apart *apart, int last)
 {
 	apart->done = last;
 	apart->job->statements = last;
-	apart->job->rows = apart->run.execution.rows;
-	apart->job->wal_bytes = apart->run.execution.wal_bytes;
 }
 
 /* One transaction: the statements, their records, and that they are done. */

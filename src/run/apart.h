@@ -28,7 +28,6 @@ typedef struct ApartJob
 	char		role[NAMEDATALEN];	/* of SET ROLE, or empty */
 	int64		run_id;
 	int64		attempt_id;
-	TimestampTz started_at;
 	bool		revert;
 	char		project[64];
 	char		name[256];
@@ -41,8 +40,6 @@ typedef struct ApartJob
 	pg_atomic_uint32 status;
 	int			statements;		/* done, of so many */
 	int			total;
-	int64		rows;
-	int64		wal_bytes;
 } ApartJob;
 
 /* ---- the caller's side (launch.c) ---- */

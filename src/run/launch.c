@@ -89,7 +89,6 @@ fill_job(ApartJob *job, const StepRun *run)
 		strlcpy(job->role, GetUserNameFromId(GetUserId(), false), sizeof(job->role));
 	job->run_id = run->run_id;
 	job->attempt_id = run->attempt.id;
-	job->started_at = run->attempt.started_at;
 	job->revert = run->step->action == STEP_REVERT;
 	strlcpy(job->project, migration->project, sizeof(job->project));
 	strlcpy(job->name, migration->name, sizeof(job->name));
