@@ -99,6 +99,14 @@ CREATE TABLE migrate.holds (
 );
 COMMENT ON TABLE migrate.holds IS 'migrations that apply leaves out';
 
+CREATE TABLE migrate.cancel_requests (
+    run_id          bigint PRIMARY KEY,
+    requested_by    name NOT NULL,
+    reason          text NOT NULL,
+    requested_at    timestamptz NOT NULL
+);
+COMMENT ON TABLE migrate.cancel_requests IS 'runs that somebody has cancelled, until they end';
+
 -- What commits in between: how far each such migration is that did not come to its end.
 
 CREATE TABLE migrate.unfinished (

@@ -29,6 +29,24 @@ CREATE PROCEDURE migrate.revert(
 COMMENT ON PROCEDURE migrate.revert IS 'go back to a migration, by some steps, or to zero; needs deployer';
 GRANT EXECUTE ON PROCEDURE migrate.revert TO PUBLIC;
 
+CREATE PROCEDURE migrate.wait(
+    run_id bigint,
+    timeout interval DEFAULT NULL,
+    INOUT outcome text DEFAULT NULL)
+    LANGUAGE c
+    AS 'MODULE_PATHNAME', 'mig_wait';
+COMMENT ON PROCEDURE migrate.wait IS 'wait for the end of a run, and raise its error if it had one; needs monitor';
+GRANT EXECUTE ON PROCEDURE migrate.wait TO PUBLIC;
+
+CREATE FUNCTION migrate.cancel_run(
+    run_id bigint,
+    reason text)
+    RETURNS boolean
+    LANGUAGE c VOLATILE PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME', 'mig_cancel_run';
+COMMENT ON FUNCTION migrate.cancel_run IS 'end a run that is under way, whoever called it; needs deployer';
+GRANT EXECUTE ON FUNCTION migrate.cancel_run TO PUBLIC;
+
 CREATE FUNCTION migrate.verify(
     name text DEFAULT NULL,
     project text DEFAULT NULL)

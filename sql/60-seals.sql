@@ -23,8 +23,8 @@ CREATE FUNCTION migrate.history_head()
 COMMENT ON FUNCTION migrate.history_head IS 'the last seal, to be kept elsewhere; needs monitor';
 GRANT EXECUTE ON FUNCTION migrate.history_head TO PUBLIC;
 
-CREATE FUNCTION migrate.deployer() RETURNS TABLE (pid integer, run_id bigint)
+CREATE FUNCTION migrate.deployer() RETURNS TABLE (pid integer, worker integer, run_id bigint)
     LANGUAGE c STABLE PARALLEL RESTRICTED
     AS 'MODULE_PATHNAME', 'mig_deployer';
-COMMENT ON FUNCTION migrate.deployer() IS 'the backend that holds the deployers'' lock and its run; for the views';
+COMMENT ON FUNCTION migrate.deployer() IS 'the backend that holds the deployers'' lock, the one that runs its statements, and its run; for the views';
 GRANT EXECUTE ON FUNCTION migrate.deployer() TO PUBLIC;

@@ -41,21 +41,49 @@ CREATE VIEW migrate.runs WITH (security_barrier) AS
     WHERE (SELECT migrate.may_see(NULL)) OR migrate.may_see(s.project);
 COMMENT ON VIEW migrate.runs IS 'every call of apply and revert that had something to do';
 
--- Committed steps show; what the step under way has done does not, until it commits.
+-- Committed steps show; of the one under way, what its session says of itself
+-- and what the server says of a command that takes long: how much of its present
+-- phase is done.  Phases that wait for others have no rate.
 CREATE VIEW migrate.progress WITH (security_barrier) AS
     SELECT r.run_id, pg_catalog.split_part(n.current, ':', 1) AS project,
            pg_catalog.substr(n.current, pg_catalog.strpos(n.current, ':') OPERATOR(pg_catalog.+) 1) AS name,
-           NULL::integer AS statement_no, NULL::integer AS statements, 'migration'::text AS phase,
-           pg_catalog.round(100.0 OPERATOR(pg_catalog.*) n.done OPERATOR(pg_catalog./) r.planned, 1) AS percent,
-           NULL::numeric AS rate, NULL::interval AS eta, a.wait_event AS waits_for,
-           NULLIF(pg_catalog.pg_blocking_pids(r.pid), '{}') AS blocked_by, r.started_at
+           s.at[1]::integer AS statement_no, s.at[2]::integer AS statements,
+           COALESCE(p.phase, CASE WHEN a.wait_event_type OPERATOR(pg_catalog.=) 'Lock' THEN 'waiting for a lock'
+                                  WHEN s.at IS NOT NULL THEN 'running' ELSE 'between statements' END) AS phase,
+           pg_catalog.round(CASE WHEN p.total OPERATOR(pg_catalog.>) 0 THEN 100.0 OPERATOR(pg_catalog.*) p.done OPERATOR(pg_catalog./) p.total
+                                 ELSE 100.0 OPERATOR(pg_catalog.*) n.done OPERATOR(pg_catalog./) r.planned END, 1) AS percent,
+           pg_catalog.round(t.rate, 1) AS rate,
+           CASE WHEN t.rate OPERATOR(pg_catalog.>) 0 AND p.total OPERATOR(pg_catalog.>=) p.done
+                THEN pg_catalog.make_interval(secs => pg_catalog.round((p.total OPERATOR(pg_catalog.-) p.done) OPERATOR(pg_catalog./) t.rate)::pg_catalog.float8)
+           END AS eta,
+           a.wait_event AS waits_for, NULLIF(pg_catalog.pg_blocking_pids(l.worker), '{}') AS blocked_by, r.started_at
     FROM migrate.deployer() l
     JOIN migrate.log_runs r ON r.run_id OPERATOR(pg_catalog.=) l.run_id
     JOIN LATERAL (SELECT pg_catalog.count(*) AS done,
                          r.steps[pg_catalog.count(*)::integer OPERATOR(pg_catalog.+) 1] AS current
                   FROM migrate.log_history h WHERE h.run_id OPERATOR(pg_catalog.=) r.run_id
                     AND h.outcome OPERATOR(pg_catalog.<>) 'started') n ON true
-    LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid OPERATOR(pg_catalog.=) r.pid
+    LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid OPERATOR(pg_catalog.=) l.worker
+    LEFT JOIN (
+            SELECT pid, phase,
+                   CASE WHEN waits THEN lockers_done WHEN by_tuples THEN tuples_done ELSE blocks_done END AS done,
+                   CASE WHEN waits THEN lockers_total WHEN by_tuples THEN tuples_total ELSE blocks_total END AS total, waits
+            FROM (SELECT *, phase OPERATOR(pg_catalog.~~) 'waiting for%' AS waits,
+                         tuples_total OPERATOR(pg_catalog.>) 0 AND blocks_done OPERATOR(pg_catalog.>=) blocks_total AS by_tuples
+                  FROM pg_catalog.pg_stat_progress_create_index) i
+            UNION ALL
+            SELECT pid, phase, heap_blks_scanned, heap_blks_total, false FROM pg_catalog.pg_stat_progress_vacuum
+            UNION ALL
+            SELECT pid, phase, heap_blks_scanned, heap_blks_total, false FROM pg_catalog.pg_stat_progress_cluster
+            UNION ALL
+            SELECT pid, phase, sample_blks_scanned, sample_blks_total, false FROM pg_catalog.pg_stat_progress_analyze
+            UNION ALL
+            SELECT pid, 'copying', bytes_processed, bytes_total, false FROM pg_catalog.pg_stat_progress_copy
+    ) p ON p.pid OPERATOR(pg_catalog.=) l.worker
+    LEFT JOIN LATERAL (SELECT pg_catalog.regexp_match(a.query, '^/[*] statement ([0-9]+) of ([0-9]+) of migration ') AS at) s ON true
+    LEFT JOIN LATERAL (SELECT p.done OPERATOR(pg_catalog./) NULLIF(EXTRACT(epoch FROM
+                              pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) a.state_change), 0) AS rate
+                       WHERE NOT p.waits) t ON true
     WHERE (SELECT migrate.may_see(NULL)) OR migrate.may_see(r.project);
 COMMENT ON VIEW migrate.progress IS 'the run under way and how far it is';
 

@@ -11,6 +11,7 @@
 #include "common/options.h"
 #include "fmgr.h"
 #include "run/apart.h"
+#include "run/cancel.h"
 #include "run/deployer.h"
 #include "run/run.h"
 #include "utils/guc.h"
@@ -82,5 +83,6 @@ _PG_init(void)
 	mig_deployer_init();
 	mig_capture_init();
 	mig_top_level_init();
+	mig_cancel_init();
 	MarkGUCPrefixReserved("pg_migrations");
 }

@@ -263,6 +263,7 @@ typedef struct RunEnd
 typedef struct Holder
 {
 	int			pid;
+	int			worker;			/* the backend that runs the statements: its own, or a worker's */
 	int64		run_id;			/* 0: no run */
 	char	   *description;	/* 'run 56 of deploy_ci (pid 4711, "ci", since 23:13:58)' */
 } Holder;
@@ -284,6 +285,37 @@ extern int64 ledger_database_bytes(void);
 
 extern int64 ledger_start_run(const RunStart *start);
 extern void ledger_end_run(const RunEnd *end);
+
+/* ---- runs seen from outside (cancels.c) ---- */
+
+typedef struct CancelRequest
+{
+	char	   *by;
+	char	   *reason;
+} CancelRequest;
+
+extern void ledger_request_cancel(int64 run_id, const char *reason);
+
+/* That the run shall end, or NULL. */
+extern CancelRequest *ledger_cancel_request(int64 run_id);
+
+typedef struct RunSeen
+{
+	char	   *project;		/* NULL: all */
+	char	   *role_name;
+	int			pid;
+	char	   *outcome;		/* NULL: it has not come to its end; so are the others without an error */
+	char	   *error_code;
+	char	   *error_message;
+	char	   *error_detail;
+	char	   *error_hint;
+	char	   *error_context;
+} RunSeen;
+
+extern RunSeen *ledger_see_run(int64 run_id);
+
+/* Is this backend the deployer of the database, or its worker?  Without any SQL. */
+extern bool ledger_is_deployer(int pid);
 
 /* ---- what is half done (unfinished.c) ---- */
 

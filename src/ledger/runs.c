@@ -53,6 +53,9 @@ ledger_end_run(const RunEnd *end)
 		" error_message, database_bytes, transaction_id)"
 		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, pg_catalog.pg_current_xact_id())"
 	};
+	static LedgerQuery clear = {
+		"DELETE FROM migrate.cancel_requests WHERE run_id OPERATOR(pg_catalog.=) $1"
+	};
 	TimestampTz now = GetCurrentTimestamp();
 	LedgerArgs	args = {0};
 	LedgerScope scope;
@@ -68,6 +71,13 @@ ledger_end_run(const RunEnd *end)
 	arg_text(&args, end->error ? end->error->message : NULL);
 	arg_id(&args, Max(end->database_bytes, 0));
 	ledger_run(&query, &args);
+	if (!ledger_is_empty("cancel_requests"))
+	{
+		LedgerArgs	run = {0};
+
+		arg_int8(&run, end->run_id);
+		ledger_run(&clear, &run);
+	}
 	ledger_leave(&scope);
 }
 
@@ -76,7 +86,9 @@ Holder *
 ledger_deployer(void)
 {
 	static LedgerQuery query = {
-		"SELECT l.pid, r.run_id, pg_catalog.concat(COALESCE('run ' || r.run_id, 'a call'), ' of ', COALESCE(r.role_name, a.usename),"
+		"SELECT l.pid, COALESCE((SELECT v.pid FROM pg_catalog.pg_locks v WHERE v.locktype OPERATOR(pg_catalog.=) 'advisory'"
+		" AND v.granted AND v.database OPERATOR(pg_catalog.=) l.database AND v.objid OPERATOR(pg_catalog.=) $1"
+		" AND v.objsubid OPERATOR(pg_catalog.=) $3 LIMIT 1), l.pid), r.run_id, pg_catalog.concat(COALESCE('run ' || r.run_id, 'a call'), ' of ', COALESCE(r.role_name, a.usename),"
 		" ' (pid ', l.pid, CASE WHEN a.application_name OPERATOR(pg_catalog.<>) '' THEN ', \"' || a.application_name || '\"' END,"
 		" ', since ', pg_catalog.to_char(COALESCE(r.started_at, a.xact_start), 'HH24:MI:SS'), ')')"
 		" FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid OPERATOR(pg_catalog.=) l.pid"
@@ -109,6 +121,7 @@ ledger_deployer(void)
 		holder = palloc(sizeof(Holder));
 		row_begin(&row, 0);
 		holder->pid = row_int4(&row);
+		holder->worker = row_int4(&row);
 		holder->run_id = row_int8(&row);
 		holder->description = row_text(&row);
 	}

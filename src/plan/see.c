@@ -360,7 +360,7 @@ mig_may_see(PG_FUNCTION_ARGS)
 
 MIG_FUNCTION(mig_deployer);
 
-/* migrate.deployer(): who holds the lock, and with which run; for the views */
+/* migrate.deployer(): who holds the lock, who runs the statements, and which run it is; for the views */
 static Datum
 mig_deployer_body(PG_FUNCTION_ARGS)
 {
@@ -372,6 +372,7 @@ mig_deployer_body(PG_FUNCTION_ARGS)
 		return (Datum) 0;
 	mig_row_begin(&row);
 	mig_row_int4(&row, holder->pid);
+	mig_row_int4(&row, holder->worker);
 	if (holder->run_id)
 		mig_row_int8(&row, holder->run_id);
 	else

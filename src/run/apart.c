@@ -12,7 +12,9 @@
 #include "common/lines.h"
 #include "miscadmin.h"
 #include "plan/see.h"
+#include "run/activity.h"
 #include "run/apart.h"
+#include "run/cancel.h"
 #include "run/deployer.h"
 #include "storage/proc.h"
 #include "utils/builtins.h"
@@ -76,6 +78,7 @@ read_migration(Apart *apart, const char *reason)
 	apart->run.reason = reason;
 	apart->run.plan = &apart->plan;
 	apart->run.step = step;
+	apart->run.tells = true;
 	mig_step_prepare(&apart->run, job->attempt_id);
 	apart->text = mig_step_text(apart->migration, part);
 	if (apart->text == NULL || memcmp(VARDATA(apart->text->checksum), job->checksum, sizeof(job->checksum)) != 0)
@@ -197,6 +200,7 @@ run_top_level(Apart *apart, int number)
 	mig_capture_session(apart->job->attempt_id);
 	if (waits)
 		set_lock_timeout(0);
+	mig_activity_statement(execution->full_name, number, apart->script->nstatements, stmt->sql);
 	record.rows = mig_top_level_run(apart->migration, stmt);
 	if (waits)
 		set_lock_timeout(mig_lock_timeout);
@@ -404,7 +408,7 @@ write_failure(Apart *apart, const ErrorData *error)
 	begin_outcome(apart);
 	apart->run.execution.done = apart->done;
 	if (is_half_done(apart))
-		mig_step_interrupted(&apart->run, error, mig_step_was_cancelled(error) ? "interrupted" : "failed",
+		mig_step_interrupted(&apart->run, error, mig_was_cancelled(error) ? "interrupted" : "failed",
 							 apart->done, apart->script->nstatements);
 	else
 	{
@@ -413,6 +417,17 @@ write_failure(Apart *apart, const ErrorData *error)
 	}
 	commit(apart);
 	pg_atomic_write_u32(&apart->job->status, APART_FAILED);
+}
+
+/* The present statement is done; the next ones must not begin if nobody waits. */
+static void
+check_caller(ApartJob *job)
+{
+	if (pg_atomic_read_u32(&job->worker.caller_gone))
+		ereport(ERROR,
+				(errcode(ERRCODE_MIG_INTERRUPTED),
+				 errmsg("whoever waited for migration \"%s:%s\" has gone", job->project, job->name),
+				 errhint("CALL migrate.apply();  goes on where it stopped.")));
 }
 
 static void
@@ -425,24 +440,26 @@ run_all(Apart *apart)
 	while (apart->done < apart->script->nstatements)
 	{
 		CHECK_FOR_INTERRUPTS();
-		mig_worker_check_caller(apart->job);
+		check_caller(apart->job);
 		run_step(apart, mig_script_step(apart->script, apart->done + 1, apart->every));
 	}
 	finish(apart);
 }
 
 void
-mig_apart_run(ApartJob *job, const char *reason)
+mig_apart_main(ApartJob *job)
 {
 	Apart	   *apart;
 	MemoryContext context = AllocSetContextCreate(TopMemoryContext, "migration apart", ALLOCSET_DEFAULT_SIZES);
 
+	mig_deployer_work(job->run_id);
+	check_caller(job);
 	MemoryContextSwitchTo(context);
 	apart = palloc0(sizeof(Apart));
 	apart->job = job;
 	apart->context = context;
 	begin(apart);
-	read_migration(apart, reason);
+	read_migration(apart, mig_worker_text(&job->worker));
 	write_start(apart);
 	commit(apart);
 	pg_atomic_write_u32(&job->status, APART_BEGUN);

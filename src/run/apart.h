@@ -8,8 +8,7 @@
 
 #include "run/run.h"
 #include "run/toplevel.h"
-#include "storage/dsm.h"
-#include "storage/shm_mq.h"
+#include "run/worker.h"
 
 /* What has become of it, as far as the worker has got; its caller reads this. */
 typedef enum ApartStatus
@@ -20,29 +19,22 @@ typedef enum ApartStatus
 	APART_FAILED				/* the ledger says how */
 } ApartStatus;
 
-/* In memory that caller and worker share. */
+/* What the worker is to do, and how far it is. */
 typedef struct ApartJob
 {
-	Oid			database;
-	Oid			session_user;
-	char		role[NAMEDATALEN];	/* of SET ROLE, or empty */
+	WorkerJob	worker;			/* its text is the reason of the run */
 	int64		run_id;
 	int64		attempt_id;
 	bool		revert;
 	char		project[64];
 	char		name[256];
 	uint8		checksum[32];	/* of the text that the plan has seen */
-	Size		reason;			/* offset of the reason; 0: none */
-	Size		settings;		/* offset of "name\0value\0...\0" */
-	Size		queue;			/* offset of the queue */
-
-	pg_atomic_uint32 caller_gone;
 	pg_atomic_uint32 status;
 	int			statements;		/* done, of so many */
 	int			total;
 } ApartJob;
 
-/* ---- the caller's side (launch.c) ---- */
+/* ---- the caller's side (handover.c) ---- */
 
 /*
  * Have a worker run the step of run, and wait for it without a snapshot.  The
@@ -51,17 +43,12 @@ typedef struct ApartJob
  */
 extern void mig_apart_launch(StepRun *run, ApartJob *job);
 
-/* ---- the worker's side (worker.c, apart.c) ---- */
+/* ---- the worker's side (apart.c) ---- */
 
-extern PGDLLEXPORT void mig_worker_main(Datum arg);
-
-extern void mig_apart_run(ApartJob *job, const char *reason);
+extern void mig_apart_main(ApartJob *job);
 
 /* MG012 unless what stands of a migration is the same in another text of it. */
 extern void mig_apart_check_text(const Unfinished *unfinished, const char *body);
-
-/* The present statement is done; the next ones must not begin if nobody waits. */
-extern void mig_worker_check_caller(ApartJob *job);
 
 /* ---- what a statement that was under way has done (reconcile.c) ---- */
 

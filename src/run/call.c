@@ -26,9 +26,8 @@ bool_arg(FunctionCallInfo fcinfo, int n)
 	return !PG_ARGISNULL(n) && PG_GETARG_BOOL(n);
 }
 
-/* May we commit? Only where nothing of the caller's would be committed with us. */
-static bool
-may_commit(FunctionCallInfo fcinfo)
+bool
+mig_may_commit(FunctionCallInfo fcinfo)
 {
 	return fcinfo->context && IsA(fcinfo->context, CallContext) &&
 		!castNode(CallContext, fcinfo->context)->atomic &&
@@ -48,14 +47,45 @@ check_overrides(const Run *run)
 				 errhint("CALL migrate.apply(reason => '<why>', options => '...');")));
 }
 
+/* Nothing is to be committed behind the caller's back. */
 static void
-refuse_background(bool background)
+refuse_background_in_block(const Run *run)
 {
-	if (background)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("runs in the background are not supported in this version"),
-				 errhint("CALL it without \"background\".")));
+	if (run->commits)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_MIG_NEEDS_TOP_LEVEL),
+			 errmsg("a run in the background cannot be started inside a transaction block"),
+			 errdetail("It would stand whatever becomes of the transaction."),
+			 errhint("CALL migrate.%s(background => true);  on its own, outside of a transaction block.",
+					 run->request.revert ? "revert" : "apply")));
+}
+
+static void
+add_argument(StringInfo call, const char *name, const char *value)
+{
+	if (value)
+		appendStringInfo(call, "%s%s => %s", call->data[call->len - 1] == '(' ? "" : ", ", name, quote_literal_cstr(value));
+}
+
+/* The same call, for a worker. */
+static char *
+background_call(const Run *run)
+{
+	StringInfoData call;
+
+	initStringInfo(&call);
+	appendStringInfo(&call, "CALL migrate.%s(", run->request.revert ? "revert" : "apply");
+	add_argument(&call, "target", run->request.target);
+	add_argument(&call, "project", run->request.project);
+	if (run->request.steps > 0)
+		add_argument(&call, "steps", psprintf("%d", run->request.steps));
+	if (run->atomic)
+		add_argument(&call, "atomic", "true");
+	add_argument(&call, "reason", run->reason);
+	add_argument(&call, "options", JsonbToCString(NULL, &run->options.all->root, VARSIZE(run->options.all)));
+	appendStringInfoString(&call, ");");
+	return call.data;
 }
 
 static Jsonb *
@@ -70,7 +100,7 @@ static Datum
 run_result(FunctionCallInfo fcinfo, const Run *run)
 {
 	Datum		values[2];
-	bool		nulls[2] = {run->run_id == 0, false};
+	bool		nulls[2] = {run->run_id == 0, run->call && run->run_id};
 	TupleDesc	desc;
 
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
@@ -96,7 +126,7 @@ run_procedure(FunctionCallInfo fcinfo, Run *run, int atomic_arg)
 
 	mig_deployer_refuse_inside(run->request.revert ? "migrate.revert" : "migrate.apply");
 	PreventCommandIfReadOnly(run->request.revert ? "migrate.revert" : "migrate.apply");
-	run->commits = may_commit(fcinfo);
+	run->commits = mig_may_commit(fcinfo);
 	run->context = AllocSetContextCreate(run->commits ? PortalContext : outer,
 										 "migration run", ALLOCSET_DEFAULT_SIZES);
 	SPI_connect_ext(run->commits ? SPI_OPT_NONATOMIC : 0);
@@ -105,12 +135,16 @@ run_procedure(FunctionCallInfo fcinfo, Run *run, int atomic_arg)
 	run->request.project = mig_optional_text(fcinfo, 1);
 	require_deployer(run);
 	run->atomic = bool_arg(fcinfo, atomic_arg);
-	refuse_background(bool_arg(fcinfo, atomic_arg + 1));
 	run->reason = mig_optional_text(fcinfo, atomic_arg + 2);
 	mig_run_options_read(options_arg(fcinfo, atomic_arg + 3), &run->options);
 	run->request.names = run->options.names;
 	run->request.override = run->options.override;
 	check_overrides(run);
+	if (bool_arg(fcinfo, atomic_arg + 1))
+	{
+		refuse_background_in_block(run);
+		run->call = background_call(run);
+	}
 	mig_run(run);
 	SPI_finish();
 	MemoryContextSwitchTo(outer);

@@ -15,6 +15,7 @@ typedef struct Run
 	const char *reason;
 	bool		atomic;			/* one transaction for all of it */
 	bool		commits;		/* we may end transactions */
+	const char *call;			/* in the background: what the worker is to call */
 	MemoryContext context;		/* lives as long as the run */
 
 	RunPlan	   *plan;
@@ -28,8 +29,11 @@ typedef struct Run
 	const char *current;		/* full name of the step under way, or NULL */
 } Run;
 
-/* Take the deployers' lock, plan, and run what there is to do. */
+/* Take the deployers' lock, plan, and run what there is to do; or have a worker do it. */
 extern void mig_run(Run *run);
+
+/* May a procedure commit?  Only where nothing of the caller's would be committed with it. */
+extern bool mig_may_commit(FunctionCallInfo fcinfo);
 
 /* ---- before the first step (admit.c) ---- */
 
@@ -49,12 +53,14 @@ extern int	mig_run_not_started(const Run *run);
 
 extern void mig_report_left_out(const Model *model, int number);
 extern void mig_report_late(const Run *run);
+extern void mig_report_background(const Run *run);
 
 /* duration in microseconds */
 extern void mig_report_step(Run *run, const char *what, int64 duration);
 extern void mig_report_end(const Run *run, int failed);
 
-/* Error context: what stands of the run, as its last line. */
+/* What stands of the run, as the last line of an error's context. */
 extern void mig_report_context(void *arg);
+extern void mig_report_add_context(const Run *run, ErrorData *error);
 
 #endif							/* MIG_CALL_H */

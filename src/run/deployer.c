@@ -157,9 +157,8 @@ mig_deployer_keep(void)
 	}
 }
 
-/* Sleep, awake for interrupts. */
-static void
-pause_ms(int ms)
+void
+mig_pause(int ms)
 {
 	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
 					 ms, PG_WAIT_EXTENSION);
@@ -202,7 +201,7 @@ poll(bool commits, int wait, TimestampTz start)
 		told |= holder != NULL;
 		if (commits)
 			SPI_commit();
-		pause_ms(pause);
+		mig_pause(pause);
 		pause = Min(pause * 2, LONGEST_PAUSE_MS);
 		if (try_lock(commits))
 			return;

@@ -17,6 +17,9 @@
 extern int64 mig_deployer_enter(bool commits, int wait);
 extern void mig_deployer_leave(void);
 
+/* Sleep, awake for interrupts. */
+extern void mig_pause(int ms);
+
 /* Become it for the rest of the transaction if nobody else is; never waits. */
 extern bool mig_deployer_try(void);
 

@@ -14,6 +14,7 @@
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
+#include "run/activity.h"
 #include "run/deployer.h"
 #include "run/run.h"
 #include "storage/proc.h"
@@ -157,6 +158,7 @@ run_statement(Execution *execution, const ScriptStatement *stmt)
 	uint64		rows;
 
 	CHECK_FOR_INTERRUPTS();
+	mig_activity_statement(execution->full_name, stmt->number, execution->script->nstatements, stmt->sql);
 	arm_statement_timeout();
 	rows = stmt->copy_data ? mig_copy_data(stmt) : run_sql(stmt);
 	mig_disarm_statement_timeout();
@@ -213,6 +215,7 @@ mig_execute(Execution *execution)
 	execution->context = CurrentMemoryContext;
 	SPI_connect();
 	run_all(execution);
+	mig_activity_call();
 	SPI_finish();
 	error_context_stack = callback.previous;
 }

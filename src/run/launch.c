@@ -1,6 +1,6 @@
 /*
  * launch.c
- *		Start a worker for a migration, wait for it, and pass on what it says.
+ *		Start a worker, wait for it, and pass on what it says.
  *
  * The wait holds no snapshot: what the worker runs may wait for every snapshot
  * there is, and nothing in the server would see that both wait for each other.
@@ -14,7 +14,7 @@
 #include "libpq/pqmq.h"
 #include "miscadmin.h"
 #include "postmaster/bgworker.h"
-#include "run/apart.h"
+#include "run/worker.h"
 #include "storage/latch.h"
 #include "storage/proc.h"
 #include "storage/procarray.h"
@@ -32,9 +32,10 @@
 typedef struct Launch
 {
 	dsm_segment *segment;
-	ApartJob   *job;
+	WorkerJob  *job;
 	shm_mq_handle *queue;
 	BackgroundWorkerHandle *handle;
+	const char *what;			/* that it does, for errors */
 	ErrorData  *error;			/* that the worker has sent, or NULL */
 } Launch;
 
@@ -77,60 +78,49 @@ collect_settings(StringInfo out)
 }
 
 static void
-fill_job(ApartJob *job, const StepRun *run)
+fill_job(WorkerJob *job)
 {
-	const Migration *migration = run->plan->model->nodes[run->step->node].migration;
-	const bytea *checksum = run->step->action == STEP_REVERT ? migration->down : migration->up;
-
-	memset(job, 0, sizeof(ApartJob));
 	job->database = MyDatabaseId;
 	job->session_user = GetSessionUserId();
+	job->role[0] = '\0';
 	if (GetUserId() != GetSessionUserId())
 		strlcpy(job->role, GetUserNameFromId(GetUserId(), false), sizeof(job->role));
-	job->run_id = run->run_id;
-	job->attempt_id = run->attempt.id;
-	job->revert = run->step->action == STEP_REVERT;
-	strlcpy(job->project, migration->project, sizeof(job->project));
-	strlcpy(job->name, migration->name, sizeof(job->name));
-	memcpy(job->checksum, VARDATA_ANY(checksum), sizeof(job->checksum));
+	job->connected = false;
 	pg_atomic_init_u32(&job->caller_gone, 0);
-	pg_atomic_init_u32(&job->status, APART_NOT_BEGUN);
+	pg_atomic_init_u32(&job->released, 0);
 }
 
 /* However the caller ends, the worker is to know. */
 static void
 say_gone(dsm_segment *segment, Datum arg)
 {
-	pg_atomic_write_u32(&((ApartJob *) DatumGetPointer(arg))->caller_gone, 1);
+	pg_atomic_write_u32(&((WorkerJob *) DatumGetPointer(arg))->caller_gone, 1);
 }
 
 static void
-share(Launch *launch, const StepRun *run)
+share(Launch *launch, WorkerJob *job, Size size, const char *text)
 {
 	StringInfoData settings;
-	Size		reason_size = run->reason ? strlen(run->reason) + 1 : 0;
-	Size		queue_at;
+	Size		text_size = text ? strlen(text) + 1 : 0;
 	char	   *base;
 
 	initStringInfo(&settings);
 	collect_settings(&settings);
-	queue_at = MAXALIGN(sizeof(ApartJob) + reason_size + settings.len);
-	launch->segment = dsm_create(queue_at + QUEUE_SIZE, 0);
+	fill_job(job);
+	job->text = text ? size : 0;
+	job->settings = size + text_size;
+	job->queue = MAXALIGN(job->settings + settings.len);
+	launch->segment = dsm_create(job->queue + QUEUE_SIZE, 0);
 	dsm_pin_mapping(launch->segment);
 	base = dsm_segment_address(launch->segment);
-	launch->job = (ApartJob *) base;
-	fill_job(launch->job, run);
-	if (reason_size > 0)
-	{
-		launch->job->reason = sizeof(ApartJob);
-		memcpy(base + launch->job->reason, run->reason, reason_size);
-	}
-	launch->job->settings = sizeof(ApartJob) + reason_size;
-	memcpy(base + launch->job->settings, settings.data, settings.len);
-	launch->job->queue = queue_at;
-	shm_mq_create(base + queue_at, QUEUE_SIZE);
-	shm_mq_set_receiver((shm_mq *) (base + queue_at), MyProc);
-	launch->queue = shm_mq_attach((shm_mq *) (base + queue_at), launch->segment, NULL);
+	launch->job = (WorkerJob *) base;
+	memcpy(base, job, size);
+	if (text)
+		memcpy(base + job->text, text, text_size);
+	memcpy(base + job->settings, settings.data, settings.len);
+	shm_mq_create(base + job->queue, QUEUE_SIZE);
+	shm_mq_set_receiver((shm_mq *) (base + job->queue), MyProc);
+	launch->queue = shm_mq_attach((shm_mq *) (base + job->queue), launch->segment, NULL);
 	on_dsm_detach(launch->segment, say_gone, PointerGetDatum(launch->job));
 }
 
@@ -145,15 +135,14 @@ start_worker(Launch *launch)
 	worker.bgw_restart_time = BGW_NEVER_RESTART;
 	strlcpy(worker.bgw_library_name, "pg_migrations", sizeof(worker.bgw_library_name));
 	strlcpy(worker.bgw_function_name, "mig_worker_main", sizeof(worker.bgw_function_name));
-	snprintf(worker.bgw_name, sizeof(worker.bgw_name), "pg_migrations run " INT64_FORMAT, launch->job->run_id);
+	snprintf(worker.bgw_name, sizeof(worker.bgw_name), "pg_migrations %s", launch->what);
 	strlcpy(worker.bgw_type, "pg_migrations worker", sizeof(worker.bgw_type));
 	worker.bgw_main_arg = UInt32GetDatum(dsm_segment_handle(launch->segment));
 	worker.bgw_notify_pid = MyProcPid;
 	if (!RegisterDynamicBackgroundWorker(&worker, &launch->handle))
 		ereport(ERROR,
 				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-				 errmsg("no worker is free to run migration \"%s:%s\", which cannot run in one transaction",
-						launch->job->project, launch->job->name),
+				 errmsg("no worker is free for %s", launch->what),
 				 errdetail("max_worker_processes is %s, and parallel queries take of them as well.",
 						   GetConfigOption("max_worker_processes", false, false)),
 				 errhint("Try again, or ALTER SYSTEM SET max_worker_processes = %d; and restart the server.",
@@ -163,7 +152,7 @@ start_worker(Launch *launch)
 		shm_mq_get_sender(shm_mq_get_queue(launch->queue)) == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
-				 errmsg("could not start a worker for migration \"%s:%s\"", launch->job->project, launch->job->name),
+				 errmsg("could not start a worker for %s", launch->what),
 				 errhint("The server's log says why.")));
 }
 
@@ -246,42 +235,41 @@ cancel_worker(Launch *launch)
 	RESUME_INTERRUPTS();
 }
 
-void
-mig_apart_launch(StepRun *run, ApartJob *job)
+/* What the error of a worker that may not connect lacks. */
+static ErrorData *
+with_hint(ErrorData *error, const WorkerJob *job)
 {
-	Launch		launch = {0};
+	if (error && !job->connected && error->sqlerrcode == ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION)
+		error->hint = psprintf("A worker connects as the role of the session: ALTER ROLE %s LOGIN;",
+							   quote_identifier(GetUserNameFromId(job->session_user, false)));
+	return error;
+}
+
+ErrorData *
+mig_launch(WorkerJob *job, Size size, const char *text, const char *what)
+{
+	Launch		launch = {.what = what};
 	volatile bool started = false;
 
-	share(&launch, run);
+	share(&launch, job, size, text);
 	PG_TRY();
 	{
 		start_worker(&launch);
 		started = true;
 		listen(&launch);
-		(void) WaitForBackgroundWorkerShutdown(launch.handle);
+		if (!pg_atomic_read_u32(&launch.job->released))
+			(void) WaitForBackgroundWorkerShutdown(launch.handle);
 	}
 	PG_CATCH();
 	{
 		if (started)
 			cancel_worker(&launch);
-		memcpy(job, launch.job, sizeof(ApartJob));
+		memcpy(job, launch.job, size);
 		dsm_detach(launch.segment);
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
-	memcpy(job, launch.job, sizeof(ApartJob));
+	memcpy(job, launch.job, size);
 	dsm_detach(launch.segment);
-	if (launch.error)
-	{
-		if (pg_atomic_read_u32(&job->status) == APART_NOT_BEGUN &&
-			launch.error->sqlerrcode == ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION)
-			launch.error->hint = psprintf("A worker connects as the role of the session: ALTER ROLE %s LOGIN;",
-										  quote_identifier(GetUserNameFromId(GetSessionUserId(), false)));
-		ThrowErrorData(launch.error);
-	}
-	if (pg_atomic_read_u32(&job->status) != APART_SUCCEEDED)
-		ereport(ERROR,
-				(errcode(ERRCODE_MIG_INTERRUPTED),
-				 errmsg("the worker that ran migration \"%s:%s\" has gone", job->project, job->name),
-				 errhint("The server's log says why.  CALL migrate.apply();  goes on where it stopped.")));
+	return with_hint(launch.error, job);
 }

@@ -45,21 +45,36 @@ what_stands(const Run *run)
 	return psprintf("%d of %d statements of %s stand", run->job.statements, run->job.total, run->step.attempt.name);
 }
 
-/* The last line of an error: what stands of the run. */
+/* Error context of a run inside its caller's transaction. */
 void
 mig_report_context(void *arg)
 {
 	const Run  *run = arg;
-	int			left = mig_run_not_started(run) - 1;
 
-	if (run->run_id == 0 || run->current == NULL)
-		return;
-	if (run->commits && !run->atomic)
-		errcontext("run " INT64_FORMAT ": %d %s and kept; %s; %d not started",
-				   run->run_id, run->done, mig_run_verb(run), what_stands(run), left);
-	else
+	if (run->current)
 		errcontext("run " INT64_FORMAT ": one transaction, nothing of it stands; %d not started",
-				   run->run_id, left);
+				   run->run_id, mig_run_not_started(run) - 1);
+}
+
+/*
+ * The last line of a failure's context.  What stands is known once it has been
+ * rolled back, which is too late for a callback.
+ */
+void
+mig_report_add_context(const Run *run, ErrorData *error)
+{
+	StringInfoData context;
+
+	initStringInfo(&context);
+	if (error->context)
+		appendStringInfo(&context, "%s\n", error->context);
+	appendStringInfo(&context, "run " INT64_FORMAT ": ", run->run_id);
+	if (run->atomic)
+		appendStringInfoString(&context, "one transaction, nothing of it stands");
+	else
+		appendStringInfo(&context, "%d %s and kept; %s", run->done, mig_run_verb(run), what_stands(run));
+	appendStringInfo(&context, "; %d not started", mig_run_not_started(run) - 1);
+	error->context = context.data;
 }
 
 /*
@@ -114,6 +129,15 @@ mig_report_late(const Run *run)
 					(errmsg("migration \"%s\" runs out of order: later ones are applied already",
 							for_client(mig_full_name(node->migration)))));
 	}
+}
+
+void
+mig_report_background(const Run *run)
+{
+	if (run->run_id)
+		ereport(NOTICE,
+				(errmsg("run " INT64_FORMAT " goes on in the background", run->run_id),
+				 errhint("CALL migrate.wait(" INT64_FORMAT ");  waits for its end.", run->run_id)));
 }
 
 void

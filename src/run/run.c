@@ -15,8 +15,12 @@
 #include "ledger/ledger.h"
 #include "miscadmin.h"
 #include "plan/see.h"
+#include "run/activity.h"
+#include "run/background.h"
 #include "run/call.h"
+#include "run/cancel.h"
 #include "run/deployer.h"
+#include "run/events.h"
 #include "run/run.h"
 #include "storage/proc.h"
 #include "utils/memutils.h"
@@ -63,7 +67,10 @@ start(Run *run)
 	start.reason = run->reason;
 	start.options = run->options.all;
 	start.in_block = !run->commits;
+	mig_background_check();
 	run->run_id = ledger_start_run(&start);
+	if (run->commits)
+		mig_event_run_started(run->run_id, &start);
 	mig_capture_notice();
 	ereport(LOG_SERVER_ONLY,
 			(errmsg_plural("run " INT64_FORMAT " started: %d migration to be %s",
@@ -137,7 +144,9 @@ begin_step(Run *run, const PlanStep *step)
 	run->step.step = step;
 	run->step.check_deferred = run->commits;
 	run->step.defer_again = run->commits && run->atomic;
+	run->step.tells = run->commits;
 	mig_step_begin(&run->step);
+	mig_cancel_check(run->run_id);
 	return !held_meanwhile(run, step->node);
 }
 
@@ -189,6 +198,8 @@ end(Run *run, const char *outcome, const ErrorData *error)
 	end.error = error;
 	end.database_bytes = ledger_database_bytes();
 	ledger_end_run(&end);
+	if (run->commits)
+		mig_event_run_ended(&end);
 }
 
 /* Chain what is written, and leave the head where the database's writers cannot reach it. */
@@ -217,7 +228,7 @@ write_failure(Run *run, const ErrorData *error)
 			mig_step_failed(&run->step, error);
 			break;
 		case APART_FAILED:
-			attempt->outcome = mig_step_was_cancelled(error) ? "interrupted" : "failed";
+			attempt->outcome = mig_was_cancelled(error) ? "interrupted" : "failed";
 			attempt->finished_at = GetCurrentTimestamp();
 			attempt->statements = run->job.statements;
 			attempt->error = error;
@@ -233,8 +244,10 @@ write_failure(Run *run, const ErrorData *error)
 static void
 failed(Run *run, ErrorData *error)
 {
-	bool		cancelled = mig_step_was_cancelled(error);
+	bool		cancelled = mig_was_cancelled(error);
 
+	mig_cancel_explain(run->run_id, error);
+	mig_report_add_context(run, error);
 	write_failure(run, error);
 	end(run, cancelled ? "cancelled" : run->done > 0 && !run->atomic ? "partial" : "failed", error);
 	commit(run);
@@ -249,6 +262,7 @@ static void
 roll_back(Run *run, int level)
 {
 	mig_disarm_statement_timeout();
+	mig_activity_call();
 	mig_deployer_inside(false);
 	while (GetCurrentTransactionNestLevel() > level)
 		RollbackAndReleaseCurrentSubTransaction();
@@ -369,6 +383,7 @@ run_committing(Run *run)
 	int			next = 0;
 
 	commit(run);
+	mig_background_started(run->run_id);
 	while (next < mig_run_planned(run))
 		next = ((PlanStep *) list_nth(run->plan->steps, next))->apart ? run_apart(run, next) : run_unit(run, next);
 	HOLD_INTERRUPTS();			/* it is done, and that is to be written */
@@ -385,10 +400,13 @@ run_committing(Run *run)
 static void
 run_in_block(Run *run)
 {
+	ErrorContextCallback callback = {error_context_stack, mig_report_context, run};
 	ListCell   *cell;
 
+	error_context_stack = &callback;
 	foreach(cell, run->plan->steps)
 		step_done(run, run_step(run, lfirst(cell)));
+	error_context_stack = callback.previous;
 	mig_report_end(run, 0);
 	end(run, outcome_of(run), NULL);
 	ereport(LOG_SERVER_ONLY,
@@ -400,7 +418,6 @@ run_in_block(Run *run)
 static void
 plan_and_run(Run *run)
 {
-	ErrorContextCallback callback = {error_context_stack, mig_report_context, run};
 	ListCell   *cell;
 
 	if (run->commits)
@@ -418,12 +435,10 @@ plan_and_run(Run *run)
 	mig_admit_scripts(run);
 	mig_report_late(run);
 	start(run);
-	error_context_stack = &callback;
 	if (run->commits)
 		run_committing(run);
 	else
 		run_in_block(run);
-	error_context_stack = callback.previous;
 }
 
 /* The statement timer of the call counts for each statement, not for the call. */
@@ -435,8 +450,16 @@ mig_run(Run *run)
 
 	if (timed)
 		disable_timeout(STATEMENT_TIMEOUT, false);
-	run->waited = mig_deployer_enter(run->commits, run->options.lock_wait);
-	if (run->commits)
+	if (run->call)
+	{
+		commit(run);
+		run->run_id = mig_background_launch(run->call);
+	}
+	else
+		run->waited = mig_deployer_enter(run->commits, run->options.lock_wait);
+	if (run->call)
+		mig_report_background(run);
+	else if (run->commits)
 	{
 		PG_TRY();
 		{

@@ -69,6 +69,7 @@ typedef struct StepRun
 	Execution	verify;			/* of its verify script, once that runs */
 	bool		check_deferred; /* the transaction is ours, up to here */
 	bool		defer_again;	/* and others will run in it */
+	bool		tells;			/* whoever listens of its outcome */
 } StepRun;
 
 /* From here on a failure is this step's. */
@@ -79,9 +80,6 @@ extern void mig_step_prepare(StepRun *run, int64 attempt_id);
 
 /* Run one step in the present transaction and write what came of it. */
 extern void mig_step_run(StepRun *run);
-
-/* Was it somebody's wish that ended the statement? */
-extern bool mig_step_was_cancelled(const ErrorData *error);
 
 /* Write that it failed, in a transaction that can commit. */
 extern void mig_step_failed(StepRun *run, const ErrorData *error);

@@ -16,7 +16,9 @@
 #include "common/lines.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
+#include "run/cancel.h"
 #include "run/deployer.h"
+#include "run/events.h"
 #include "run/run.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -210,6 +212,8 @@ mig_step_succeeded(StepRun *run)
 						 run->execution.records ? run->execution.done : 0, state,
 						 revert ? NULL : mig_model_followed(run->plan->model, run->step->node),
 						 node->late || node->mark_only ? run->step->reason : NULL);
+	if (run->tells)
+		mig_event_migration(&run->attempt, "step");
 	if (migration->replaces.n > 0)
 		write_replaced(run, !revert);
 	if (migration->kind == KIND_BASELINE && !revert)
@@ -264,18 +268,6 @@ mig_step_run(StepRun *run)
 	mig_step_succeeded(run);
 }
 
-/*
- * Was it somebody's wish that ended the statement?  A timeout has the same
- * SQLSTATE; ProcessInterrupts() tells them apart by nothing but the message,
- * of which this is the one before translation.
- */
-bool
-mig_step_was_cancelled(const ErrorData *error)
-{
-	return error->sqlerrcode == ERRCODE_QUERY_CANCELED && error->message_id &&
-		strcmp(error->message_id, "canceling statement due to user request") == 0;
-}
-
 static void
 write_failure(StepRun *run, const ErrorData *error, const char *outcome)
 {
@@ -294,6 +286,8 @@ write_failure(StepRun *run, const ErrorData *error, const char *outcome)
 		run->attempt.error_line = stmt->line;
 	}
 	ledger_write_attempt(&run->attempt);
+	if (run->tells)
+		mig_event_migration(&run->attempt, "failure");
 }
 
 /* "42P07 at statement 3, line 7" */
@@ -309,7 +303,7 @@ failure_place(const StepRun *run, const ErrorData *error)
 void
 mig_step_failed(StepRun *run, const ErrorData *error)
 {
-	write_failure(run, error, mig_step_was_cancelled(error) ? "cancelled" : "failed");
+	write_failure(run, error, mig_was_cancelled(error) ? "cancelled" : "failed");
 	if (run->step->action == STEP_REVERT || run->plan->model->nodes[run->step->node].is_applied)
 		return;
 	ledger_set_state(run->attempt.project, run->attempt.name, "failed", &run->attempt, NULL,

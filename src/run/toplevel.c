@@ -14,7 +14,6 @@
 #include "common/compat.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
-#include "pgstat.h"
 #include "run/toplevel.h"
 #include "tcop/dest.h"
 #include "tcop/tcopprot.h"
@@ -82,7 +81,6 @@ mig_top_level_sql(const char *sql)
 
 	SetCurrentStatementStartTimestamp();
 	debug_query_string = sql;
-	pgstat_report_activity(STATE_RUNNING, sql);
 	StartTransactionCommand();
 	MemoryContextSwitchTo(context);
 	portal = define_portal(sql);
@@ -96,7 +94,6 @@ mig_top_level_sql(const char *sql)
 	CommitTransactionCommand();
 	if (get_timeout_active(STATEMENT_TIMEOUT))
 		disable_timeout(STATEMENT_TIMEOUT, false);
-	pgstat_report_activity(STATE_IDLE, NULL);
 	debug_query_string = NULL;
 	MemoryContextSwitchTo(before);
 	MemoryContextDelete(context);

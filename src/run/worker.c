@@ -6,13 +6,12 @@
 
 #include "access/xact.h"
 #include "common/compat.h"
-#include "common/errors.h"
 #include "libpq/pqmq.h"
 #include "miscadmin.h"
-#include "postmaster/bgworker.h"
 #include "postmaster/interrupt.h"
 #include "run/apart.h"
-#include "run/deployer.h"
+#include "run/background.h"
+#include "run/worker.h"
 #include "storage/ipc.h"
 #include "storage/proc.h"
 #include "tcop/tcopprot.h"
@@ -21,12 +20,14 @@
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 
+/* The memory that is shared with the caller. */
+static dsm_segment *segment = NULL;
+
 /* Attach to the memory of the caller, and send him what is reported. */
-static ApartJob *
+static WorkerJob *
 attach(dsm_handle handle)
 {
-	dsm_segment *segment;
-	ApartJob   *job;
+	WorkerJob  *job;
 	shm_mq	   *queue;
 
 	CurrentResourceOwner = ResourceOwnerCreate(NULL, "pg_migrations worker");
@@ -43,14 +44,14 @@ attach(dsm_handle handle)
 
 /* The role connects that the caller's session connected as; it may have been told since that it may not. */
 static void
-connect_as_caller(const ApartJob *job)
+connect_as_caller(const WorkerJob *job)
 {
 	BackgroundWorkerInitializeConnectionByOid(job->database, job->session_user, MIG_WORKER_FLAGS);
 }
 
 /* The caller's session had these, so that they need not be allowed once more. */
 static void
-set_as_caller(const ApartJob *job)
+set_as_caller(const WorkerJob *job)
 {
 	const char *name = (const char *) job + job->settings;
 
@@ -67,30 +68,41 @@ set_as_caller(const ApartJob *job)
 	CommitTransactionCommand();
 }
 
-void
-mig_worker_check_caller(ApartJob *job)
+const char *
+mig_worker_text(const WorkerJob *job)
 {
-	if (pg_atomic_read_u32(&job->caller_gone))
-		ereport(ERROR,
-				(errcode(ERRCODE_MIG_INTERRUPTED),
-				 errmsg("whoever waited for migration \"%s:%s\" has gone", job->project, job->name),
-				 errhint("CALL migrate.apply();  goes on where it stopped.")));
+	return job->text ? (const char *) job + job->text : NULL;
+}
+
+void
+mig_worker_release(WorkerJob *job)
+{
+	pg_atomic_write_u32(&job->released, 1);
+	dsm_detach(segment);
+	segment = NULL;
 }
 
 static void
-work(ApartJob *job)
+work(WorkerJob *job)
 {
 	connect_as_caller(job);
+	job->connected = true;
 	set_as_caller(job);
-	mig_deployer_work(job->run_id);
-	mig_worker_check_caller(job);
-	mig_apart_run(job, job->reason ? (const char *) job + job->reason : NULL);
+	switch (job->task)
+	{
+		case TASK_APART:
+			mig_apart_main((ApartJob *) job);
+			break;
+		case TASK_BACKGROUND:
+			mig_background_main((BackgroundJob *) job);
+			break;
+	}
 }
 
 void
 mig_worker_main(Datum arg)
 {
-	ApartJob   *job;
+	WorkerJob  *job;
 
 	pqsignal(SIGTERM, die);
 	BackgroundWorkerUnblockSignals();

@@ -8,6 +8,9 @@ SELECT migrate.register('0001_h', 'CREATE UNIQUE INDEX CONCURRENTLY ON twice (i)
 \set ON_ERROR_STOP 0
 CALL migrate.apply(project => 'half');
 \set ON_ERROR_STOP 1
+-- A run that has come to its end.
+SELECT migrate.register('0001_d', '', project => 'done') \g /dev/null
+CALL migrate.apply(project => 'done') \g /dev/null
 
 BEGIN;
 SELECT * FROM no_plan();
@@ -66,6 +69,8 @@ INSERT INTO rights VALUES
     ('apply', 'deployer', 'CALL migrate.apply(project => ''p'')'),
     ('revert', 'deployer', 'CALL migrate.revert(project => ''p'')'),
     ('verify', 'deployer', 'SELECT * FROM migrate.verify()'),
+    ('wait', 'monitor', format('CALL migrate.wait(%s)', (SELECT max(run_id) FROM migrate.runs))),
+    ('cancel_run', 'deployer', format('SELECT migrate.cancel_run(%s, ''why'')', (SELECT max(run_id) FROM migrate.runs))),
     ('hold', 'deployer', 'SELECT migrate.hold(''p:0002_b'', ''why'')'),
     ('release', 'deployer', 'SELECT migrate.release(''p:0003_c'', ''why'')'),
     ('mark_applied', 'administrator', 'SELECT migrate.mark_applied(''p:0002_b'', ''why'')'),
@@ -137,7 +142,7 @@ INSERT INTO readable VALUES
     ('ddl_log', 'monitor'), ('out_of_band', 'monitor'), ('out_of_band_history', 'monitor'), ('coverage', 'monitor'),
     ('log_ddl', 'nobody'), ('log_coverage', 'nobody'), ('glasses', 'nobody'),
     ('registered', 'nobody'), ('text_bodies', 'nobody'), ('definitions', 'nobody'), ('state', 'nobody'), ('baselines', 'nobody'),
-    ('holds', 'nobody'), ('unfinished', 'nobody'), ('unfinished_indexes', 'nobody'), ('policies', 'nobody'), ('project_capabilities', 'nobody'), ('log_runs', 'nobody'), ('log_run_ends', 'nobody'),
+    ('holds', 'nobody'), ('cancel_requests', 'nobody'), ('unfinished', 'nobody'), ('unfinished_indexes', 'nobody'), ('policies', 'nobody'), ('project_capabilities', 'nobody'), ('log_runs', 'nobody'), ('log_run_ends', 'nobody'),
     ('log_history', 'nobody'), ('log_statements', 'nobody'), ('log_decisions', 'nobody');
 SELECT set_eq('SELECT relation FROM readable',
               $$SELECT relname::text FROM pg_class WHERE relnamespace = 'migrate'::regnamespace AND relkind IN ('r', 'v', 'm', 'p', 'f')$$,

@@ -26,6 +26,7 @@ my %reads = (
 	show => [ 'SELECT * FROM migrate.show()', q{SELECT * FROM migrate.show('shop')} ],
 	sql => [ q{SELECT migrate.sql('0002_b')}, q{SELECT migrate.sql('0002_b', direction => 'down')} ],
 	status => ['SELECT * FROM migrate.status()'],
+	wait => ['CALL migrate.wait(1)'],
 	verify => ['SELECT * FROM migrate.verify()'],
 	verify_history =>
 	  [ 'SELECT * FROM migrate.verify_history()', q{SELECT * FROM migrate.verify_history(1)} ]);
@@ -33,6 +34,7 @@ my %writes = (
 	accept_text => q{SELECT migrate.accept_text('0001_a', 'SELECT 2', 'why')},
 	apply => 'CALL migrate.apply()',
 	baseline => q{SELECT migrate.baseline('0003_c', 'why')},
+	cancel_run => q{SELECT migrate.cancel_run(1, 'why')},
 	configure => q{SELECT migrate.configure('heads', 'one', 'why')},
 	grant_capability => q{SELECT migrate.grant_capability('reader', 'author')},
 	hold => q{SELECT migrate.hold('0003_c', 'why')},

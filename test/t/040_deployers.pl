@@ -199,7 +199,7 @@ is_deeply(sqlstates($node, 'postgres', \%others, 'SET pg_migrations.lock_wait = 
 my %free = (
 	register => "SELECT migrate.register('0003_c', '', project => '$project')", hold => "SELECT migrate.hold('0002_b', 'why', '$project')",
 	release => "SELECT migrate.release('0002_b', 'why', '$project')", configure => q{SELECT migrate.configure('heads', 'many', 'why')},
-	verify_history => 'SELECT * FROM migrate.verify_history()', plan => 'SELECT * FROM migrate.plan()', seal => 'SELECT migrate.seal()');
+	cancel_run => q{SELECT migrate.cancel_run(1, 'why')}, wait => 'CALL migrate.wait(1)', verify_history => 'SELECT * FROM migrate.verify_history()', plan => 'SELECT * FROM migrate.plan()', seal => 'SELECT migrate.seal()');
 my %passed = map { $_ => '00000' } keys %free;
 is_deeply(sqlstates($node, 'postgres', \%free, "SET pg_migrations.lock_wait = 0; SET statement_timeout = '20s';"), \%passed,
 	'what waits for no run');

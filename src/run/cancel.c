@@ -1,0 +1,119 @@
+/*
+ * cancel.c
+ *		migrate.cancel_run: end a run that is under way, whoever called it.
+ *
+ * The request is a row, which the run reads before each migration and when its
+ * statement was cancelled; so the statement is cancelled when the row can be
+ * read, at the commit of whoever asks.
+ */
+#include "postgres.h"
+
+#include <signal.h>
+
+#include "access/xact.h"
+#include "common/errors.h"
+#include "ledger/entry.h"
+#include "ledger/ledger.h"
+#include "miscadmin.h"
+#include "plan/see.h"
+#include "run/cancel.h"
+#include "run/wait.h"
+
+/* The backend whose statement is to be cancelled at the end of the transaction, or 0. */
+static int	to_cancel = 0;
+static int	asked_at_level = 0;
+
+#define CANCELLED_BY "run " INT64_FORMAT " was cancelled by \"%s\": %s"
+
+void
+mig_cancel_check(int64 run_id)
+{
+	CancelRequest *request = ledger_cancel_request(run_id);
+
+	if (request)
+		ereport(ERROR,
+				(errcode(ERRCODE_QUERY_CANCELED),
+				 errmsg(CANCELLED_BY, run_id, request->by, request->reason)));
+}
+
+/*
+ * A timeout has the same SQLSTATE; ProcessInterrupts() tells them apart by
+ * nothing but the message, of which this is the one before translation.
+ */
+bool
+mig_was_cancelled(const ErrorData *error)
+{
+	return error->sqlerrcode == ERRCODE_QUERY_CANCELED && error->message_id &&
+		(strcmp(error->message_id, "canceling statement due to user request") == 0 ||
+		 strcmp(error->message_id, CANCELLED_BY) == 0);
+}
+
+void
+mig_cancel_explain(int64 run_id, ErrorData *error)
+{
+	CancelRequest *request = mig_was_cancelled(error) ? ledger_cancel_request(run_id) : NULL;
+
+	if (request)
+		error->message = psprintf(CANCELLED_BY, run_id, request->by, request->reason);
+}
+
+MIG_FUNCTION(mig_cancel_run);
+
+/* migrate.cancel_run(run_id, reason): false: it is not under way */
+static Datum
+mig_cancel_run_body(PG_FUNCTION_ARGS)
+{
+	Decision	decision = {0};
+	Holder	   *holder;
+	RunSeen    *run;
+	int64		run_id;
+
+	PreventCommandIfReadOnly("migrate.cancel_run");
+	run_id = mig_run_arg(fcinfo, 0);
+	decision.reason = mig_reason(fcinfo, 1);
+	run = mig_need_run(run_id);
+	if (strcmp(run->role_name, GetUserNameFromId(GetUserId(), false)) != 0)
+		ledger_require("deployer", run->project);
+	holder = ledger_deployer();
+	if (run->outcome || holder == NULL || holder->run_id != run_id)
+		PG_RETURN_BOOL(false);
+	ledger_request_cancel(run_id, decision.reason);
+	decision.decision = "run_cancelled";
+	decision.project = run->project;
+	decision.run_id = run_id;
+	ledger_write_decision(&decision);
+	to_cancel = holder->pid;
+	asked_at_level = GetCurrentTransactionNestLevel();
+	PG_RETURN_BOOL(true);
+}
+
+/* Whoever was the deployer then may have come to its end since, and do something else. */
+static void
+at_transaction_end(XactEvent event, void *arg)
+{
+	int			pid = to_cancel;
+
+	if (pid == 0 || (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE))
+		return;
+	to_cancel = 0;
+	if (event == XACT_EVENT_COMMIT && ledger_is_deployer(pid))
+		(void) kill(pid, SIGINT);
+}
+
+static void
+at_subtransaction_end(SubXactEvent event, SubTransactionId subid, SubTransactionId parent, void *arg)
+{
+	int			level = GetCurrentTransactionNestLevel();
+
+	if (event == SUBXACT_EVENT_ABORT_SUB && level <= asked_at_level)
+		to_cancel = 0;
+	else if (event == SUBXACT_EVENT_COMMIT_SUB && level == asked_at_level)
+		asked_at_level--;
+}
+
+void
+mig_cancel_init(void)
+{
+	RegisterSubXactCallback(at_subtransaction_end, NULL);
+	RegisterXactCallback(at_transaction_end, NULL);
+}
