@@ -311,9 +311,36 @@ mig_plain_names_end(int level)
 		AtEOXact_GUC(false, level);
 }
 
-/* Call one of the two functions, and add what each row says. */
+/* One of the server's functions for event triggers, and what is done with a row of it. */
+typedef struct EventFunction
+{
+	Oid			oid;
+	List	   *(*add) (List *objects, const EventRow *row);
+	TupleDesc	desc;			/* of its rows, once it was called */
+} EventFunction;
+
+static EventFunction ddl_commands = {F_PG_EVENT_TRIGGER_DDL_COMMANDS, add_command, NULL};
+static EventFunction dropped_objects = {F_PG_EVENT_TRIGGER_DROPPED_OBJECTS, add_dropped, NULL};
+
+static void
+find_desc(EventFunction *function)
+{
+	MemoryContext before = MemoryContextSwitchTo(TopMemoryContext);
+
+	if (get_func_result_type(function->oid, NULL, &function->desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "function %u returns no rows", function->oid);
+	MemoryContextSwitchTo(before);
+}
+
+/*
+ * Call one of the two functions, and add what each row says.
+ *
+ * A function that is called makes its row type anew from the catalog, which
+ * takes longer than all the rest of it.  Under the name of one that returns
+ * any record it takes the type that we expect.
+ */
 static List *
-collect(Oid function, List *(*add) (List *, const EventRow *), List *objects, MemoryContext keep)
+collect(EventFunction *function, List *objects, MemoryContext keep)
 {
 	LOCAL_FCINFO(fcinfo, 0);
 	FmgrInfo	flinfo;
@@ -322,10 +349,14 @@ collect(Oid function, List *(*add) (List *, const EventRow *), List *objects, Me
 	TupleTableSlot *slot;
 	int			names = mig_plain_names_begin();
 
+	if (function->desc == NULL)
+		find_desc(function);
 	result.type = T_ReturnSetInfo;
 	result.econtext = econtext;
 	result.allowedModes = SFRM_Materialize;
-	fmgr_info(function, &flinfo);
+	result.expectedDesc = function->desc;
+	fmgr_info(function->oid, &flinfo);
+	flinfo.fn_oid = F_JSON_TO_RECORD;
 	InitFunctionCallInfoData(*fcinfo, &flinfo, 0, InvalidOid, NULL, (Node *) &result);
 	(void) FunctionCallInvoke(fcinfo);
 	slot = MakeSingleTupleTableSlot(result.setDesc, &TTSOpsMinimalTuple);
@@ -337,7 +368,7 @@ collect(Oid function, List *(*add) (List *, const EventRow *), List *objects, Me
 		slot_getallattrs(slot);
 		memcpy(row.values, slot->tts_values, Min(slot->tts_tupleDescriptor->natts, 12) * sizeof(Datum));
 		memcpy(row.nulls, slot->tts_isnull, Min(slot->tts_tupleDescriptor->natts, 12) * sizeof(bool));
-		objects = add(objects, &row);
+		objects = function->add(objects, &row);
 		MemoryContextSwitchTo(before);
 	}
 	ExecDropSingleTupleTableSlot(slot);
@@ -357,12 +388,17 @@ trigger_data(FunctionCallInfo fcinfo)
 	return (const EventTriggerData *) fcinfo->context;
 }
 
-/* Statements of an extension's script are the extension's; a restore's are nobody's. */
+/*
+ * Statements of an extension's script are the extension's; a restore's are
+ * nobody's.  Where there is a frame, the hook has found capture on.
+ */
 static bool
-concerns_us(const EventTriggerData *trigger)
+concerns_us(const EventTriggerData *trigger, Frame **frame)
 {
-	return !creating_extension && !IsBinaryUpgrade && mig_capture_is_on() &&
-		mig_statement_kind(trigger->parsetree) != STATEMENT_IGNORED;
+	if (creating_extension || IsBinaryUpgrade || mig_statement_kind(trigger->parsetree) == STATEMENT_IGNORED)
+		return false;
+	*frame = mig_frame_of(trigger->tag);
+	return *frame || mig_capture_is_on();
 }
 
 MIG_ANY_VERSION_FUNCTION(mig_on_ddl_start);
@@ -374,9 +410,8 @@ mig_on_ddl_start(PG_FUNCTION_ARGS)
 	const EventTriggerData *trigger = trigger_data(fcinfo);
 	Frame	   *frame;
 
-	if (!concerns_us(trigger))
+	if (!concerns_us(trigger, &frame))
 		PG_RETURN_NULL();
-	frame = mig_frame_of(trigger->tag);
 	if (frame)
 		frame->events = true;
 	else
@@ -393,14 +428,13 @@ mig_on_sql_drop(PG_FUNCTION_ARGS)
 	const EventTriggerData *trigger = trigger_data(fcinfo);
 	Frame	   *frame;
 
-	if (!concerns_us(trigger))
+	if (!concerns_us(trigger, &frame))
 		PG_RETURN_NULL();
-	frame = mig_frame_of(trigger->tag);
 	if (frame)
-		frame->objects = collect(F_PG_EVENT_TRIGGER_DROPPED_OBJECTS, add_dropped, frame->objects, frame->context);
+		frame->objects = collect(&dropped_objects, frame->objects, frame->context);
 	else
 	{
-		dropped = collect(F_PG_EVENT_TRIGGER_DROPPED_OBJECTS, add_dropped, NIL, CurTransactionContext);
+		dropped = collect(&dropped_objects, NIL, CurTransactionContext);
 		dropped_in = GetCurrentTransactionId();
 	}
 	PG_RETURN_NULL();
@@ -416,14 +450,13 @@ mig_on_ddl_end(PG_FUNCTION_ARGS)
 	Frame	   *frame;
 	List	   *objects = NIL;
 
-	if (!concerns_us(trigger))
+	if (!concerns_us(trigger, &frame))
 		PG_RETURN_NULL();
-	frame = mig_frame_of(trigger->tag);
 	if (frame)
 	{
 		/* Of privileges the hook knows more, and adds them. */
 		if (!mig_changes_privileges(trigger->parsetree))
-			frame->objects = collect(F_PG_EVENT_TRIGGER_DDL_COMMANDS, add_command, frame->objects, frame->context);
+			frame->objects = collect(&ddl_commands, frame->objects, frame->context);
 		PG_RETURN_NULL();
 	}
 	if (TransactionIdIsValid(dropped_in) && dropped_in == GetCurrentTransactionIdIfAny())
@@ -433,7 +466,7 @@ mig_on_ddl_end(PG_FUNCTION_ARGS)
 	if (mig_changes_privileges(trigger->parsetree))
 		objects = mig_privilege_objects(trigger->parsetree);
 	else
-		objects = collect(F_PG_EVENT_TRIGGER_DDL_COMMANDS, add_command, objects, CurrentMemoryContext);
+		objects = collect(&ddl_commands, objects, CurrentMemoryContext);
 	if (IsA(trigger->parsetree, CreateSchemaStmt) || IsA(trigger->parsetree, DropOwnedStmt))
 		objects = mig_touched_known(objects, trigger->parsetree);
 	if (objects == NIL)

@@ -86,7 +86,7 @@ static Jsonb *
 objects_json(List *objects)
 {
 	JsonbParseState *state = NULL;
-	HTAB	   *met = make_set();
+	HTAB	   *met = list_length(objects) > 1 ? make_set() : NULL;
 	ListCell   *cell;
 
 	pushJsonbValue(&state, WJB_BEGIN_ARRAY, NULL);
@@ -95,7 +95,7 @@ objects_json(List *objects)
 		const TouchedObject *object = lfirst(cell);
 		bool		again = false;
 
-		if (object->identity)
+		if (met && object->identity)
 			(void) hash_search(met, &object, HASH_ENTER, &again);
 		if (again)
 			continue;
@@ -106,7 +106,8 @@ objects_json(List *objects)
 		push_string(&state, "identity", object->identity);
 		pushJsonbValue(&state, WJB_END_OBJECT, NULL);
 	}
-	hash_destroy(met);
+	if (met)
+		hash_destroy(met);
 	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_ARRAY, NULL));
 }
 
@@ -122,22 +123,25 @@ record_context(void *arg)
 		errcontext("recording %s in migrate.ddl_log; what it did outside of transactions stands", tag);
 }
 
-static void
+/* Returns false if the table cannot take it. */
+static bool
 write_row(DdlRecord *record, List *objects)
 {
 	bool		snapshot = !ActiveSnapshotSet();
+	bool		taken;
 
 	/* Commands that use several transactions leave none behind. */
 	if (snapshot)
 		PushActiveSnapshot(GetTransactionSnapshot());
 	record->objects = objects_json(objects);
-	ledger_write_ddl(record);
+	taken = ledger_write_ddl(record);
 	if (snapshot)
 		PopActiveSnapshot();
+	return taken;
 }
 
 /* What the tables of another version cannot take is a gap. */
-static void
+static bool
 leave_gap(DdlRecord *record, List *objects)
 {
 	ereport(WARNING,
@@ -146,21 +150,23 @@ leave_gap(DdlRecord *record, List *objects)
 					record->command_tag),
 			 errhint("SELECT * FROM migrate.check();")));
 	mig_coverage_changed(psprintf("not recorded: %s", record->command_tag));
+	return true;
 }
 
 /* Run one of the two; if it fails that is a warning, and the change stands. */
-static void
-leniently(void (*work) (DdlRecord *, List *), DdlRecord *record, List *objects)
+static bool
+leniently(bool (*work) (DdlRecord *, List *), DdlRecord *record, List *objects)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
 	ErrorContextCallback *around = error_context_stack;
+	volatile bool done = true;
 
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(context);
 	PG_TRY();
 	{
-		work(record, objects);
+		done = work(record, objects);
 		ReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();
@@ -182,6 +188,7 @@ leniently(void (*work) (DdlRecord *, List *), DdlRecord *record, List *objects)
 	error_context_stack = around;
 	MemoryContextSwitchTo(context);
 	CurrentResourceOwner = owner;
+	return done;
 }
 
 void
@@ -203,12 +210,8 @@ mig_record(CommandTag tag, const char *statement, bool exact, List *objects)
 		ereport(LOG_SERVER_ONLY,
 				(errmsg("%s on a server or in a transaction that is read-only, not recorded: %s",
 						record.command_tag, record.statement)));
-	else if (!ledger_takes_ddl())
-		leniently(leave_gap, &record, objects);
-	else if (lenient)
-		leniently(write_row, &record, objects);
-	else
-		write_row(&record, objects);
+	else if (!(lenient ? leniently(write_row, &record, objects) : write_row(&record, objects)))
+		(void) leniently(leave_gap, &record, objects);
 	error_context_stack = callback.previous;
 }
 

@@ -53,35 +53,35 @@ static const Oid column_types[] = {
 	INT8OID, NAMEOID, NAMEOID, TEXTOID, INETOID, INT4OID, TEXTOID
 };
 
+static bool
+takes_ddl(TupleDesc desc)
+{
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute column = TupleDescAttr(desc, i);
+
+		if (i < lengthof(column_types) ? column->atttypid != column_types[i] : column->attnotnull)
+			return false;
+	}
+	return true;
+}
+
 bool
 ledger_takes_ddl(void)
 {
 	Relation	relation = table_open(ledger_relation("log_ddl"), AccessShareLock);
-	TupleDesc	desc = RelationGetDescr(relation);
-	bool		takes = true;
+	bool		takes = takes_ddl(RelationGetDescr(relation));
 
-	for (int i = 0; i < desc->natts && takes; i++)
-	{
-		Form_pg_attribute column = TupleDescAttr(desc, i);
-
-		takes = i < lengthof(column_types) ? column->atttypid == column_types[i] : !column->attnotnull;
-	}
 	table_close(relation, AccessShareLock);
 	return takes;
 }
 
-/*
- * Straight into the table: no SQL runs, so nothing of the session's can be in
- * its way, and it costs as little as a row can.
- */
-void
-ledger_write_ddl(const DdlRecord *record)
+static HeapTuple
+ddl_tuple(const DdlRecord *record, TupleDesc desc)
 {
-	Relation	relation = table_open(ledger_relation("log_ddl"), RowExclusiveLock);
-	int			n = Max(RelationGetDescr(relation)->natts, (int) lengthof(column_types));
+	int			n = Max(desc->natts, (int) lengthof(column_types));
 	Datum	   *values = palloc0(n * sizeof(Datum));
 	bool	   *nulls = palloc0(n * sizeof(bool));
-	HeapTuple	tuple;
 
 	memset(nulls + lengthof(column_types), true, n - lengthof(column_types));
 	values[0] = Int64GetDatum(ledger_next_id("log_ddl_id_seq"));
@@ -100,10 +100,23 @@ ledger_write_ddl(const DdlRecord *record)
 	values[12] = client_addr(&nulls[12]);
 	values[13] = Int32GetDatum(MyProcPid);
 	put_text(&values[14], &nulls[14], record->reason);
-	tuple = heap_form_tuple(RelationGetDescr(relation), values, nulls);
-	CatalogTupleInsert(relation, tuple);
-	heap_freetuple(tuple);
+	return heap_form_tuple(desc, values, nulls);
+}
+
+/*
+ * Straight into the table: no SQL runs, so nothing of the session's can be in
+ * its way, and it costs as little as a row can.
+ */
+bool
+ledger_write_ddl(const DdlRecord *record)
+{
+	Relation	relation = table_open(ledger_relation("log_ddl"), RowExclusiveLock);
+	bool		takes = takes_ddl(RelationGetDescr(relation));
+
+	if (takes)
+		CatalogTupleInsert(relation, ddl_tuple(record, RelationGetDescr(relation)));
 	table_close(relation, RowExclusiveLock);
+	return takes;
 }
 
 bool

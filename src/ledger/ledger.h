@@ -383,8 +383,8 @@ typedef struct DdlRecord
 /* Can a row be written, though the tables be of another version than the library? */
 extern bool ledger_takes_ddl(void);
 
-/* Write the row of a statement that the current user has executed. */
-extern void ledger_write_ddl(const DdlRecord *record);
+/* Write the row of a statement that the current user has executed; false: the table cannot take it. */
+extern bool ledger_write_ddl(const DdlRecord *record);
 
 /* Those of the ids that are of changes outside of migrations, as int64 pointers. */
 extern List *ledger_direct_ddl(ArrayType *ids);
