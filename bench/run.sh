@@ -249,8 +249,7 @@ measure()
 		nothing_to_do
 		look
 		load
-		capture "$2"
-		idle "$2"
+		capture
 		echo "load of the machine after: $(cut -d ' ' -f 1-3 /proc/loadavg)"
 	} | tee "$WORK/result"
 	pg_ctl -s -m fast -D "$WORK/data" stop

@@ -1,6 +1,7 @@
 # bench/summary.pl: medians and spread of what bench/run.sh measured.
 #
 # summary.pl pairs BASE OTHER...   lines "KIND WALL CPU", one of each kind in turn
+# summary.pl chunks OTHER/BASE...   the same lines, of many short pieces
 # summary.pl values UNIT   lines "NAME VALUE"
 # summary.pl growth        lines "N NAME MILLISECONDS", for two values of N
 
@@ -50,6 +51,50 @@ sub pairs
 	}
 }
 
+# The median, and between which ranks that of all such pairs is with 95 %.
+sub interval
+{
+	my (@values) = @_;
+	my @sorted = sort { $a <=> $b } @values;
+	my $low = int(@sorted / 2 - 0.98 * sqrt @sorted);
+
+	$low = 0 if $low < 0;
+	return (quantile(0.5, @sorted), $sorted[$low], $sorted[ $#sorted - $low ]);
+}
+
+sub sum
+{
+	my $sum = 0;
+
+	$sum += $_ for @_;
+	return $sum;
+}
+
+sub chunks
+{
+	my %measured;
+
+	while (<STDIN>)
+	{
+		my ($kind, $wall, $cpu) = split;
+		push @{ $measured{$kind}{'wall time'} }, $wall;
+		push @{ $measured{$kind}{'server CPU'} }, $cpu;
+	}
+	for my $pair (@_)
+	{
+		my ($other, $base) = split m{/}, $pair;
+
+		for my $what ('wall time', 'server CPU')
+		{
+			my ($above, $below) = map { $measured{$_}{$what} } $other, $base;
+
+			printf "   %-40s %.3f   (95 %%: %.3f to %.3f; of sums %.3f; medians %.2f and %.2f ms; n = %d)\n", "$other / $base, $what",
+			  interval(map { $above->[$_] / $below->[$_] } 0 .. $#$below),
+			  sum(@$above) / sum(@$below), quantile(0.5, @$above) / 1000, quantile(0.5, @$below) / 1000, scalar @$below;
+		}
+	}
+}
+
 sub values_of
 {
 	my ($unit) = @_;
@@ -88,6 +133,10 @@ my $what = shift;
 if ($what eq 'pairs')
 {
 	pairs(@ARGV);
+}
+elsif ($what eq 'chunks')
+{
+	chunks(@ARGV);
 }
 elsif ($what eq 'values')
 {
