@@ -318,8 +318,7 @@ static bool
 failed_for_transaction(const Run *run)
 {
 	return !run->atomic && run->step.execution.current && run->step.verify.current == NULL &&
-		(geterrcode() == ERRCODE_UNSAFE_NEW_ENUM_VALUE_USAGE ||
-		 geterrcode() == ERRCODE_INVALID_TRANSACTION_TERMINATION);
+		mig_script_failed_for_transaction(run->step.execution.current, geterrcode());
 }
 
 /*

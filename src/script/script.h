@@ -67,6 +67,9 @@ extern ScriptStep mig_script_step(const Script *script, int first, bool every);
 /* The first of n statements that is not the same in both, or 0. */
 extern int	mig_script_first_change(const Script *before, const Script *now, int n);
 
+/* Did a statement fail with this SQLSTATE for nothing but the transaction around it? */
+extern bool mig_script_failed_for_transaction(const ScriptStatement *stmt, int sqlstate);
+
 /*
  * A statement of a step failed with this SQLSTATE because of the transaction
  * around it: divide the step so that it need not.  False: that is not why.

@@ -33,17 +33,40 @@ adds_value(const ScriptStatement *stmt)
 		((const AlterEnumStmt *) stmt->raw->stmt)->oldVal == NULL;
 }
 
+/* Why it has to be at top level, as its failure in a transaction shows; NULL: it does not. */
+static const char *
+top_level_reason(const ScriptStatement *stmt, int sqlstate)
+{
+	switch (nodeTag(stmt->raw->stmt))
+	{
+		case T_CallStmt:
+		case T_DoStmt:
+			return sqlstate == ERRCODE_INVALID_TRANSACTION_TERMINATION ? "it commits while it works" : NULL;
+		case T_ClusterStmt:
+		case T_ReindexStmt:
+			return sqlstate == ERRCODE_ACTIVE_SQL_TRANSACTION ? "it commits after each partition" : NULL;
+		default:
+			return NULL;
+	}
+}
+
+bool
+mig_script_failed_for_transaction(const ScriptStatement *stmt, int sqlstate)
+{
+	return sqlstate == ERRCODE_UNSAFE_NEW_ENUM_VALUE_USAGE || top_level_reason(stmt, sqlstate) != NULL;
+}
+
 bool
 mig_script_divide(Script *script, ScriptStep step, int failed, int sqlstate)
 {
 	ScriptStatement *stmt = statement(script, failed);
+	const char *reason = top_level_reason(stmt, sqlstate);
 	bool		divided = false;
 
-	if (sqlstate == ERRCODE_INVALID_TRANSACTION_TERMINATION &&
-		(IsA(stmt->raw->stmt, CallStmt) || IsA(stmt->raw->stmt, DoStmt)) && stmt->mode != MODE_TOP_LEVEL)
+	if (reason && stmt->mode != MODE_TOP_LEVEL)
 	{
 		stmt->mode = MODE_TOP_LEVEL;
-		stmt->mode_reason = "it commits while it works";
+		stmt->mode_reason = reason;
 		return true;
 	}
 	if (sqlstate != ERRCODE_UNSAFE_NEW_ENUM_VALUE_USAGE)

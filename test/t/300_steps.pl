@@ -98,6 +98,19 @@ is(ask('SELECT string_agg(i::text, chr(32) ORDER BY i) FROM c'), '1 2 3 4', 'eac
 is(ask(q{SELECT count(DISTINCT s.transaction_id) FROM migrate.statement_log s JOIN migrate.history h ON h.id = s.history_id WHERE h.name = '0005_each'}),
 	'2', 'transaction off: each statement has its own');
 
+define('0005_parted', <<'SQL', requires => '{}');
+CREATE TABLE pt (i int) PARTITION BY LIST (i);
+CREATE TABLE pt1 PARTITION OF pt FOR VALUES IN (1);
+CREATE INDEX pt_i ON pt (i);
+REINDEX INDEX pt_i;
+CREATE TABLE behind ();
+CLUSTER pt USING pt_i;
+REINDEX TABLE pt;
+SQL
+is((try($apply))[0], '00000', 'what commits after each partition is not known by its words');
+is(ask(q{SELECT count(*), count(DISTINCT s.transaction_id) FROM migrate.statement_log s JOIN migrate.history h ON h.id = s.history_id WHERE h.name = '0005_parted'}),
+	'7|5', 'and is a step of its own');
+
 # ---- a failure half-way, and what comes after it
 
 define('0006_half', "CREATE TABLE h (i int);\nINSERT INTO h VALUES (1), (1);\nCREATE UNIQUE INDEX CONCURRENTLY h_i ON h (i);\nCREATE TABLE h2 ();", requires => '{}');
