@@ -1,6 +1,7 @@
 # Makefile: builds and installs pg_migrations with PGXS; the longer jobs are in tools/.
 #
 #   make, make install    as for every extension, against PG_CONFIG
+#   make FAULTS=1         the same, with the fault points of the tests
 #   make help             all other targets
 
 EXTENSION = pg_migrations
@@ -19,7 +20,7 @@ SQL_PARTS := $(call sources,sql/[0-9][0-9]-*.sql)
 DATA = $(call sources,sql/pg_migrations--*--*.sql)
 DATA_built = sql/pg_migrations--$(EXTVERSION).sql
 
-PG_CPPFLAGS = -I$(top)/src -DMIG_VERSION='"$(EXTVERSION)"'
+PG_CPPFLAGS = -I$(top)/src -DMIG_VERSION='"$(EXTVERSION)"' $(if $(FAULTS),-DMIG_FAULT_POINTS)
 PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers -Wno-clobbered -MMD -MP
 
 REGRESS = $(call names,test/sql/*.sql)
@@ -54,14 +55,14 @@ endif
 
 # What the build was made for; when it changes, everything is built again.
 .built_for: FORCE
-	@echo '$(EXTVERSION) $(shell $(PG_CONFIG) --version --pkglibdir 2>/dev/null) $(OBJS) $(SQL_PARTS)' > $@.new; \
+	@echo '$(EXTVERSION) $(shell $(PG_CONFIG) --version --pkglibdir 2>/dev/null) $(OBJS) $(SQL_PARTS) $(FAULTS)' > $@.new; \
 	if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 $(OBJS): .built_for
 $(DATA_built): .built_for $(SQL_PARTS)
 	cat $(filter %.sql,$^) > $@
 $(shell mkdir -p sql $(dir $(OBJS)))
 
-quickstart test test-all check-assert: ; @$(top)/tools/$@.sh
+quickstart test test-all check-assert crash: ; @$(top)/tools/$@.sh
 bench: ; @$(top)/bench/run.sh
 help:
 	@echo 'make quickstart     build, start a throw-away server and show the main job'
@@ -69,6 +70,7 @@ help:
 	@echo '                    ONLY="pgtap lint tap/001_install" runs some of them'
 	@echo 'make test-all       the same on 15, 17 and 18 (as root)'
 	@echo 'make check-assert   the same on a server with assertions'
+	@echo 'make crash          the crash loop alone, ROUNDS=200 times; SEED=n repeats it'
 	@echo 'make bench          the figures of bench/README.md'
 
-.PHONY: quickstart test test-all check-assert bench help FORCE
+.PHONY: quickstart test test-all check-assert crash bench help FORCE

@@ -8,6 +8,7 @@
 
 #include "capture/capture.h"
 #include "common/compat.h"
+#include "common/faults.h"
 #include "common/options.h"
 #include "fmgr.h"
 #include "run/apart.h"
@@ -80,6 +81,7 @@ _PG_init(void)
 							 "\"locks\" adds the locks held after it.",
 							 &track, 0, track_values,
 							 PGC_SUSET, 0, NULL, assign_track, NULL);
+	mig_fault_init();
 	mig_deployer_init();
 	mig_capture_init();
 	mig_top_level_init();

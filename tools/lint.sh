@@ -77,6 +77,13 @@ foreign_symbols()
 		grep -vE '^(mig_|pg_finfo_|Pg_magic_func$|_PG_init$)'
 }
 
+# They are for tests alone.
+fault_points()
+{
+	nm pg_migrations.so | grep mig_fault
+	strings -n 4 pg_migrations.so | grep -F pg_migrations.fault
+}
+
 # Written in pieces, so that this file does not find itself.
 places()
 {
@@ -95,6 +102,7 @@ check "SQL against our tables occurs only in src/ledger/" sql_elsewhere
 check "every C file begins with a comment that names it" headless
 check "postgres.h is first in every .c file" postgres_not_first
 check "exported symbols begin with mig_" foreign_symbols
+check "no fault point is in it" fault_points
 check "no path or host of one machine" places
 check "no blanks at ends of lines" blanks
 echo "1..$count"

@@ -6,6 +6,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "common/faults.h"
 #include "ledger/entry.h"
 #include "ledger/ledger.h"
 #include "ledger/query.h"
@@ -193,6 +194,30 @@ ledger_write_attempt(Attempt *attempt)
 	return attempt->id;
 }
 
+char *
+ledger_attempt_outcome(int64 attempt_id)
+{
+	static LedgerQuery query = {
+		"SELECT outcome FROM migrate.log_history WHERE id OPERATOR(pg_catalog.>=) $1"
+		" AND attempt_id OPERATOR(pg_catalog.=) $1 ORDER BY id DESC LIMIT 1"
+	};
+	LedgerArgs	args = {0};
+	LedgerScope scope;
+	char	   *outcome = NULL;
+
+	ledger_enter(&scope);
+	arg_int8(&args, attempt_id);
+	if (ledger_run(&query, &args) > 0)
+	{
+		LedgerRow	row;
+
+		row_begin(&row, 0);
+		outcome = row_text(&row);
+	}
+	ledger_leave(&scope);
+	return outcome;
+}
+
 void
 ledger_write_statements(int64 history_id, const StatementRecord *records, int n)
 {
@@ -222,7 +247,9 @@ ledger_write_outcome(const Attempt *attempt, const StatementRecord *records, int
 
 	ledger_enter(&scope);
 	insert_attempt(&scope, attempt);
+	MIG_FAULT("ledger_attempt_inserted");
 	insert_statements(attempt->id, records, n);
+	MIG_FAULT("ledger_statements_inserted");
 	upsert_state(&scope, attempt->project, attempt->name, state, attempt, requires, detail);
 	ledger_leave(&scope);
 }

@@ -211,6 +211,9 @@ extern int64 ledger_next_attempt(void);
 /* Write one attempt; its id, drawn here if it has none, is returned and kept in it. */
 extern int64 ledger_write_attempt(Attempt *attempt);
 
+/* The last outcome that is written of an attempt, in whatever session; NULL: none. */
+extern char *ledger_attempt_outcome(int64 attempt_id);
+
 extern void ledger_write_statements(int64 history_id, const StatementRecord *records, int n);
 
 /*

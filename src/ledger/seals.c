@@ -14,6 +14,7 @@
 #include "access/xlog.h"
 #include "catalog/pg_type.h"
 #include "common/compat.h"
+#include "common/faults.h"
 #include "common/rows.h"
 #include "common/sha2.h"
 #include "fmgr.h"
@@ -237,6 +238,7 @@ ledger_seal(void)
 
 			if (seal)
 				last = seal;
+			MIG_FAULT("ledger_source_sealed");
 		}
 	}
 	number = last ? last->number : 0;

@@ -8,6 +8,7 @@
 #include "access/table.h"
 #include "catalog/indexing.h"
 #include "catalog/pg_type.h"
+#include "common/faults.h"
 #include "ledger/ledger.h"
 #include "ledger/query.h"
 #include "utils/builtins.h"
@@ -208,5 +209,6 @@ ledger_end_unfinished(const char *project, const char *name)
 	};
 
 	forget_indexes(project, name);
+	MIG_FAULT("ledger_indexes_forgotten");
 	run_for(&query, project, name, 0, NULL);
 }

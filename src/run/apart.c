@@ -9,6 +9,7 @@
 #include "access/xlog.h"
 #include "capture/capture.h"
 #include "common/errors.h"
+#include "common/faults.h"
 #include "common/lines.h"
 #include "miscadmin.h"
 #include "plan/see.h"
@@ -107,6 +108,7 @@ write_start(Apart *apart)
 	unfinished.part = apart->job->revert ? PART_DOWN : PART_UP;
 	unfinished.checksum = apart->text->checksum;
 	ledger_begin_unfinished(&unfinished, apart->job->attempt_id, apart->job->run_id);
+	MIG_FAULT("apart_start_noted");
 	apart->run.attempt.outcome = "started";
 	ledger_write_attempt(&apart->run.attempt);
 	if (apart->before)
@@ -149,12 +151,16 @@ run_transaction(Apart *apart, ScriptStep step)
 	execution->done = 0;
 	mig_capture_migration(apart->job->attempt_id);
 	mig_execute(execution);
+	MIG_FAULT("apart_executed");
 	mig_step_check_deferred(execution, false);
 	mig_capture_migration(0);
 	note_half_done(apart);
 	ledger_write_statements(apart->job->attempt_id, execution->records, execution->done);
+	MIG_FAULT("apart_statements_written");
 	ledger_note_done(apart->migration->project, apart->migration->name, step.last);
+	MIG_FAULT("apart_step_written");
 	commit(apart);
+	MIG_FAULT("apart_step_committed");
 	count_done(apart, step.last);
 }
 
@@ -189,7 +195,9 @@ run_top_level(Apart *apart, int number)
 	begin(apart);
 	note_half_done(apart);
 	ledger_note_under_way(apart->migration->project, apart->migration->name, number, mig_reconcile_object(stmt));
+	MIG_FAULT("apart_intent_written");
 	commit(apart);
+	MIG_FAULT("apart_intent_committed");
 	execution->current = stmt;
 	record.number = stmt->number;
 	record.line = stmt->line;
@@ -202,6 +210,7 @@ run_top_level(Apart *apart, int number)
 		set_lock_timeout(0);
 	mig_activity_statement(execution->full_name, number, apart->script->nstatements, stmt->sql);
 	record.rows = mig_top_level_run(apart->migration, stmt);
+	MIG_FAULT("apart_statement_ended");
 	if (waits)
 		set_lock_timeout(mig_lock_timeout);
 	mig_capture_session(0);
@@ -214,7 +223,9 @@ run_top_level(Apart *apart, int number)
 	begin(apart);
 	ledger_write_statements(apart->job->attempt_id, &record, 1);
 	ledger_note_done(apart->migration->project, apart->migration->name, number);
+	MIG_FAULT("apart_statement_written");
 	commit(apart);
+	MIG_FAULT("apart_statement_committed");
 	count_done(apart, number);
 }
 
@@ -254,7 +265,10 @@ run_step(Apart *apart, ScriptStep step)
 	}
 	PG_END_TRY();
 	if (divided)
+	{
+		MIG_FAULT("apart_step_divided");
 		run_step(apart, mig_script_step(apart->script, step.first, apart->every));
+	}
 }
 
 /* ---- going on where another attempt stopped ---- */
@@ -315,6 +329,7 @@ reconcile(Apart *apart)
 	begin(apart);
 	result = mig_reconcile(apart->migration, stmt, apart->before->object);
 	commit(apart);
+	MIG_FAULT("apart_judged");
 	apart->run.execution.current = stmt;
 	if (result.verdict == VERDICT_UNKNOWN)
 		raise_unknown(apart, stmt, result.evidence);
@@ -325,12 +340,15 @@ reconcile(Apart *apart)
 		mig_capture_session(apart->job->attempt_id);
 		(void) mig_top_level_sql(lfirst(cell));
 		mig_capture_session(0);
+		MIG_FAULT("apart_cleared_up");
 	}
 	if (result.verdict != VERDICT_DONE)
 		return;
 	begin(apart);
 	ledger_note_done(apart->migration->project, apart->migration->name, stmt->number);
+	MIG_FAULT("apart_done_already_written");
 	commit(apart);
+	MIG_FAULT("apart_done_already_committed");
 	count_done(apart, stmt->number);
 }
 
@@ -346,6 +364,7 @@ go_on(Apart *apart)
 			(errmsg("migration \"%s\" goes on behind statement %d of %d", mig_full_name(apart->migration),
 					apart->done, apart->script->nstatements)));
 	set_again(apart);
+	MIG_FAULT("apart_set_again");
 	if (apart->before->under_way > 0)
 		reconcile(apart);
 }
@@ -371,8 +390,9 @@ finish(Apart *apart)
 	apart->run.execution.done = apart->done;
 	ledger_end_unfinished(apart->migration->project, apart->migration->name);
 	mig_step_succeeded(&apart->run);
+	MIG_FAULT("apart_outcome_written");
 	commit(apart);
-	pg_atomic_write_u32(&apart->job->status, APART_SUCCEEDED);
+	apart->job->succeeded = true;
 }
 
 /* Has the statement under way left anything, as far as can be known? */
@@ -415,8 +435,9 @@ write_failure(Apart *apart, const ErrorData *error)
 		ledger_end_unfinished(apart->migration->project, apart->migration->name);
 		mig_step_failed(&apart->run, error);
 	}
+	MIG_FAULT("apart_failure_written");
 	commit(apart);
-	pg_atomic_write_u32(&apart->job->status, APART_FAILED);
+	MIG_FAULT("apart_failure_committed");
 }
 
 /* The present statement is done; the next ones must not begin if nobody waits. */
@@ -453,6 +474,7 @@ mig_apart_main(ApartJob *job)
 	MemoryContext context = AllocSetContextCreate(TopMemoryContext, "migration apart", ALLOCSET_DEFAULT_SIZES);
 
 	mig_deployer_work(job->run_id);
+	MIG_FAULT("apart_locked");
 	check_caller(job);
 	MemoryContextSwitchTo(context);
 	apart = palloc0(sizeof(Apart));
@@ -461,8 +483,9 @@ mig_apart_main(ApartJob *job)
 	begin(apart);
 	read_migration(apart, mig_worker_text(&job->worker));
 	write_start(apart);
+	MIG_FAULT("apart_start_written");
 	commit(apart);
-	pg_atomic_write_u32(&job->status, APART_BEGUN);
+	MIG_FAULT("apart_start_committed");
 	PG_TRY();
 	{
 		run_all(apart);
@@ -481,4 +504,5 @@ mig_apart_main(ApartJob *job)
 		ReThrowError(error);
 	}
 	PG_END_TRY();
+	MIG_FAULT("apart_outcome_committed");
 }

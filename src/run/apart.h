@@ -10,16 +10,7 @@
 #include "run/toplevel.h"
 #include "run/worker.h"
 
-/* What has become of it, as far as the worker has got; its caller reads this. */
-typedef enum ApartStatus
-{
-	APART_NOT_BEGUN,			/* nothing is written */
-	APART_BEGUN,				/* the ledger says so, and only the worker writes more */
-	APART_SUCCEEDED,
-	APART_FAILED				/* the ledger says how */
-} ApartStatus;
-
-/* What the worker is to do, and how far it is. */
+/* What the worker is to do, and how far it is; how it ended for certain, the ledger says. */
 typedef struct ApartJob
 {
 	WorkerJob	worker;			/* its text is the reason of the run */
@@ -29,7 +20,7 @@ typedef struct ApartJob
 	char		project[64];
 	char		name[256];
 	uint8		checksum[32];	/* of the text that the plan has seen */
-	pg_atomic_uint32 status;
+	bool		succeeded;
 	int			statements;		/* done, of so many */
 	int			total;
 } ApartJob;

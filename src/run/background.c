@@ -5,6 +5,7 @@
 #include "postgres.h"
 
 #include "common/errors.h"
+#include "common/faults.h"
 #include "run/activity.h"
 #include "run/background.h"
 #include "run/toplevel.h"
@@ -36,6 +37,7 @@ mig_background_main(BackgroundJob *job)
 	char	   *call = MemoryContextStrdup(TopMemoryContext, mig_worker_text(&job->worker));
 
 	starting = job;
+	MIG_FAULT("background_begun");
 	debug_query_string = call;
 	mig_activity_call();
 	(void) mig_top_level_sql(call);
@@ -62,4 +64,5 @@ mig_background_started(int64 run_id)
 	starting = NULL;
 	job->run_id = run_id;
 	mig_worker_release(&job->worker);
+	MIG_FAULT("background_released");
 }

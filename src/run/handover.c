@@ -21,7 +21,6 @@ fill_job(ApartJob *job, const StepRun *run)
 	strlcpy(job->project, migration->project, sizeof(job->project));
 	strlcpy(job->name, migration->name, sizeof(job->name));
 	memcpy(job->checksum, VARDATA_ANY(checksum), sizeof(job->checksum));
-	pg_atomic_init_u32(&job->status, APART_NOT_BEGUN);
 }
 
 void
@@ -35,7 +34,7 @@ mig_apart_launch(StepRun *run, ApartJob *job)
 	error = mig_launch(&job->worker, sizeof(ApartJob), run->reason, what);
 	if (error)
 		ThrowErrorData(error);
-	if (pg_atomic_read_u32(&job->status) != APART_SUCCEEDED)
+	if (!job->succeeded)
 		ereport(ERROR,
 				(errcode(ERRCODE_MIG_INTERRUPTED),
 				 errmsg("the worker that ran migration \"%s:%s\" has gone", job->project, job->name),

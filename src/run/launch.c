@@ -10,6 +10,7 @@
 #include "access/xact.h"
 #include "common/compat.h"
 #include "common/errors.h"
+#include "common/faults.h"
 #include "libpq/pqformat.h"
 #include "libpq/pqmq.h"
 #include "miscadmin.h"
@@ -148,6 +149,7 @@ start_worker(Launch *launch)
 				 errhint("Try again, or ALTER SYSTEM SET max_worker_processes = %d; and restart the server.",
 						 max_worker_processes + 4)));
 	shm_mq_set_handle(launch->queue, launch->handle);
+	MIG_FAULT("launch_registered");
 	if (WaitForBackgroundWorkerStartup(launch->handle, &pid) != BGWH_STARTED &&
 		shm_mq_get_sender(shm_mq_get_queue(launch->queue)) == NULL)
 		ereport(ERROR,
@@ -164,6 +166,7 @@ take_message(Launch *launch, void *data, Size length)
 	ErrorData	error;
 	char		type;
 
+	MIG_FAULT("launch_message");
 	initStringInfo(&message);
 	appendBinaryStringInfo(&message, data, length);
 	type = pq_getmsgbyte(&message);
@@ -221,7 +224,10 @@ listen(Launch *launch)
 	}
 }
 
-/* The caller is cancelled: so is the statement, and the worker writes what stands. */
+/*
+ * The caller is cancelled: so is the statement, and the worker writes what
+ * stands.  One that has yet to start finds that nobody waits for it.
+ */
 static void
 cancel_worker(Launch *launch)
 {
@@ -249,21 +255,22 @@ ErrorData *
 mig_launch(WorkerJob *job, Size size, const char *text, const char *what)
 {
 	Launch		launch = {.what = what};
-	volatile bool started = false;
 
 	share(&launch, job, size, text);
 	PG_TRY();
 	{
 		start_worker(&launch);
-		started = true;
+		MIG_FAULT("launch_started");
 		listen(&launch);
+		MIG_FAULT("launch_detached");
 		if (!pg_atomic_read_u32(&launch.job->released))
 			(void) WaitForBackgroundWorkerShutdown(launch.handle);
 	}
 	PG_CATCH();
 	{
-		if (started)
+		if (launch.handle)
 			cancel_worker(&launch);
+		MIG_FAULT("launch_cancelled");
 		memcpy(job, launch.job, size);
 		dsm_detach(launch.segment);
 		PG_RE_THROW();

@@ -8,6 +8,7 @@
 #include "catalog/pg_type.h"
 #include "common/compat.h"
 #include "common/errors.h"
+#include "common/faults.h"
 #include "fmgr.h"
 #include "ledger/entry.h"
 #include "miscadmin.h"
@@ -97,6 +98,7 @@ settle(Mark *mark, const char *state, const char *said)
 		ledger_clear_baseline(mark->full->project, migration->history_id);
 	if (mark->node->unfinished)
 		ledger_end_unfinished(mark->full->project, mark->full->name);
+	MIG_FAULT("mark_settled");
 }
 
 MIG_FUNCTION(mig_mark_applied);
@@ -188,6 +190,7 @@ mig_resolve_sql_body(PG_FUNCTION_ARGS)
 				 errmsg("migration \"%s\" is %s, not half done", mig_full_name(mark.node->migration), mark.node->state),
 				 errhint("SELECT migrate.mark_applied(name, '<why>');  and  migrate.mark_pending  are for those that are not.")));
 	state = resolve(&mark, decision);
+	MIG_FAULT("mark_resolved");
 	row.decision = "resolved";
 	row.project = mark.full->project;
 	row.name = mark.full->name;

@@ -11,6 +11,7 @@
 #include "capture/capture.h"
 #include "common/compat.h"
 #include "common/errors.h"
+#include "common/faults.h"
 #include "executor/spi.h"
 #include "ledger/ledger.h"
 #include "miscadmin.h"
@@ -71,6 +72,7 @@ start(Run *run)
 	run->run_id = ledger_start_run(&start);
 	if (run->commits)
 		mig_event_run_started(run->run_id, &start);
+	MIG_FAULT("run_start_written");
 	mig_capture_notice();
 	ereport(LOG_SERVER_ONLY,
 			(errmsg_plural("run " INT64_FORMAT " started: %d migration to be %s",
@@ -200,6 +202,7 @@ end(Run *run, const char *outcome, const ErrorData *error)
 	ledger_end_run(&end);
 	if (run->commits)
 		mig_event_run_ended(&end);
+	MIG_FAULT("run_end_written");
 }
 
 /* Chain what is written, and leave the head where the database's writers cannot reach it. */
@@ -209,51 +212,65 @@ seal(Run *run)
 	char	   *head;
 
 	(void) ledger_seal();
+	MIG_FAULT("run_sealed");
 	commit(run);
+	MIG_FAULT("run_seal_committed");
 	head = ledger_head_text();
 	ereport(LOG_SERVER_ONLY,
 			(errmsg("run " INT64_FORMAT " ended: %d of %d %s; history head %s", run->run_id, run->done,
 					mig_run_planned(run), mig_run_verb(run), head ? head : "none")));
 }
 
-/* Write what became of the step, unless its worker has. */
-static void
+/*
+ * Write what became of the step, unless its worker has.  Only the ledger knows
+ * how far that came: it may have ended when the error had come up here.  False:
+ * the step stands.
+ */
+static bool
 write_failure(Run *run, const ErrorData *error)
 {
 	Attempt    *attempt = &run->step.attempt;
+	const char *written = ledger_attempt_outcome(attempt->id);
 
-	switch (pg_atomic_read_u32(&run->job.status))
+	attempt->statements = run->job.statements;
+	attempt->finished_at = GetCurrentTimestamp();
+	if (written == NULL)
+		mig_step_failed(&run->step, error);
+	else if (strcmp(written, "started") == 0)
 	{
-		case APART_NOT_BEGUN:
-			mig_step_failed(&run->step, error);
-			break;
-		case APART_FAILED:
-			attempt->outcome = mig_was_cancelled(error) ? "interrupted" : "failed";
-			attempt->finished_at = GetCurrentTimestamp();
-			attempt->statements = run->job.statements;
-			attempt->error = error;
-			break;
-		default:
-			attempt->attempt_id = attempt->id;
-			attempt->id = ledger_next_attempt();
-			mig_step_interrupted(&run->step, error, "interrupted", run->job.statements, run->job.total);
+		attempt->attempt_id = attempt->id;
+		attempt->id = ledger_next_attempt();
+		mig_step_interrupted(&run->step, error, "interrupted", run->job.statements, run->job.total);
 	}
+	else
+	{
+		attempt->outcome = MemoryContextStrdup(run->context, written);
+		if (strcmp(written, mig_run_verb(run)) == 0)
+			return false;
+		attempt->error = error;
+	}
+	MIG_FAULT("run_failure_written");
+	return true;
 }
 
 /* The error has rolled back the step; write so, and let it go on to the caller. */
 static void
 failed(Run *run, ErrorData *error)
 {
-	bool		cancelled = mig_was_cancelled(error);
+	bool		failure;
 
 	mig_cancel_explain(run->run_id, error);
 	mig_report_add_context(run, error);
-	write_failure(run, error);
-	end(run, cancelled ? "cancelled" : run->done > 0 && !run->atomic ? "partial" : "failed", error);
+	failure = write_failure(run, error);
+	if (!failure)
+		step_done(run, true);
+	end(run, mig_was_cancelled(error) ? "cancelled" : run->done > 0 && !run->atomic ? "partial" : "failed", error);
 	commit(run);
-	mig_report_step(run, run->step.attempt.outcome,
-				run->step.attempt.finished_at - run->step.attempt.started_at);
-	mig_report_end(run, 1);
+	MIG_FAULT("run_failure_committed");
+	if (failure)
+		mig_report_step(run, run->step.attempt.outcome,
+						run->step.attempt.finished_at - run->step.attempt.started_at);
+	mig_report_end(run, failure ? 1 : 0);
 	seal(run);
 }
 
@@ -281,6 +298,7 @@ give_up(Run *run, int level)
 	FlushErrorState();
 	roll_back(run, level);
 	mig_deployer_keep();
+	MIG_FAULT("run_rolled_back");
 	failed(run, error);
 	ReThrowError(error);
 }
@@ -296,8 +314,10 @@ run_apart(Run *run, int number)
 	{
 		ran = begin_step(run, list_nth(run->plan->steps, number));
 		commit(run);
+		MIG_FAULT("run_apart_begun");
 		if (ran)
 			mig_apart_launch(&run->step, &run->job);
+		MIG_FAULT("run_apart_ended");
 	}
 	PG_CATCH();
 	{
@@ -349,6 +369,7 @@ run_unit(Run *run, int first)
 		ReleaseCurrentSubTransaction();
 		MemoryContextSwitchTo(run->context);
 		CurrentResourceOwner = owner;
+		MIG_FAULT("run_unit_ended");
 		if (run->atomic)
 			end(run, outcome_of(run), NULL);
 		/* What still fires at the commit, a cursor's query, say, is a migration's. */
@@ -366,7 +387,11 @@ run_unit(Run *run, int first)
 	}
 	PG_END_TRY();
 	if (apart)
+	{
+		MIG_FAULT("run_unit_moved_apart");
 		return run_apart(run, first);
+	}
+	MIG_FAULT("run_unit_committed");
 	mig_deployer_keep();
 	HOLD_INTERRUPTS();			/* a cancel now belongs to the next step */
 	if (!run->atomic)
@@ -382,6 +407,7 @@ run_committing(Run *run)
 	int			next = 0;
 
 	commit(run);
+	MIG_FAULT("run_start_committed");
 	mig_background_started(run->run_id);
 	while (next < mig_run_planned(run))
 		next = ((PlanStep *) list_nth(run->plan->steps, next))->apart ? run_apart(run, next) : run_unit(run, next);
@@ -391,6 +417,7 @@ run_committing(Run *run)
 	{
 		end(run, outcome_of(run), NULL);
 		commit(run);
+		MIG_FAULT("run_end_committed");
 	}
 	RESUME_INTERRUPTS();
 	seal(run);
@@ -433,6 +460,7 @@ plan_and_run(Run *run)
 	mig_admit_capabilities(run);
 	mig_admit_scripts(run);
 	mig_report_late(run);
+	MIG_FAULT("run_planned");
 	start(run);
 	if (run->commits)
 		run_committing(run);

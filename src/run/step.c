@@ -13,6 +13,7 @@
 #include "catalog/pg_constraint.h"
 #include "commands/trigger.h"
 #include "common/errors.h"
+#include "common/faults.h"
 #include "common/lines.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
@@ -158,6 +159,7 @@ run_script(StepRun *run, const Migration *migration, ScriptPart part)
 	level = mig_guard_enter(&options);
 	mig_capture_migration(run->attempt.id);
 	mig_execute(&run->execution);
+	MIG_FAULT("step_executed");
 	if (run->check_deferred)
 		mig_step_check_deferred(&run->execution, run->defer_again);
 	if (part == PART_UP)
@@ -212,6 +214,7 @@ mig_step_succeeded(StepRun *run)
 						 run->execution.records ? run->execution.done : 0, state,
 						 revert ? NULL : mig_model_followed(run->plan->model, run->step->node),
 						 node->late || node->mark_only ? run->step->reason : NULL);
+	MIG_FAULT("step_outcome_written");
 	if (run->tells)
 		mig_event_migration(&run->attempt, "step");
 	if (migration->replaces.n > 0)
@@ -246,7 +249,10 @@ mig_step_prepare(StepRun *run, int64 attempt_id)
 void
 mig_step_begin(StepRun *run)
 {
-	mig_step_prepare(run, ledger_next_attempt());
+	mig_step_prepare(run, 0);
+	MIG_FAULT("step_prepared");
+	run->attempt.id = ledger_next_attempt();
+	MIG_FAULT("step_begun");
 }
 
 void
@@ -286,6 +292,7 @@ write_failure(StepRun *run, const ErrorData *error, const char *outcome)
 		run->attempt.error_line = stmt->line;
 	}
 	ledger_write_attempt(&run->attempt);
+	MIG_FAULT("step_failure_written");
 	if (run->tells)
 		mig_event_migration(&run->attempt, "failure");
 }
@@ -300,11 +307,20 @@ failure_place(const StepRun *run, const ErrorData *error)
 					run->attempt.error_statement_no, run->attempt.error_line);
 }
 
+/* Does some of it stand, from an attempt before this one? */
+static bool
+was_half_done(const StepRun *run)
+{
+	const Unfinished *unfinished = ledger_unfinished(run->attempt.project, run->attempt.name);
+
+	return unfinished && (unfinished->done > 0 || unfinished->under_way > 0);
+}
+
 void
 mig_step_failed(StepRun *run, const ErrorData *error)
 {
 	write_failure(run, error, mig_was_cancelled(error) ? "cancelled" : "failed");
-	if (run->step->action == STEP_REVERT || run->plan->model->nodes[run->step->node].is_applied)
+	if (run->step->action == STEP_REVERT || run->plan->model->nodes[run->step->node].is_applied || was_half_done(run))
 		return;
 	ledger_set_state(run->attempt.project, run->attempt.name, "failed", &run->attempt, NULL,
 					 failure_place(run, error));

@@ -12,6 +12,7 @@
 #include "catalog/objectaccess.h"
 #include "catalog/pg_class.h"
 #include "common/compat.h"
+#include "common/faults.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "run/toplevel.h"
@@ -33,7 +34,10 @@ note_index(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id, voi
 	if (next_object_access)
 		next_object_access(access, class_id, object_id, sub_id, arg);
 	if (access == OAT_POST_CREATE && class_id == RelationRelationId && sub_id == 0 && making_indexes)
+	{
 		ledger_note_index(making_indexes->project, making_indexes->name, object_id);
+		MIG_FAULT("top_level_index_noted");
+	}
 }
 
 void
@@ -88,10 +92,13 @@ mig_top_level_sql(const char *sql)
 	InitializeQueryCompletion(&completion);
 	if (StatementTimeout > 0)
 		enable_timeout_after(STATEMENT_TIMEOUT, StatementTimeout);
+	MIG_FAULT("top_level_begun");
 	mig_portal_run(portal, receiver, &completion);
 	receiver->rDestroy(receiver);
 	PortalDrop(portal, false);
+	MIG_FAULT("top_level_ended");
 	CommitTransactionCommand();
+	MIG_FAULT("top_level_committed");
 	if (get_timeout_active(STATEMENT_TIMEOUT))
 		disable_timeout(STATEMENT_TIMEOUT, false);
 	debug_query_string = NULL;

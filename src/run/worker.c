@@ -6,6 +6,7 @@
 
 #include "access/xact.h"
 #include "common/compat.h"
+#include "common/faults.h"
 #include "libpq/pqmq.h"
 #include "miscadmin.h"
 #include "postmaster/interrupt.h"
@@ -86,6 +87,7 @@ static void
 work(WorkerJob *job)
 {
 	connect_as_caller(job);
+	MIG_FAULT("worker_connected");
 	job->connected = true;
 	set_as_caller(job);
 	switch (job->task)
@@ -114,7 +116,9 @@ mig_worker_main(Datum arg)
 	PG_CATCH();
 	{
 		/* It is the caller's error as well, and no reason to end with a complaint. */
+		MIG_FAULT("worker_failed");
 		EmitErrorReport();
+		MIG_FAULT("worker_failure_told");
 		FlushErrorState();
 		AbortOutOfAnyTransaction();
 	}
