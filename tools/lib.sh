@@ -115,7 +115,7 @@ as_test_user()
 		drop=(setpriv "--reuid=$(id -u $TEST_USER)" "--regid=$(id -g $TEST_USER)"
 			  --clear-groups --inh-caps=-all)
 	fi
-	for name in PG_CONFIG OLD_PG_CONFIG ONLY UPDATE CI TERM CORPORA CORPORA_CACHE http_proxy https_proxy no_proxy \
+	for name in PG_CONFIG OLD_PG_CONFIG ONLY ROUNDS SEED NTH POINT UPDATE CI TERM CORPORA CORPORA_CACHE http_proxy https_proxy no_proxy \
 		npm_config_registry NPM_CONFIG_REGISTRY NODE_EXTRA_CA_CERTS; do
 		[ -z "${!name:-}" ] || keep+=("$name=${!name}")
 	done
@@ -208,6 +208,19 @@ start_cluster()
 		log_line_prefix = '%m [%p] %q%a %d '
 	EOF
 	pg_ctl -s -w -D "$1/data" -l "$1/log" start
+}
+
+# Prepares a directory for TAP tests, as PGXS's prove_installcheck does, for every major.
+tap_environment()
+{
+	local at=$1 pgxs
+
+	pgxs=$(dirname "$("$PG_CONFIG" --pgxs)")/..
+	mkdir -p "$at/tmp_check/log"
+	export TESTDIR=$at TESTDATADIR=$at/tmp_check TESTLOGDIR=$at/tmp_check/log
+	export PGPORT=65432 PG_REGRESS=$pgxs/test/regress/pg_regress
+	export PERL5LIB=$pgxs/test/perl:$WORK/source/test/t
+	unset PGHOST PGUSER PGDATABASE
 }
 
 # Where this machine gets Debian from: "URI suite component" lines.

@@ -118,16 +118,11 @@ run_pgtap()
 	stop_server pgtap
 }
 
-# As PGXS's prove_installcheck sets it up, for every major.
 run_tap()
 {
 	local at=$WORK/tap log
 
-	mkdir -p "$at/tmp_check/log"
-	export TESTDIR=$at TESTDATADIR=$at/tmp_check TESTLOGDIR=$at/tmp_check/log
-	export PGPORT=65432 PG_REGRESS=$PGXS/test/regress/pg_regress
-	export PERL5LIB=$PGXS/test/perl:$WORK/source/test/t
-	unset PGHOST PGUSER PGDATABASE
+	tap_environment "$at"
 	perl tools/tap.pl "$at/counts" perl -- "$@" || true
 	for log in "$at"/tmp_check/log/*; do
 		if grep -HE 'TRAP:|PANIC:|terminated by signal (6|11)' "$log"; then

@@ -49,26 +49,6 @@ sub start_run
 	return ($client, $pid);
 }
 
-# Kills the postmaster.  Its backends have to notice it before another can start.
-sub crash_postmaster
-{
-	my $give_up = time + $PostgreSQL::Test::Utils::timeout_default;
-	my ($pid) = split /\n/, slurp_file($node->data_dir . '/postmaster.pid');
-
-	$node->kill9;
-	while (kill 0, $pid)
-	{
-		die 'the server does not end' if time > $give_up;
-		sleep 0.01;
-	}
-	until ($node->start(fail_ok => 1))
-	{
-		die 'the server does not start' if time > $give_up;
-		sleep 0.1;
-	}
-	return;
-}
-
 my %ways = (
 	'kill -KILL' => sub { kill 'KILL', $_[0] },
 	'kill -TERM' => sub { kill 'TERM', $_[0] },
@@ -76,7 +56,7 @@ my %ways = (
 	cancel => sub { kill 'INT', $_[0] },
 	'stop immediate' => sub { $node->stop('immediate'); $node->start },
 	'stop fast' => sub { $node->stop('fast'); $node->start },
-	'kill -KILL of the postmaster' => \&crash_postmaster);
+	'kill -KILL of the postmaster' => sub { kill_postmaster($node) });
 my @ways = sort keys %ways;
 
 # What must be true whatever happened: one line for each promise broken.  A

@@ -12,7 +12,7 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 our @EXPORT = qw(new_node copy_server replace_file literal names_of same sqlstate sqlstates raises
-	start_client end_client open_session ask_session start_pooler end_pooler wait_until);
+	start_client end_client open_session ask_session start_pooler end_pooler wait_until kill_postmaster);
 
 # A server that is made quickly; it survives kill -9 as any other, since the
 # operating system does.
@@ -230,6 +230,27 @@ sub wait_until
 	{
 		die "it never became true: $sql" if time > $give_up;
 		sleep 0.02;
+	}
+	return;
+}
+
+# Kills the postmaster, and starts another one.  The backends have to notice it before that can be.
+sub kill_postmaster
+{
+	my ($node) = @_;
+	my $give_up = time + $PostgreSQL::Test::Utils::timeout_default;
+	my ($pid) = split /\n/, slurp_file($node->data_dir . '/postmaster.pid');
+
+	$node->kill9;
+	while (kill 0, $pid)
+	{
+		die 'the server does not end' if time > $give_up;
+		sleep 0.01;
+	}
+	until ($node->start(fail_ok => 1))
+	{
+		die 'the server does not start' if time > $give_up;
+		sleep 0.1;
 	}
 	return;
 }
