@@ -62,7 +62,7 @@ $(DATA_built): .built_for $(SQL_PARTS)
 	cat $(filter %.sql,$^) > $@
 $(shell mkdir -p sql $(dir $(OBJS)))
 
-quickstart test test-all check-assert crash: ; @$(top)/tools/$@.sh
+quickstart test test-all check-assert check-asan crash: ; @$(top)/tools/$@.sh
 bench: ; @$(top)/bench/run.sh
 help:
 	@echo 'make quickstart     build, start a throw-away server and show the main job'
@@ -70,7 +70,8 @@ help:
 	@echo '                    ONLY="pgtap lint tap/001_install" runs some of them'
 	@echo 'make test-all       the same on 15, 17 and 18 (as root)'
 	@echo 'make check-assert   the same on a server with assertions'
+	@echo 'make check-asan     the same on one that watches every access to memory'
 	@echo 'make crash          the crash loop alone, ROUNDS=200 times; SEED=n repeats it'
 	@echo 'make bench          the figures of bench/README.md'
 
-.PHONY: quickstart test test-all check-assert crash bench help FORCE
+.PHONY: quickstart test test-all check-assert check-asan crash bench help FORCE
