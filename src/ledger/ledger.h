@@ -328,7 +328,7 @@ typedef struct Unfinished
 	char	   *project;
 	char	   *name;
 	ScriptPart	part;
-	bytea	   *checksum;
+	bytea	   *checksum;		/* of the text that has these */
 	int			done;			/* the last statement that stands; 0: none */
 	int			under_way;		/* one that was begun and cannot be rolled back; 0: none */
 	Oid			object;			/* what that names, as it was before; invalid: nothing */
@@ -341,12 +341,12 @@ extern List *ledger_all_unfinished(void);
 extern void ledger_begin_unfinished(const Unfinished *unfinished, int64 attempt_id, int64 run_id);
 
 /* Note that a statement begins that cannot be rolled back; its indexes are noted as they are made. */
-extern void ledger_note_under_way(const char *project, const char *name, int statement, Oid object);
+extern void ledger_note_under_way(const char *project, const char *name, const bytea *checksum, int statement, Oid object);
 extern void ledger_note_index(const char *project, const char *name, Oid index);
 extern List *ledger_noted_indexes(const char *project, const char *name);
 
 /* Note that all up to this statement stands. */
-extern void ledger_note_done(const char *project, const char *name, int statement);
+extern void ledger_note_done(const char *project, const char *name, const bytea *checksum, int statement);
 extern void ledger_end_unfinished(const char *project, const char *name);
 
 /* ---- what was decided (decisions.c) ---- */

@@ -58,6 +58,7 @@ ledger_all_unfinished(void)
 {
 	static LedgerQuery query = {
 		"SELECT " COLUMNS " FROM migrate.unfinished"
+		" WHERE done OPERATOR(pg_catalog.>) 0 OR under_way IS NOT NULL"
 	};
 	LedgerScope scope;
 	List	   *result = NIL;
@@ -74,9 +75,9 @@ ledger_all_unfinished(void)
 	return result;
 }
 
-/* Run a statement about one migration; more arguments may follow its two names. */
+/* Run a statement about one migration. */
 static void
-run_for(LedgerQuery *query, const char *project, const char *name, int nextra, const int64 *extra)
+run_for(LedgerQuery *query, const char *project, const char *name)
 {
 	LedgerArgs	args = {0};
 	LedgerScope scope;
@@ -84,8 +85,23 @@ run_for(LedgerQuery *query, const char *project, const char *name, int nextra, c
 	ledger_enter(&scope);
 	arg_text(&args, project);
 	arg_text(&args, name);
-	for (int i = 0; i < nextra; i++)
-		arg_int8(&args, extra[i]);
+	ledger_run(query, &args);
+	ledger_leave(&scope);
+}
+
+/* Note how far it is, and the text to which that number belongs. */
+static void
+note(LedgerQuery *query, const char *project, const char *name, const bytea *checksum, int statement, Oid object)
+{
+	LedgerArgs	args = {0};
+	LedgerScope scope;
+
+	ledger_enter(&scope);
+	arg_text(&args, project);
+	arg_text(&args, name);
+	arg_bytea(&args, checksum);
+	arg_int4(&args, statement);
+	arg_oid(&args, object);
 	ledger_run(query, &args);
 	ledger_leave(&scope);
 }
@@ -96,7 +112,8 @@ ledger_begin_unfinished(const Unfinished *unfinished, int64 attempt_id, int64 ru
 	static LedgerQuery query = {
 		"INSERT INTO migrate.unfinished (project, name, part, checksum, attempt_id, run_id, done)"
 		" VALUES ($1, $2, $3, $4, $5, $6, 0)"
-		" ON CONFLICT (project, name) DO UPDATE SET checksum = excluded.checksum,"
+		" ON CONFLICT (project, name) DO UPDATE SET part = excluded.part,"
+		" checksum = CASE WHEN unfinished.under_way IS NULL THEN excluded.checksum ELSE unfinished.checksum END,"
 		" attempt_id = excluded.attempt_id, run_id = excluded.run_id"
 	};
 	LedgerArgs	args = {0};
@@ -122,20 +139,19 @@ forget_indexes(const char *project, const char *name)
 	};
 
 	if (!ledger_is_empty("unfinished_indexes"))
-		run_for(&query, project, name, 0, NULL);
+		run_for(&query, project, name);
 }
 
 void
-ledger_note_under_way(const char *project, const char *name, int statement, Oid object)
+ledger_note_under_way(const char *project, const char *name, const bytea *checksum, int statement, Oid object)
 {
 	static LedgerQuery query = {
-		"UPDATE migrate.unfinished SET under_way = $3::pg_catalog.int4, object_oid = $4::pg_catalog.oid"
+		"UPDATE migrate.unfinished SET checksum = $3, under_way = $4, object_oid = $5"
 		" WHERE project OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2"
 	};
-	int64		extra[] = {statement, object};
 
 	forget_indexes(project, name);
-	run_for(&query, project, name, lengthof(extra), extra);
+	note(&query, project, name, checksum, statement, object);
 }
 
 /*
@@ -187,17 +203,15 @@ ledger_noted_indexes(const char *project, const char *name)
 }
 
 void
-ledger_note_done(const char *project, const char *name, int statement)
+ledger_note_done(const char *project, const char *name, const bytea *checksum, int statement)
 {
 	static LedgerQuery query = {
-		"UPDATE migrate.unfinished SET done = $3::pg_catalog.int4, under_way = NULL, object_oid = NULL"
+		"UPDATE migrate.unfinished SET checksum = $3, done = $4, under_way = NULL, object_oid = NULL"
 		" WHERE project OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2"
 	};
 
-	int64		extra[] = {statement};
-
 	forget_indexes(project, name);
-	run_for(&query, project, name, lengthof(extra), extra);
+	note(&query, project, name, checksum, statement, InvalidOid);
 }
 
 void
@@ -210,5 +224,5 @@ ledger_end_unfinished(const char *project, const char *name)
 
 	forget_indexes(project, name);
 	MIG_FAULT("ledger_indexes_forgotten");
-	run_for(&query, project, name, 0, NULL);
+	run_for(&query, project, name);
 }

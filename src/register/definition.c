@@ -62,6 +62,24 @@ part_context(void *arg)
 	errcontext("%s of migration \"%s\"", mig_part_name(context->part), context->name);
 }
 
+/* Neither a migration that must be one transaction nor a verify, which is rolled back, may commit in between. */
+static void
+refuse_top_level(const Definition *definition, const Script *script, const SourceText *text, ScriptPart part)
+{
+	MigrationOptions options;
+
+	mig_migration_options_read(definition->options, &options);
+	if (script->top_level == NULL || (part != PART_VERIFY && strcmp(options.transaction, "on") != 0))
+		return;
+	ereport(ERROR,
+			(errcode(part == PART_VERIFY ? ERRCODE_MIG_CANNOT_RUN : ERRCODE_MIG_NEEDS_TOP_LEVEL),
+			 errmsg("%s must run inside a transaction and cannot",
+					part == PART_VERIFY ? "verify" : psprintf("migration \"%s\"", definition->name)),
+			 errdetail("%s  %s: %s.", mig_place(text->path, script->top_level->line),
+					   GetCommandTagName(script->top_level->tag), script->top_level->mode_reason),
+			 part == PART_VERIFY ? 0 : errhint("Leave option \"transaction\" at \"auto\".")));
+}
+
 static Script *
 read_part(const Definition *definition, const SourceText *text, ScriptPart part)
 {
@@ -72,6 +90,7 @@ read_part(const Definition *definition, const SourceText *text, ScriptPart part)
 	error_context_stack = &callback;
 	script = mig_script_read(text->body, part, text->path, text->line);
 	error_context_stack = callback.previous;
+	refuse_top_level(definition, script, text, part);
 	return script;
 }
 
@@ -136,23 +155,6 @@ take_force(Definition *definition)
 															 CStringGetTextDatum("force")));
 }
 
-static void
-check_up(const Definition *definition)
-{
-	MigrationOptions options;
-	Script	   *script;
-
-	mig_migration_options_read(definition->options, &options);
-	script = read_part(definition, &definition->up, PART_UP);
-	if (script->top_level && strcmp(options.transaction, "on") == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_MIG_NEEDS_TOP_LEVEL),
-				 errmsg("migration \"%s\" must run inside a transaction and cannot", definition->name),
-				 errdetail("%s  %s: %s.", mig_place(definition->up.path, script->top_level->line),
-						   GetCommandTagName(script->top_level->tag), script->top_level->mode_reason),
-				 errhint("Leave option \"transaction\" at \"auto\".")));
-}
-
 void
 mig_definition_complete(Definition *definition)
 {
@@ -163,7 +165,7 @@ mig_definition_complete(Definition *definition)
 	mig_check_names(definition->replaces, "replaces");
 	mig_check_names(definition->tags, "tags");
 	check_kind(definition);
-	check_up(definition);
+	(void) read_part(definition, &definition->up, PART_UP);
 	take_force(definition);
 	definition->up_checksum = checksum_of(definition->up.body);
 	if (definition->down.body)

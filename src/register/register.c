@@ -252,6 +252,11 @@ mig_register_sql_body(PG_FUNCTION_ARGS)
 static void
 refuse_applied(const Registered *registered, const char *name)
 {
+	if (registered->state && strcmp(registered->state, "interrupted") == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("migration \"%s\" is half done and cannot be unregistered", name),
+				 errhint("If nothing of it stands any more: SELECT migrate.resolve('%s', 'restart', '<why>');", name)));
 	if (registered->state && strcmp(registered->state, "failed") != 0 &&
 		strcmp(registered->state, "pending") != 0)
 		ereport(ERROR,
@@ -287,6 +292,7 @@ mig_unregister_body(PG_FUNCTION_ARGS)
 	decision.name = full->name;
 	decision.checksum = registered->up;
 	ledger_write_decision(&decision);
+	ledger_end_unfinished(full->project, full->name);
 	ledger_delete_definition(full->project, full->name);
 	PG_RETURN_VOID();
 }

@@ -5,6 +5,7 @@
 #include "postgres.h"
 
 #include "common/errors.h"
+#include "common/lines.h"
 #include "run/call.h"
 #include "utils/memutils.h"
 
@@ -49,29 +50,37 @@ refuse_other_way(const Run *run, const PlanNode *node)
 					 back ? "revert" : "apply", name)));
 }
 
-/* Does a step commit in between?  Then it cannot be part of a transaction. */
-static bool
-runs_apart(const Run *run, const PlanNode *node, const StoredText *text, ScriptPart part)
+/* Why a step commits in between, or NULL. */
+static const char *
+why_apart(const PlanNode *node, const StoredText *text, ScriptPart part)
 {
-	const char *name = mig_full_name(node->migration);
 	MigrationOptions options;
 	Script	   *script = NULL;
 
 	mig_migration_options_read(text->options, &options);
 	if (mig_may_need_top_level(text->body))
 		script = mig_script_read(text->body, part, text->path, text->line);
-	if (strcmp(options.transaction, "off") != 0 && node->unfinished == NULL && (script == NULL || script->top_level == NULL))
-		return false;
-	if (run->commits && !run->atomic)
-		return true;
-	if (script)
-		mig_step_refuse_top_level(name, script, text->path);
-	ereport(ERROR,
-			(errcode(ERRCODE_MIG_NEEDS_TOP_LEVEL),
-			 errmsg("migration \"%s\" cannot run inside a transaction", name),
-			 node->unfinished ? errdetail("It goes on where it stopped, and commits in between.") :
-			 errdetail("Its option \"transaction\" is \"off\"."),
-			 errhint("CALL migrate.apply();  on its own, outside of a transaction block and without \"atomic\".")));
+	if (script && script->top_level)
+		return psprintf("%s  %s.", mig_place(text->path, script->top_level->line), script->top_level->mode_reason);
+	if (node->unfinished)
+		return "It goes on where it stopped, and commits in between.";
+	return strcmp(options.transaction, "off") == 0 ? "Its option \"transaction\" is \"off\"." : NULL;
+}
+
+/* Does a step commit in between?  Then it cannot be part of a transaction. */
+static bool
+runs_apart(const Run *run, const PlanNode *node, const StoredText *text, ScriptPart part)
+{
+	const char *why = why_apart(node, text, part);
+
+	if (why && (run->atomic || !run->commits))
+		ereport(ERROR,
+				(errcode(ERRCODE_MIG_NEEDS_TOP_LEVEL),
+				 errmsg("migration \"%s\" cannot run inside a transaction", mig_full_name(node->migration)),
+				 errdetail_internal("%s", why),
+				 errhint("CALL migrate.%s();  on its own, outside of a transaction block and without \"atomic\".",
+						 run->request.revert ? "revert" : "apply")));
+	return why != NULL;
 }
 
 /* What parsing can tell is told before anything runs. */

@@ -8,6 +8,7 @@
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "capture/capture.h"
+#include "catalog/pg_authid.h"
 #include "common/errors.h"
 #include "common/faults.h"
 #include "common/lines.h"
@@ -34,6 +35,8 @@ typedef struct Apart
 	MigrationOptions options;
 	bool		every;			/* each statement is a step */
 	int			done;			/* statements that stand, of this attempt and those before */
+	Oid			user;			/* to be again, after a superuser */
+	int			began;			/* number of the last statement begun at top level */
 	bool		noted;			/* that the migration is half done */
 	Unfinished *before;			/* where another attempt stopped, or NULL */
 	MemoryContext context;
@@ -126,10 +129,15 @@ note_half_done(Apart *apart)
 		return;
 	apart->run.attempt.finished_at = GetCurrentTimestamp();
 	ledger_set_state(apart->migration->project, apart->migration->name, "interrupted", &apart->run.attempt, NULL, NULL);
-	apart->noted = true;
 }
 
 /* ---- steps ---- */
+
+static void
+note_done(const Apart *apart, int last)
+{
+	ledger_note_done(apart->migration->project, apart->migration->name, apart->text->checksum, last);
+}
 
 static void
 count_done(Apart *apart, int last)
@@ -157,10 +165,11 @@ run_transaction(Apart *apart, ScriptStep step)
 	note_half_done(apart);
 	ledger_write_statements(apart->job->attempt_id, execution->records, execution->done);
 	MIG_FAULT("apart_statements_written");
-	ledger_note_done(apart->migration->project, apart->migration->name, step.last);
+	note_done(apart, step.last);
 	MIG_FAULT("apart_step_written");
 	commit(apart);
 	MIG_FAULT("apart_step_committed");
+	apart->noted = true;
 	count_done(apart, step.last);
 }
 
@@ -181,51 +190,95 @@ set_lock_timeout(int ms)
 	(void) set_config_option("lock_timeout", psprintf("%d", ms), PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SET, true, 0, false);
 }
 
+static void
+describe(StatementRecord *record, const ScriptStatement *stmt)
+{
+	record->number = stmt->number;
+	record->line = stmt->line;
+	record->tag = GetCommandTagName(stmt->tag);
+}
+
+/* A statement at top level, as it is recorded. */
+typedef struct TopLevel
+{
+	Apart	   *apart;
+	StatementRecord record;
+	uint64		wal;			/* written before it */
+} TopLevel;
+
+static void
+write_done(uint64 rows, void *arg)
+{
+	TopLevel   *top = arg;
+	Apart	   *apart = top->apart;
+	StatementRecord *record = &top->record;
+
+	record->rows = rows;
+	record->duration = GetCurrentTimestamp() - record->started_at;
+	record->wal_bytes = pgWalUsage.wal_bytes - top->wal;
+	ledger_write_statements(apart->job->attempt_id, record, 1);
+	note_done(apart, record->number);
+}
+
+/*
+ * What the catalog does not show is written in the statement's own last
+ * transaction.  What makes or removes files is not to wait for that with its
+ * commit.
+ */
+static bool
+is_recorded_within(const ScriptStatement *stmt)
+{
+	return IsA(stmt->raw->stmt, CallStmt) || IsA(stmt->raw->stmt, DoStmt) || IsA(stmt->raw->stmt, AlterSubscriptionStmt);
+}
+
 /* A statement at top level, between the records that it begins and that it is done. */
 static void
 run_top_level(Apart *apart, int number)
 {
 	ScriptStatement *stmt = statement(apart, number);
 	Execution  *execution = &apart->run.execution;
-	StatementRecord record = {0};
-	uint64		wal = pgWalUsage.wal_bytes;
+	TopLevel	top = {apart};
 	ErrorContextCallback callback = {error_context_stack, mig_execution_context, execution};
 	bool		waits = waits_for_as_long_as_it_takes(apart, stmt);
+	bool		within = is_recorded_within(stmt);
+	uint64		rows;
 
 	begin(apart);
 	note_half_done(apart);
-	ledger_note_under_way(apart->migration->project, apart->migration->name, number, mig_reconcile_object(stmt));
+	ledger_note_under_way(apart->migration->project, apart->migration->name, apart->text->checksum, number,
+						  mig_reconcile_object(stmt));
 	MIG_FAULT("apart_intent_written");
 	commit(apart);
 	MIG_FAULT("apart_intent_committed");
+	apart->noted = true;
+	apart->began = number;
 	execution->current = stmt;
-	record.number = stmt->number;
-	record.line = stmt->line;
-	record.tag = GetCommandTagName(stmt->tag);
-	record.started_at = GetCurrentTimestamp();
+	describe(&top.record, stmt);
+	top.record.started_at = GetCurrentTimestamp();
+	top.wal = pgWalUsage.wal_bytes;
 	error_context_stack = &callback;
 	mig_deployer_inside_worker(true);
 	mig_capture_session(apart->job->attempt_id);
 	if (waits)
 		set_lock_timeout(0);
 	mig_activity_statement(execution->full_name, number, apart->script->nstatements, stmt->sql);
-	record.rows = mig_top_level_run(apart->migration, stmt);
+	rows = mig_top_level_run(apart->migration, stmt, within ? write_done : NULL, &top);
 	MIG_FAULT("apart_statement_ended");
 	if (waits)
 		set_lock_timeout(mig_lock_timeout);
 	mig_capture_session(0);
 	mig_deployer_inside_worker(false);
 	error_context_stack = callback.previous;
-	record.duration = GetCurrentTimestamp() - record.started_at;
-	record.wal_bytes = pgWalUsage.wal_bytes - wal;
-	execution->rows += record.rows;
-	execution->wal_bytes += record.wal_bytes;
-	begin(apart);
-	ledger_write_statements(apart->job->attempt_id, &record, 1);
-	ledger_note_done(apart->migration->project, apart->migration->name, number);
-	MIG_FAULT("apart_statement_written");
-	commit(apart);
-	MIG_FAULT("apart_statement_committed");
+	if (!within)
+	{
+		begin(apart);
+		write_done(rows, &top);
+		MIG_FAULT("apart_statement_written");
+		commit(apart);
+		MIG_FAULT("apart_statement_committed");
+	}
+	execution->rows += top.record.rows;
+	execution->wal_bytes += top.record.wal_bytes;
 	count_done(apart, number);
 }
 
@@ -297,12 +350,8 @@ static void
 set_again(Apart *apart)
 {
 	for (int number = 1; number <= apart->done; number++)
-	{
-		const ScriptStatement *stmt = statement(apart, number);
-
-		if (IsA(stmt->raw->stmt, VariableSetStmt) && !((const VariableSetStmt *) stmt->raw->stmt)->is_local)
-			(void) mig_top_level_sql(stmt->sql);
-	}
+		if (mig_script_sets_session(statement(apart, number)))
+			mig_top_level_sql(statement(apart, number)->sql);
 }
 
 static void
@@ -318,38 +367,79 @@ raise_unknown(const Apart *apart, const ScriptStatement *stmt, const char *evide
 					 " or SELECT migrate.resolve('%s', 'continue', '<it was not done>');", name, name)));
 }
 
+/* The statement that was under way, as it was then. */
+static const ScriptStatement *
+statement_before(const Apart *apart)
+{
+	const Unfinished *before = apart->before;
+	char	   *body = ledger_text_by_checksum(before->project, before->checksum, before->part);
+
+	if (body == NULL)
+		body = apart->text->body;
+	return list_nth(mig_script_read(body, before->part, NULL, 1)->statements, before->under_way - 1);
+}
+
+static void
+clear_up(Apart *apart, const Remedy *remedy)
+{
+	bool		waits = apart->options.lock_timeout < 0;
+
+	ereport(NOTICE,
+			(errmsg("an earlier attempt has left something: %s", remedy->sql)));
+	mig_capture_session(apart->job->attempt_id);
+	if (waits)
+		set_lock_timeout(0);
+	apart->user = GetUserId();
+	if (remedy->as_superuser)
+		SetUserIdAndSecContext(BOOTSTRAP_SUPERUSERID, 0);
+	mig_top_level_sql(remedy->sql);
+	MIG_FAULT("apart_cleared_up");
+	SetUserIdAndSecContext(apart->user, 0);
+	apart->user = InvalidOid;
+	if (waits)
+		set_lock_timeout(mig_lock_timeout);
+	mig_capture_session(0);
+}
+
 /* A statement was under way: find out what became of it, and clear up what it left. */
 static void
 reconcile(Apart *apart)
 {
-	const ScriptStatement *stmt = statement(apart, apart->before->under_way);
+	int			number = apart->before->under_way;
+	const ScriptStatement *stmt;
+	StatementRecord record = {0};
 	Reconciliation result;
 	ListCell   *cell;
 
+	record.started_at = GetCurrentTimestamp();
 	begin(apart);
+	stmt = statement_before(apart);
 	result = mig_reconcile(apart->migration, stmt, apart->before->object);
 	commit(apart);
 	MIG_FAULT("apart_judged");
+	if (number <= apart->script->nstatements && strcmp(stmt->sql, statement(apart, number)->sql) == 0)
+		stmt = statement(apart, number);
+	else if (result.verdict == VERDICT_DONE)
+	{
+		result.verdict = VERDICT_UNKNOWN;
+		result.evidence = psprintf("It was done as it was before the text was changed: %s", stmt->sql);
+	}
 	apart->run.execution.current = stmt;
+	describe(&record, stmt);
 	if (result.verdict == VERDICT_UNKNOWN)
 		raise_unknown(apart, stmt, result.evidence);
 	foreach(cell, result.before)
-	{
-		ereport(NOTICE,
-				(errmsg("an earlier attempt has left something: %s", (char *) lfirst(cell))));
-		mig_capture_session(apart->job->attempt_id);
-		(void) mig_top_level_sql(lfirst(cell));
-		mig_capture_session(0);
-		MIG_FAULT("apart_cleared_up");
-	}
+		clear_up(apart, lfirst(cell));
 	if (result.verdict != VERDICT_DONE)
 		return;
+	record.duration = GetCurrentTimestamp() - record.started_at;
 	begin(apart);
-	ledger_note_done(apart->migration->project, apart->migration->name, stmt->number);
+	ledger_write_statements(apart->job->attempt_id, &record, 1);
+	note_done(apart, number);
 	MIG_FAULT("apart_done_already_written");
 	commit(apart);
 	MIG_FAULT("apart_done_already_committed");
-	count_done(apart, stmt->number);
+	count_done(apart, number);
 }
 
 static void
@@ -399,11 +489,14 @@ finish(Apart *apart)
 static bool
 has_left_something(const Apart *apart, const Unfinished *now)
 {
-	const ScriptStatement *stmt = statement(apart, now->under_way);
+	const ScriptStatement *stmt;
 
-	return IsA(stmt->raw->stmt, CallStmt) || IsA(stmt->raw->stmt, DoStmt) ||
-		ledger_noted_indexes(now->project, now->name) != NIL ||
-		mig_reconcile_object(stmt) != now->object;
+	if (now->under_way != apart->began)
+		return true;
+	stmt = statement(apart, now->under_way);
+	if (IsA(stmt->raw->stmt, CallStmt) || IsA(stmt->raw->stmt, DoStmt))
+		return mig_top_level_has_committed();
+	return mig_reconcile_left(apart->migration, stmt, now->object);
 }
 
 /* Does anything of the migration stand?  One that was applied does until all of it is reverted. */
@@ -414,9 +507,13 @@ is_half_done(const Apart *apart)
 
 	if (now == NULL)
 		return false;
-	if (now->done > 0 || now->under_way == 0)
-		return now->done > 0;
-	return apart->job->revert || has_left_something(apart, now);
+	if (now->under_way > 0)
+	{
+		if (has_left_something(apart, now))
+			return true;
+		note_done(apart, now->done);
+	}
+	return now->done > 0 || (apart->job->revert && apart->noted);
 }
 
 static void
@@ -425,10 +522,13 @@ write_failure(Apart *apart, const ErrorData *error)
 	mig_capture_session(0);
 	mig_deployer_inside_worker(false);
 	AbortOutOfAnyTransaction();
+	if (OidIsValid(apart->user))
+		SetUserIdAndSecContext(apart->user, 0);
 	begin_outcome(apart);
+	apart->job->cancelled = mig_was_cancelled(error);
 	apart->run.execution.done = apart->done;
 	if (is_half_done(apart))
-		mig_step_interrupted(&apart->run, error, mig_was_cancelled(error) ? "interrupted" : "failed",
+		mig_step_interrupted(&apart->run, error, apart->job->cancelled ? "interrupted" : "failed",
 							 apart->done, apart->script->nstatements);
 	else
 	{
@@ -461,6 +561,9 @@ run_all(Apart *apart)
 	while (apart->done < apart->script->nstatements)
 	{
 		CHECK_FOR_INTERRUPTS();
+		/* A statement may have unlocked and reset all that the session has. */
+		mig_deployer_work(apart->job->run_id);
+		mig_script_pin_settings(GUC_ACTION_SET);
 		check_caller(apart->job);
 		run_step(apart, mig_script_step(apart->script, apart->done + 1, apart->every));
 	}

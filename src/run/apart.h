@@ -21,6 +21,7 @@ typedef struct ApartJob
 	char		name[256];
 	uint8		checksum[32];	/* of the text that the plan has seen */
 	bool		succeeded;
+	bool		cancelled;		/* somebody's wish ended it, which the error does not say any more */
 	int			statements;		/* done, of so many */
 	int			total;
 } ApartJob;
@@ -50,15 +51,25 @@ typedef enum Verdict
 	VERDICT_UNKNOWN				/* people must decide */
 } Verdict;
 
+/* What clears up after an earlier attempt, at top level. */
+typedef struct Remedy
+{
+	char	   *sql;
+	bool		as_superuser;	/* whoever owns the object cannot name it */
+} Remedy;
+
 typedef struct Reconciliation
 {
 	Verdict		verdict;
-	List	   *before;			/* SQL to run at top level first, of char * */
+	List	   *before;			/* of Remedy *, to run first */
 	char	   *evidence;		/* what is known, where people must decide */
 } Reconciliation;
 
 /* What the object that the statement names is before it runs; invalid: nothing. */
 extern Oid	mig_reconcile_object(const ScriptStatement *stmt);
 extern Reconciliation mig_reconcile(const Migration *migration, const ScriptStatement *stmt, Oid object);
+
+/* Does anything stand of one that has failed? */
+extern bool mig_reconcile_left(const Migration *migration, const ScriptStatement *stmt, Oid object);
 
 #endif							/* MIG_APART_H */

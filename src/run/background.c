@@ -40,7 +40,7 @@ mig_background_main(BackgroundJob *job)
 	MIG_FAULT("background_begun");
 	debug_query_string = call;
 	mig_activity_call();
-	(void) mig_top_level_sql(call);
+	mig_top_level_sql(call);
 	if (starting)
 		starting->finished = true;
 }

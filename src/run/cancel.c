@@ -23,6 +23,7 @@
 static int	to_cancel = 0;
 static int	asked_at_level = 0;
 
+#define BY_USER "canceling statement due to user request"
 #define CANCELLED_BY "run " INT64_FORMAT " was cancelled by \"%s\": %s"
 
 void
@@ -36,6 +37,12 @@ mig_cancel_check(int64 run_id)
 				 errmsg(CANCELLED_BY, run_id, request->by, request->reason)));
 }
 
+void
+mig_cancel_mark(ErrorData *error)
+{
+	error->message_id = BY_USER;
+}
+
 /*
  * A timeout has the same SQLSTATE; ProcessInterrupts() tells them apart by
  * nothing but the message, of which this is the one before translation.
@@ -44,7 +51,7 @@ bool
 mig_was_cancelled(const ErrorData *error)
 {
 	return error->sqlerrcode == ERRCODE_QUERY_CANCELED && error->message_id &&
-		(strcmp(error->message_id, "canceling statement due to user request") == 0 ||
+		(strcmp(error->message_id, BY_USER) == 0 ||
 		 strcmp(error->message_id, CANCELLED_BY) == 0);
 }
 

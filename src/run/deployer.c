@@ -86,6 +86,14 @@ mig_deployer_leave(void)
 	(void) LockRelease(&tag, ExclusiveLock, true);
 }
 
+/* By the session, once. */
+static void
+have(const LOCKTAG *tag)
+{
+	if (LockAcquire(tag, ExclusiveLock, true, false) == LOCKACQUIRE_ALREADY_HELD)
+		(void) LockRelease(tag, ExclusiveLock, true);
+}
+
 /* Others hold it for no longer than it takes to see that it is free. */
 void
 mig_deployer_work(int64 run_id)
@@ -93,9 +101,9 @@ mig_deployer_work(int64 run_id)
 	LOCKTAG		tag;
 
 	worker_tag(&tag);
-	(void) LockAcquire(&tag, ExclusiveLock, true, false);
+	have(&tag);
 	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (run_id >> 32), (uint32) run_id, LEDGER_RUN_LOCK);
-	(void) LockAcquire(&tag, ExclusiveLock, true, false);
+	have(&tag);
 }
 
 void
@@ -157,13 +165,19 @@ mig_deployer_keep(void)
 	}
 }
 
+/* Awake for interrupts, which do not make it shorter. */
 void
 mig_pause(int ms)
 {
-	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-					 ms, PG_WAIT_EXTENSION);
-	ResetLatch(MyLatch);
-	CHECK_FOR_INTERRUPTS();
+	TimestampTz end = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), ms);
+	long		left;
+
+	while ((left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), end)) > 0)
+	{
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, left, PG_WAIT_EXTENSION);
+		ResetLatch(MyLatch);
+		CHECK_FOR_INTERRUPTS();
+	}
 }
 
 /*

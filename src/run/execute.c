@@ -44,6 +44,8 @@ mig_execution_context(void *arg)
 	else
 		errcontext("migration \"%s\", statement %d of %d, line %d", execution->full_name,
 				   stmt->number, execution->script->nstatements, stmt->line);
+	if (stmt && execution->in_transaction && mig_script_wants_top_level(stmt, geterrcode()))
+		errhint("It commits while it works: let the run commit, outside of a transaction block, without \"atomic\", and with option \"transaction\" at \"auto\".");
 }
 
 /*

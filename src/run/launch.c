@@ -38,6 +38,7 @@ typedef struct Launch
 	BackgroundWorkerHandle *handle;
 	const char *what;			/* that it does, for errors */
 	ErrorData  *error;			/* that the worker has sent, or NULL */
+	bool		cancelled;		/* the caller is, and has passed it on */
 } Launch;
 
 /* Settings that are not the caller's to pass on, or mean another thing there. */
@@ -198,6 +199,28 @@ check_no_snapshot(void)
 		elog(ERROR, "waiting for a worker with a snapshot");
 }
 
+/* Whoever cancels the caller means the statement: the worker says what came of it. */
+static void
+pass_on_cancel(Launch *launch)
+{
+	pid_t		pid;
+
+	if (!QueryCancelPending || ProcDiePending)
+		return;
+	QueryCancelPending = false;
+	launch->cancelled = true;
+	if (GetBackgroundWorkerPid(launch->handle, &pid) == BGWH_STARTED)
+		kill(pid, SIGINT);
+}
+
+/* It was too late for this migration, but not for the next. */
+static void
+take_back_cancel(void)
+{
+	QueryCancelPending = true;
+	InterruptPending = true;
+}
+
 /* Until the worker has detached from the queue. */
 static void
 listen(Launch *launch)
@@ -220,13 +243,23 @@ listen(Launch *launch)
 		}
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, LOOK_AGAIN_MS, PG_WAIT_EXTENSION);
 		ResetLatch(MyLatch);
+		pass_on_cancel(launch);
 		CHECK_FOR_INTERRUPTS();
 	}
 }
 
+/* It has been told to end, or has nothing more to do. */
+static void
+await_end(Launch *launch)
+{
+	HOLD_INTERRUPTS();
+	(void) WaitForBackgroundWorkerShutdown(launch->handle);
+	RESUME_INTERRUPTS();
+}
+
 /*
- * The caller is cancelled: so is the statement, and the worker writes what
- * stands.  One that has yet to start finds that nobody waits for it.
+ * The caller cannot wait any longer: the statement is cancelled, and the worker
+ * writes what stands.  One that has yet to start finds that nobody waits for it.
  */
 static void
 cancel_worker(Launch *launch)
@@ -236,9 +269,7 @@ cancel_worker(Launch *launch)
 	pg_atomic_write_u32(&launch->job->caller_gone, 1);
 	if (GetBackgroundWorkerPid(launch->handle, &pid) == BGWH_STARTED)
 		kill(pid, SIGINT);
-	HOLD_INTERRUPTS();
-	(void) WaitForBackgroundWorkerShutdown(launch->handle);
-	RESUME_INTERRUPTS();
+	await_end(launch);
 }
 
 /* What the error of a worker that may not connect lacks. */
@@ -264,7 +295,7 @@ mig_launch(WorkerJob *job, Size size, const char *text, const char *what)
 		listen(&launch);
 		MIG_FAULT("launch_detached");
 		if (!pg_atomic_read_u32(&launch.job->released))
-			(void) WaitForBackgroundWorkerShutdown(launch.handle);
+			await_end(&launch);
 	}
 	PG_CATCH();
 	{
@@ -278,5 +309,7 @@ mig_launch(WorkerJob *job, Size size, const char *text, const char *what)
 	PG_END_TRY();
 	memcpy(job, launch.job, size);
 	dsm_detach(launch.segment);
+	if (launch.cancelled && launch.error == NULL)
+		take_back_cancel();
 	return with_hint(launch.error, job);
 }

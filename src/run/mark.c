@@ -130,7 +130,7 @@ mig_mark_pending_body(PG_FUNCTION_ARGS)
 	Mark		mark = {0};
 
 	mark_begin(&mark, fcinfo, "migrate.mark_pending", "administrator", true, 1);
-	if (!mark.node->is_applied)
+	if (!mark.node->is_applied && mark.node->unfinished == NULL)
 	{
 		ereport(NOTICE,
 				(errmsg("migration \"%s\" is %s already", mig_full_name(mark.node->migration), mark.node->state)));
@@ -151,9 +151,9 @@ resolve(Mark *mark, const char *decision)
 	const char *state = NULL;
 
 	if (strcmp(decision, "continue") == 0)
-		ledger_note_done(mark->full->project, mark->full->name, unfinished->done);
+		ledger_note_done(mark->full->project, mark->full->name, unfinished->checksum, unfinished->done);
 	else if (strcmp(decision, "skip_statement") == 0)
-		ledger_note_done(mark->full->project, mark->full->name, unfinished->done + 1);
+		ledger_note_done(mark->full->project, mark->full->name, unfinished->checksum, unfinished->done + 1);
 	else if (strcmp(decision, "restart") == 0)
 		state = unfinished->part == PART_DOWN ? "marked" : "pending";
 	else if (strcmp(decision, "applied") == 0)
@@ -288,6 +288,19 @@ mig_baseline_body(PG_FUNCTION_ARGS)
 
 /* ---- hold and release ---- */
 
+/* What is held is left out by apply, which has nothing to do with one that is applied. */
+static void
+notice_if_applied(const FullName *full)
+{
+	int			n;
+	Registered *registered = ledger_read_registered(full->project, full->name, &n);
+
+	if (n > 0 && registered->state && mig_counts_as_applied(registered->state))
+		ereport(NOTICE,
+				(errmsg("migration \"%s:%s\" is %s: the hold takes effect when it is reverted",
+						full->project, full->name, registered->state)));
+}
+
 MIG_FUNCTION(mig_hold);
 
 /* migrate.hold(name, reason, project) */
@@ -298,7 +311,10 @@ mig_hold_body(PG_FUNCTION_ARGS)
 
 	mark_begin(&mark, fcinfo, "migrate.hold", "deployer", false, 1);
 	if (ledger_hold(mark.full->project, mark.full->name, mark.reason))
+	{
 		decide("held", mark.full, NULL, mark.reason);
+		notice_if_applied(mark.full);
+	}
 	else
 		ereport(NOTICE,
 				(errmsg("migration \"%s:%s\" is held already", mark.full->project, mark.full->name)));

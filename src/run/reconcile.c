@@ -13,6 +13,7 @@
 #include "catalog/partition.h"
 #include "catalog/pg_index.h"
 #include "catalog/pg_inherits.h"
+#include "catalog/pg_namespace.h"
 #include "catalog/pg_subscription.h"
 #include "commands/dbcommands.h"
 #include "commands/tablespace.h"
@@ -92,9 +93,21 @@ old_index_left(Oid index)
 }
 
 static void
+run_first(Reconciliation *result, char *sql, bool as_superuser)
+{
+	Remedy	   *remedy = palloc(sizeof(Remedy));
+
+	remedy->sql = sql;
+	remedy->as_superuser = as_superuser;
+	result->before = lappend(result->before, remedy);
+}
+
+/* REINDEX rebuilds the index of what is stored out of line as well, in a schema that is closed to most. */
+static void
 drop_first(Reconciliation *result, Oid index)
 {
-	result->before = lappend(result->before, psprintf("DROP INDEX CONCURRENTLY %s", qualified_name(index)));
+	run_first(result, psprintf("DROP INDEX CONCURRENTLY %s", qualified_name(index)),
+			  get_rel_namespace(index) == PG_TOAST_NAMESPACE);
 }
 
 /* All that the statement has made is noted, and nothing noted is anybody else's. */
@@ -132,9 +145,8 @@ judge_detach(Reconciliation *result, const AlterTableStmt *alter, Oid partition)
 		result->verdict = VERDICT_DONE;
 	else if (PartitionHasPendingDetach(partition))
 	{
-		result->before = list_make1(psprintf("ALTER TABLE %s DETACH PARTITION %s FINALIZE",
-											 qualified_name(get_partition_parent(partition, true)),
-											 qualified_name(partition)));
+		run_first(result, psprintf("ALTER TABLE %s DETACH PARTITION %s FINALIZE",
+								   qualified_name(get_partition_parent(partition, true)), qualified_name(partition)), false);
 		result->verdict = VERDICT_DONE;
 	}
 }
@@ -185,24 +197,25 @@ mig_reconcile(const Migration *migration, const ScriptStatement *stmt, Oid objec
 		case T_TransactionStmt:
 			judge_presence(&result, stmt, object, false);
 			break;
-		case T_AlterSubscriptionStmt:
-			judge_unknown(&result, "What another server did of it cannot be seen here.");
-			break;
 		case T_CallStmt:
 		case T_DoStmt:
 			judge_unknown(&result, "It commits while it works, so that some of what it does may stand.");
 			break;
 		default:
-			/* VACUUM, ALTER SYSTEM and their like do the same when they run again. */
+			/* VACUUM, ALTER SYSTEM and their like do the same when they run again; ALTER SUBSCRIPTION is one transaction. */
 			break;
 	}
-	if (!IsA(node, IndexStmt) && !IsA(node, ReindexStmt))
-	{
-		Reconciliation left = {VERDICT_AGAIN};
-
-		/* The statement was another one before the text was mended. */
-		judge_indexes(&left, migration, true);
-		result.before = list_concat(left.before, result.before);
-	}
 	return result;
+}
+
+bool
+mig_reconcile_left(const Migration *migration, const ScriptStatement *stmt, Oid object)
+{
+	Reconciliation result = mig_reconcile(migration, stmt, object);
+	bool		exists;
+
+	/* DROP INDEX CONCURRENTLY makes it invalid first. */
+	if (IsA(stmt->raw->stmt, DropStmt) && !index_is_valid(object, &exists) && exists)
+		return true;
+	return result.verdict != VERDICT_AGAIN || result.before != NIL;
 }

@@ -259,6 +259,8 @@ failed(Run *run, ErrorData *error)
 {
 	bool		failure;
 
+	if (run->job.cancelled)
+		mig_cancel_mark(error);
 	mig_cancel_explain(run->run_id, error);
 	mig_report_add_context(run, error);
 	failure = write_failure(run, error);
@@ -337,8 +339,10 @@ run_apart(Run *run, int number)
 static bool
 failed_for_transaction(const Run *run)
 {
-	return !run->atomic && run->step.execution.current && run->step.verify.current == NULL &&
-		mig_script_failed_for_transaction(run->step.execution.current, geterrcode());
+	const ScriptStatement *stmt = run->step.execution.current;
+
+	return !run->atomic && !run->step.indivisible && stmt && run->step.verify.current == NULL &&
+		(geterrcode() == ERRCODE_UNSAFE_NEW_ENUM_VALUE_USAGE || mig_script_wants_top_level(stmt, geterrcode()));
 }
 
 /*

@@ -29,6 +29,7 @@ typedef struct Execution
 	const Script *script;
 	int			first;			/* numbers of the statements to run; 0: all */
 	int			last;
+	bool		in_transaction; /* all of it in one */
 	const ScriptStatement *current; /* what runs now, or failed */
 	MemoryContext context;		/* where what is recorded lives */
 	StatementRecord *records;	/* NULL: not recorded */
@@ -55,9 +56,6 @@ extern uint64 mig_copy_data(const ScriptStatement *stmt);
 
 extern StoredText *mig_step_text(const Migration *migration, ScriptPart part);
 
-/* MG008 for a script that needs top level. */
-extern void mig_step_refuse_top_level(const char *full_name, const Script *script, const char *path);
-
 typedef struct StepRun
 {
 	int64		run_id;
@@ -70,6 +68,7 @@ typedef struct StepRun
 	bool		check_deferred; /* the transaction is ours, up to here */
 	bool		defer_again;	/* and others will run in it */
 	bool		tells;			/* whoever listens of its outcome */
+	bool		indivisible;	/* it is to be one transaction or none */
 } StepRun;
 
 /* From here on a failure is this step's. */

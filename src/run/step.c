@@ -14,7 +14,6 @@
 #include "commands/trigger.h"
 #include "common/errors.h"
 #include "common/faults.h"
-#include "common/lines.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "run/cancel.h"
@@ -33,17 +32,6 @@ mig_step_text(const Migration *migration, ScriptPart part)
 		part == PART_DOWN ? migration->down : migration->verify;
 
 	return ledger_read_text(migration->project, migration->name, part, checksum);
-}
-
-void
-mig_step_refuse_top_level(const char *full_name, const Script *script, const char *path)
-{
-	if (script->top_level)
-		ereport(ERROR,
-				(errcode(ERRCODE_MIG_NEEDS_TOP_LEVEL),
-				 errmsg("migration \"%s\" cannot run inside a transaction", full_name),
-				 errdetail("%s  %s.", mig_place(path, script->top_level->line), script->top_level->mode_reason),
-				 errhint("CALL migrate.apply();  on its own, outside of a transaction block and without \"atomic\".")));
 }
 
 /* Read the text of a step as it is registered, and split it. */
@@ -154,8 +142,9 @@ run_script(StepRun *run, const Migration *migration, ScriptPart part)
 	Oid			ledger = ledger_identity();
 	int			level;
 
-	mig_step_refuse_top_level(run->execution.full_name, run->execution.script, text->path);
 	mig_migration_options_read(text->options, &options);
+	run->execution.in_transaction = true;
+	run->indivisible = strcmp(options.transaction, "on") == 0;
 	level = mig_guard_enter(&options);
 	mig_capture_migration(run->attempt.id);
 	mig_execute(&run->execution);

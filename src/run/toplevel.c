@@ -27,6 +27,9 @@
 static const Migration *making_indexes = NULL;
 static object_access_hook_type next_object_access = NULL;
 
+/* Since the statement at top level began. */
+static bool has_committed = false;
+
 /* Each relation that such a statement makes is one of its indexes. */
 static void
 note_index(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id, void *arg)
@@ -40,11 +43,25 @@ note_index(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id, voi
 	}
 }
 
+static void
+note_commit(XactEvent event, void *arg)
+{
+	if (event == XACT_EVENT_COMMIT)
+		has_committed = true;
+}
+
+bool
+mig_top_level_has_committed(void)
+{
+	return has_committed;
+}
+
 void
 mig_top_level_init(void)
 {
 	next_object_access = object_access_hook;
 	object_access_hook = note_index;
+	RegisterXactCallback(note_commit, NULL);
 }
 
 static bool
@@ -74,18 +91,34 @@ define_portal(const char *sql)
 	return portal;
 }
 
-uint64
-mig_top_level_sql(const char *sql)
+/* The client has sent another statement: a position in this one is that of an internal query. */
+static void
+place_in_statement(void *arg)
+{
+	int			position = geterrposition();
+
+	if (position <= 0)
+		return;
+	errposition(0);
+	internalerrposition(position);
+	internalerrquery((const char *) arg);
+}
+
+static uint64
+run(const char *sql, TopLevelEnd at_end, void *arg)
 {
 	MemoryContext context = AllocSetContextCreate(TopMemoryContext, "statement at top level", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext before = CurrentMemoryContext;
 	QueryCompletion completion;
 	DestReceiver *receiver;
 	Portal		portal;
+	ErrorContextCallback callback = {error_context_stack, place_in_statement, unconstify(char *, sql)};
 
+	error_context_stack = &callback;
 	SetCurrentStatementStartTimestamp();
 	debug_query_string = sql;
 	StartTransactionCommand();
+	has_committed = false;
 	MemoryContextSwitchTo(context);
 	portal = define_portal(sql);
 	receiver = CreateDestReceiver(DestNone);
@@ -97,23 +130,32 @@ mig_top_level_sql(const char *sql)
 	receiver->rDestroy(receiver);
 	PortalDrop(portal, false);
 	MIG_FAULT("top_level_ended");
-	CommitTransactionCommand();
-	MIG_FAULT("top_level_committed");
+	error_context_stack = callback.previous;
 	if (get_timeout_active(STATEMENT_TIMEOUT))
 		disable_timeout(STATEMENT_TIMEOUT, false);
+	if (at_end)
+		at_end(completion.nprocessed, arg);
+	CommitTransactionCommand();
+	MIG_FAULT("top_level_committed");
 	debug_query_string = NULL;
 	MemoryContextSwitchTo(before);
 	MemoryContextDelete(context);
 	return completion.nprocessed;
 }
 
+void
+mig_top_level_sql(const char *sql)
+{
+	(void) run(sql, NULL, NULL);
+}
+
 uint64
-mig_top_level_run(const Migration *migration, const ScriptStatement *stmt)
+mig_top_level_run(const Migration *migration, const ScriptStatement *stmt, TopLevelEnd at_end, void *arg)
 {
 	uint64		rows;
 
 	making_indexes = makes_indexes(stmt) ? migration : NULL;
-	rows = mig_top_level_sql(stmt->sql);
+	rows = run(stmt->sql, at_end, arg);
 	making_indexes = NULL;
 	return rows;
 }

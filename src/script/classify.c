@@ -169,6 +169,8 @@ subscription_reason(const Node *node)
 			case ALTER_SUBSCRIPTION_ADD_PUBLICATION:
 			case ALTER_SUBSCRIPTION_DROP_PUBLICATION:
 				return option_is_on(alter->options, "refresh", true) ? reason : NULL;
+			case ALTER_SUBSCRIPTION_OPTIONS:
+				return has_option(alter->options, "failover") || has_option(alter->options, "two_phase") ? reason : NULL;
 			default:
 				return NULL;
 		}

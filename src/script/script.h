@@ -67,8 +67,11 @@ extern ScriptStep mig_script_step(const Script *script, int first, bool every);
 /* The first of n statements that is not the same in both, or 0. */
 extern int	mig_script_first_change(const Script *before, const Script *now, int n);
 
-/* Did a statement fail with this SQLSTATE for nothing but the transaction around it? */
-extern bool mig_script_failed_for_transaction(const ScriptStatement *stmt, int sqlstate);
+/* Does it set something for the rest of the session? */
+extern bool mig_script_sets_session(const ScriptStatement *stmt);
+
+/* Does this failure say that the statement cannot run inside a transaction, as nothing in its words did? */
+extern bool mig_script_wants_top_level(const ScriptStatement *stmt, int sqlstate);
 
 /*
  * A statement of a step failed with this SQLSTATE because of the transaction

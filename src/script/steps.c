@@ -25,6 +25,37 @@ mig_script_step(const Script *script, int first, bool every)
 	return step;
 }
 
+/* SELECT set_config(name, value, false), as pg_dump writes it. */
+static bool
+is_set_config(const SelectStmt *select)
+{
+	const FuncCall *call;
+
+	if (list_length(select->targetList) != 1 || select->fromClause || select->whereClause || select->op != SETOP_NONE)
+		return false;
+	call = (const FuncCall *) linitial_node(ResTarget, select->targetList)->val;
+	return IsA(call, FuncCall) && list_length(call->args) == 3 &&
+		strcmp(strVal(llast(call->funcname)), "set_config") == 0;
+}
+
+bool
+mig_script_sets_session(const ScriptStatement *stmt)
+{
+	const Node *node = stmt->raw->stmt;
+
+	switch (nodeTag(node))
+	{
+		case T_VariableSetStmt:
+			return !((const VariableSetStmt *) node)->is_local;
+		case T_DiscardStmt:
+			return ((const DiscardStmt *) node)->target == DISCARD_ALL;
+		case T_SelectStmt:
+			return is_set_config((const SelectStmt *) node);
+		default:
+			return false;
+	}
+}
+
 /* ALTER TYPE ... ADD VALUE, whose value nobody can use before it is committed. */
 static bool
 adds_value(const ScriptStatement *stmt)
@@ -33,48 +64,64 @@ adds_value(const ScriptStatement *stmt)
 		((const AlterEnumStmt *) stmt->raw->stmt)->oldVal == NULL;
 }
 
-/* Why it has to be at top level, as its failure in a transaction shows; NULL: it does not. */
-static const char *
-top_level_reason(const ScriptStatement *stmt, int sqlstate)
+/* Could it have added one, in what it runs? */
+static bool
+may_add_value(const ScriptStatement *stmt)
+{
+	switch (nodeTag(stmt->raw->stmt))
+	{
+		case T_DoStmt:
+		case T_CallStmt:
+		case T_SelectStmt:
+		case T_CreateExtensionStmt:
+		case T_AlterExtensionStmt:
+			return true;
+		default:
+			return false;
+	}
+}
+
+bool
+mig_script_wants_top_level(const ScriptStatement *stmt, int sqlstate)
 {
 	switch (nodeTag(stmt->raw->stmt))
 	{
 		case T_CallStmt:
 		case T_DoStmt:
-			return sqlstate == ERRCODE_INVALID_TRANSACTION_TERMINATION ? "it commits while it works" : NULL;
-		case T_ClusterStmt:
+			return sqlstate == ERRCODE_INVALID_TRANSACTION_TERMINATION;
 		case T_ReindexStmt:
-			return sqlstate == ERRCODE_ACTIVE_SQL_TRANSACTION ? "it commits after each partition" : NULL;
+		case T_ClusterStmt:
+			return sqlstate == ERRCODE_ACTIVE_SQL_TRANSACTION;
 		default:
-			return NULL;
+			return false;
 	}
 }
 
-bool
-mig_script_failed_for_transaction(const ScriptStatement *stmt, int sqlstate)
+/* Commit what adds a value before the statement that uses it. */
+static bool
+divide_behind(Script *script, ScriptStep step, int failed, bool (*adds) (const ScriptStatement *))
 {
-	return sqlstate == ERRCODE_UNSAFE_NEW_ENUM_VALUE_USAGE || top_level_reason(stmt, sqlstate) != NULL;
+	bool		divided = false;
+
+	for (int number = step.first; number < failed; number++)
+		if (adds(statement(script, number)) && !statement(script, number)->ends_step)
+			divided = statement(script, number)->ends_step = true;
+	return divided;
 }
 
 bool
 mig_script_divide(Script *script, ScriptStep step, int failed, int sqlstate)
 {
 	ScriptStatement *stmt = statement(script, failed);
-	const char *reason = top_level_reason(stmt, sqlstate);
-	bool		divided = false;
 
-	if (reason && stmt->mode != MODE_TOP_LEVEL)
+	if (stmt->mode != MODE_TOP_LEVEL && mig_script_wants_top_level(stmt, sqlstate))
 	{
 		stmt->mode = MODE_TOP_LEVEL;
-		stmt->mode_reason = reason;
+		stmt->mode_reason = "it commits while it works";
 		return true;
 	}
-	if (sqlstate != ERRCODE_UNSAFE_NEW_ENUM_VALUE_USAGE)
-		return false;
-	for (int number = step.first; number < failed; number++)
-		if (adds_value(statement(script, number)) && !statement(script, number)->ends_step)
-			divided = statement(script, number)->ends_step = true;
-	return divided;
+	return sqlstate == ERRCODE_UNSAFE_NEW_ENUM_VALUE_USAGE &&
+		(divide_behind(script, step, failed, adds_value) || divide_behind(script, step, failed, may_add_value));
 }
 
 int

@@ -247,6 +247,26 @@ is(state_of('0025_marked') . ask($half_done), 'marked: marked: "finished by hand
 is((try(q{CALL migrate.revert();}))[0] . state_of('0025_marked'), '00000reverted', 'so that it can be reverted');
 ask(q{SELECT migrate.hold('0025_marked', 'done with')});
 
+define('0026_pending', "SELECT 1;\nVACUUM;\nCREATE INDEX CONCURRENTLY ON nowhere (i)", requires => '{}');
+try("CALL migrate.apply('0026_pending');");
+($code, $err) = try(q{SELECT migrate.unregister('0026_pending')});
+is($code, '55000', 'what is half done cannot be unregistered');
+like($err, qr/ERROR:  55000: migration "0026_pending" is half done and.*HINT:  .*migrate\.resolve\('0026_pending', 'restart'/s, 'and the hint has the call');
+ask(q{SELECT migrate.mark_pending('0026_pending', 'undone by hand')});
+is(state_of('0026_pending') . ask($half_done), 'pending: marked pending: "undone by hand"', 'mark_pending leaves nothing half done');
+ask(q{SELECT migrate.unregister('0026_pending')});
+
+like((try(q{SELECT migrate.hold('0005_each', 'later'); SELECT migrate.release('0005_each', 'now')}))[1],
+	qr/NOTICE:  00000: migration "default:0005_each" is applied: the hold takes effect when it is reverted/, 'a hold of what is applied says when it counts');
+
+# A worker that was killed before anything was done has left nothing to go on with.
+define('0027_begun', 'CREATE TABLE begun ()', requires => '{}');
+ask(q{SET session_replication_role = replica; INSERT INTO migrate.unfinished (project, name, part, checksum, attempt_id, run_id, done)
+	SELECT project, name, 'down', checksum, 1, 1, 0 FROM migrate.migrations WHERE name = '0027_begun'});
+is(state_of('0027_begun'), 'pending', 'what has done nothing is not half done');
+ask(q{SELECT migrate.unregister('0027_begun')});
+is(ask($half_done), '', 'and is unregistered as a whole');
+
 # ---- who runs it, and with what
 
 ask(q{CREATE ROLE deployer LOGIN; CREATE ROLE owner; GRANT owner TO deployer; GRANT CREATE ON SCHEMA public TO deployer, owner});
