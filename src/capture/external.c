@@ -10,6 +10,7 @@
 #include "capture/capture_private.h"
 #include "common/errors.h"
 #include "common/names.h"
+#include "common/readonly.h"
 #include "fmgr.h"
 #include "ledger/entry.h"
 #include "miscadmin.h"
@@ -62,7 +63,7 @@ mig_begin_body(PG_FUNCTION_ARGS)
 	char	   *tool = mig_optional_text(fcinfo, 2);
 	Attempt		attempt = {0};
 
-	PreventCommandIfReadOnly("migrate.begin");
+	mig_refuse_read_only("migrate.begin");
 	if (strcmp(mig_origin().origin, "migration") == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_MIG_CANNOT_RUN),
@@ -97,7 +98,7 @@ MIG_FUNCTION(mig_finish);
 static Datum
 mig_finish_body(PG_FUNCTION_ARGS)
 {
-	PreventCommandIfReadOnly("migrate.finish");
+	mig_refuse_read_only("migrate.finish");
 	if (mig_origin_external_id() == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

@@ -8,6 +8,7 @@
 #include "capture/capture_private.h"
 #include "common/errors.h"
 #include "common/names.h"
+#include "common/readonly.h"
 #include "fmgr.h"
 #include "ledger/entry.h"
 #include "miscadmin.h"
@@ -86,7 +87,7 @@ mig_break_glass_body(PG_FUNCTION_ARGS)
 	Decision	decision = {0};
 	Interval   *duration;
 
-	PreventCommandIfReadOnly("migrate.break_glass");
+	mig_refuse_read_only("migrate.break_glass");
 	decision.reason = mig_reason(fcinfo, 0);
 	if (PG_ARGISNULL(1))
 		ereport(ERROR,

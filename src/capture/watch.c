@@ -10,6 +10,7 @@
 #include "capture/capture_private.h"
 #include "commands/dbcommands.h"
 #include "commands/event_trigger.h"
+#include "common/readonly.h"
 #include "fmgr.h"
 #include "ledger/entry.h"
 #include "miscadmin.h"
@@ -139,7 +140,7 @@ mig_watch_body(PG_FUNCTION_ARGS)
 {
 	char	   *reason = mig_optional_text(fcinfo, 0);
 
-	PreventCommandIfReadOnly("migrate.watch");
+	mig_refuse_read_only("migrate.watch");
 	require_superuser("migrate.watch");
 	/* What was lost without our seeing it shows as a gap. */
 	if (!mig_event_triggers_fire())
@@ -167,7 +168,7 @@ mig_unwatch_body(PG_FUNCTION_ARGS)
 {
 	char	   *reason;
 
-	PreventCommandIfReadOnly("migrate.unwatch");
+	mig_refuse_read_only("migrate.unwatch");
 	reason = mig_reason(fcinfo, 0);
 	require_superuser("migrate.unwatch");
 	for (int i = 0; i < MIG_EVENT_TRIGGERS; i++)
@@ -189,7 +190,7 @@ mig_acknowledge_body(PG_FUNCTION_ARGS)
 	ListCell   *cell;
 	char	   *reason;
 
-	PreventCommandIfReadOnly("migrate.acknowledge");
+	mig_refuse_read_only("migrate.acknowledge");
 	if (PG_ARGISNULL(0))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),

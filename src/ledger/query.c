@@ -75,6 +75,20 @@ ledger_owner(void)
 	return owner;
 }
 
+/* Whoever calls, by name. */
+static const char *
+caller_name(void)
+{
+	const char *name = GetUserNameFromId(GetUserId(), true);
+
+	if (name == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
+				 errmsg("the role of this session has been dropped"),
+				 errhint("Connect as another one.")));
+	return name;
+}
+
 /*
  * After an error nothing need be put back here: the abort of the transaction
  * or subtransaction restores user, settings and snapshots.
@@ -85,7 +99,7 @@ ledger_enter(LedgerScope *scope)
 	Oid			owner = ledger_owner();
 
 	scope->caller = CurrentMemoryContext;
-	scope->role_name = GetUserNameFromId(GetUserId(), false);
+	scope->role_name = caller_name();
 	GetUserIdAndSecContext(&scope->user, &scope->security_context);
 	SetUserIdAndSecContext(owner, scope->security_context | SECURITY_LOCAL_USERID_CHANGE);
 	scope->guc_level = NewGUCNestLevel();

@@ -15,6 +15,7 @@
 #include "catalog/pg_type.h"
 #include "common/compat.h"
 #include "common/faults.h"
+#include "common/readonly.h"
 #include "common/rows.h"
 #include "common/sha2.h"
 #include "fmgr.h"
@@ -471,7 +472,7 @@ mig_seal_body(PG_FUNCTION_ARGS)
 	int64		number;
 
 	ledger_require("monitor", NULL);
-	PreventCommandIfReadOnly("migrate.seal");
+	mig_refuse_read_only("migrate.seal");
 	number = ledger_seal();
 	if (number == 0)
 		PG_RETURN_NULL();

@@ -7,6 +7,7 @@
 #include "common/compat.h"
 #include "common/errors.h"
 #include "common/names.h"
+#include "common/readonly.h"
 #include "fmgr.h"
 #include "ledger/entry.h"
 #include "ledger/ledger.h"
@@ -87,7 +88,7 @@ mig_configure_body(PG_FUNCTION_ARGS)
 	Decision	decision = {0};
 	const Policy *policy;
 
-	PreventCommandIfReadOnly("migrate.configure");
+	mig_refuse_read_only("migrate.configure");
 	decision.reason = mig_reason(fcinfo, 2);
 	if (project)
 		mig_check_project(project);
@@ -132,7 +133,7 @@ change_capability(FunctionCallInfo fcinfo, bool grant)
 	Decision	decision = {0};
 	Oid			role;
 
-	PreventCommandIfReadOnly(grant ? "migrate.grant_capability" : "migrate.revoke_capability");
+	mig_refuse_read_only(grant ? "migrate.grant_capability" : "migrate.revoke_capability");
 	ledger_require("administrator", project);
 	role = get_role_oid(role_name, false);
 	check_capability(capability);

@@ -9,6 +9,7 @@
 #include "common/errors.h"
 #include "common/lines.h"
 #include "common/names.h"
+#include "common/readonly.h"
 #include "common/rows.h"
 #include "common/hashfn.h"
 #include "fmgr.h"
@@ -291,7 +292,7 @@ load_files(FunctionCallInfo fcinfo, SourceFile *files, int n, int layout_arg)
 	load.project = PG_ARGISNULL(layout_arg + 1) ? "default" : text_to_cstring(PG_GETARG_TEXT_PP(layout_arg + 1));
 	load.prune = !PG_ARGISNULL(layout_arg + 2) && PG_GETARG_BOOL(layout_arg + 2);
 	mig_deployer_refuse_inside("migrate.load");
-	PreventCommandIfReadOnly("migrate.load");
+	mig_refuse_read_only("migrate.load");
 	ledger_require("author", load.project);
 	load.result = mig_rows_begin(fcinfo);
 	for (int i = 0; i < n; i++)

@@ -8,6 +8,7 @@
 #include "common/compat.h"
 #include "common/errors.h"
 #include "common/lines.h"
+#include "common/readonly.h"
 #include "fmgr.h"
 #include "ledger/entry.h"
 #include "miscadmin.h"
@@ -240,7 +241,7 @@ mig_register_sql_body(PG_FUNCTION_ARGS)
 		definition.version = mig_version_from_name(definition.name);
 
 	mig_deployer_refuse_inside("migrate.register");
-	PreventCommandIfReadOnly("migrate.register");
+	mig_refuse_read_only("migrate.register");
 	ledger_require("author", definition.project);
 	mig_definition_complete(&definition);
 	ledger_lock_project(definition.project);
@@ -278,7 +279,7 @@ mig_unregister_body(PG_FUNCTION_ARGS)
 	int			n;
 
 	mig_deployer_refuse_inside("migrate.unregister");
-	PreventCommandIfReadOnly("migrate.unregister");
+	mig_refuse_read_only("migrate.unregister");
 	full = mig_resolve(name, mig_optional_text(fcinfo, 1));
 	ledger_require("author", full->project);
 	(void) mig_deployer_enter(false, mig_lock_wait);
@@ -334,7 +335,7 @@ mig_accept_text_body(PG_FUNCTION_ARGS)
 	int			n;
 
 	mig_deployer_refuse_inside("migrate.accept_text");
-	PreventCommandIfReadOnly("migrate.accept_text");
+	mig_refuse_read_only("migrate.accept_text");
 	full = mig_resolve(name, mig_optional_text(fcinfo, 3));
 	ledger_require("administrator", full->project);
 	(void) mig_deployer_enter(false, mig_lock_wait);

@@ -8,6 +8,7 @@
 #include "access/xact.h"
 #include "common/compat.h"
 #include "common/errors.h"
+#include "common/readonly.h"
 #include "executor/spi.h"
 #include "funcapi.h"
 #include "ledger/entry.h"
@@ -121,12 +122,16 @@ require_deployer(const Run *run)
 static Datum
 run_procedure(FunctionCallInfo fcinfo, Run *run, int atomic_arg)
 {
+	const char *what = run->request.revert ? "migrate.revert" : "migrate.apply";
 	MemoryContext outer = CurrentMemoryContext;
 	Datum		result;
 
-	mig_deployer_refuse_inside(run->request.revert ? "migrate.revert" : "migrate.apply");
-	PreventCommandIfReadOnly(run->request.revert ? "migrate.revert" : "migrate.apply");
+	mig_deployer_refuse_inside(what);
 	run->commits = mig_may_commit(fcinfo);
+	if (run->commits)
+		mig_refuse_read_only_session(what);
+	else
+		mig_refuse_read_only(what);
 	run->context = AllocSetContextCreate(run->commits ? PortalContext : outer,
 										 "migration run", ALLOCSET_DEFAULT_SIZES);
 	SPI_connect_ext(run->commits ? SPI_OPT_NONATOMIC : 0);

@@ -12,6 +12,7 @@
 
 #include "access/xact.h"
 #include "common/errors.h"
+#include "common/readonly.h"
 #include "ledger/entry.h"
 #include "ledger/ledger.h"
 #include "miscadmin.h"
@@ -75,7 +76,7 @@ mig_cancel_run_body(PG_FUNCTION_ARGS)
 	RunSeen    *run;
 	int64		run_id;
 
-	PreventCommandIfReadOnly("migrate.cancel_run");
+	mig_refuse_read_only("migrate.cancel_run");
 	run_id = mig_run_arg(fcinfo, 0);
 	decision.reason = mig_reason(fcinfo, 1);
 	run = mig_need_run(run_id);

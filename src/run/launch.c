@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "commands/dbcommands.h"
 #include "common/compat.h"
 #include "common/errors.h"
 #include "common/faults.h"
@@ -127,6 +128,39 @@ share(Launch *launch, WorkerJob *job, Size size, const char *text)
 }
 
 static void
+raise_not_started(const char *what)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
+			 errmsg("could not start a worker for %s", what),
+			 errdetail("It has ended before it could begin, and the server's log says why."),
+			 errhint("See to that, then call it again.")));
+}
+
+/* What lets a worker connect that was not let, or NULL. */
+static char *
+connection_hint(int sqlstate)
+{
+	const char *database = quote_identifier(get_database_name(MyDatabaseId));
+	const char *role = GetUserNameFromId(GetSessionUserId(), true);
+
+	if (role == NULL)
+		return pstrdup("A worker connects as the role of the session, which was dropped: connect as another one.");
+	role = quote_identifier(role);
+	switch (sqlstate)
+	{
+		case ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION:
+			return psprintf("A worker connects as the role of the session: ALTER ROLE %s LOGIN;", role);
+		case ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE:
+			return psprintf("A worker connects to the database: ALTER DATABASE %s ALLOW_CONNECTIONS true;", database);
+		case ERRCODE_INSUFFICIENT_PRIVILEGE:
+			return psprintf("A worker connects as the role of the session: GRANT CONNECT ON DATABASE %s TO %s;", database, role);
+		default:
+			return NULL;
+	}
+}
+
+static void
 start_worker(Launch *launch)
 {
 	BackgroundWorker worker = {0};
@@ -153,10 +187,7 @@ start_worker(Launch *launch)
 	MIG_FAULT("launch_registered");
 	if (WaitForBackgroundWorkerStartup(launch->handle, &pid) != BGWH_STARTED &&
 		shm_mq_get_sender(shm_mq_get_queue(launch->queue)) == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
-				 errmsg("could not start a worker for %s", launch->what),
-				 errhint("The server's log says why.")));
+		raise_not_started(launch->what);
 }
 
 /* An error is kept until the worker has ended, anything else passed on. */
@@ -276,9 +307,8 @@ cancel_worker(Launch *launch)
 static ErrorData *
 with_hint(ErrorData *error, const WorkerJob *job)
 {
-	if (error && !job->connected && error->sqlerrcode == ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION)
-		error->hint = psprintf("A worker connects as the role of the session: ALTER ROLE %s LOGIN;",
-							   quote_identifier(GetUserNameFromId(job->session_user, false)));
+	if (error && !job->connected && error->hint == NULL)
+		error->hint = connection_hint(error->sqlerrcode);
 	return error;
 }
 
@@ -309,6 +339,8 @@ mig_launch(WorkerJob *job, Size size, const char *text, const char *what)
 	PG_END_TRY();
 	memcpy(job, launch.job, size);
 	dsm_detach(launch.segment);
+	if (launch.error == NULL && !job->connected)
+		raise_not_started(what);
 	if (launch.cancelled && launch.error == NULL)
 		take_back_cancel();
 	return with_hint(launch.error, job);

@@ -9,6 +9,7 @@
 #include "common/compat.h"
 #include "common/errors.h"
 #include "common/faults.h"
+#include "common/readonly.h"
 #include "fmgr.h"
 #include "ledger/entry.h"
 #include "miscadmin.h"
@@ -39,7 +40,7 @@ mark_begin(Mark *mark, FunctionCallInfo fcinfo, const char *function, const char
 
 	mark->function = function;
 	mig_deployer_refuse_inside(function);
-	PreventCommandIfReadOnly(function);
+	mig_refuse_read_only(function);
 	mark->reason = mig_reason(fcinfo, reason_arg);
 	mark->full = mig_resolve(name, mig_optional_text(fcinfo, reason_arg + 1));
 	ledger_require(capability, mark->full->project);
@@ -274,7 +275,7 @@ mig_baseline_body(PG_FUNCTION_ARGS)
 	int			marked;
 
 	mig_deployer_refuse_inside("migrate.baseline");
-	PreventCommandIfReadOnly("migrate.baseline");
+	mig_refuse_read_only("migrate.baseline");
 	reason = mig_reason(fcinfo, 1);
 	full = baseline_target(name, project, &version);
 	ledger_require("administrator", full->project);

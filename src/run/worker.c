@@ -64,6 +64,8 @@ set_as_caller(const WorkerJob *job)
 		(void) set_config_option(name, value, PGC_SUSET, PGC_S_SESSION, GUC_ACTION_SET, true, DEBUG1, false);
 		name = value + strlen(value) + 1;
 	}
+	/* The caller may write, whatever others were told since he came. */
+	(void) set_config_option("default_transaction_read_only", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SET, true, 0, false);
 	if (job->role[0] != '\0')
 		(void) set_config_option("role", job->role, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SET, true, 0, false);
 	CommitTransactionCommand();
