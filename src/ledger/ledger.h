@@ -275,7 +275,7 @@ extern Holder *ledger_deployer(void);
 /* The migration that the run under way is at, or NULL. */
 extern char *ledger_running_migration(void);
 
-extern bool ledger_waits_for(int pid, int blocker);
+extern bool ledger_deployer_waits_for(int blocker);
 
 /* Something valid if a transaction of this name is prepared. */
 extern Oid	ledger_prepared_transaction(const char *gid);

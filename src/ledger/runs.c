@@ -129,12 +129,16 @@ ledger_deployer(void)
 	return holder;
 }
 
-/* Does one backend wait for the other? */
+/* Does the deployer, or his worker, wait for this backend? */
 bool
-ledger_waits_for(int pid, int blocker)
+ledger_deployer_waits_for(int blocker)
 {
 	static LedgerQuery query = {
-		"SELECT $2 OPERATOR(pg_catalog.=) ANY (pg_catalog.pg_blocking_pids($1))"
+		"SELECT EXISTS (SELECT FROM pg_catalog.pg_locks l WHERE l.locktype OPERATOR(pg_catalog.=) 'advisory' AND l.granted"
+		" AND l.database OPERATOR(pg_catalog.=) (SELECT d.oid FROM pg_catalog.pg_database d"
+		" WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database())"
+		" AND l.objid OPERATOR(pg_catalog.=) $1 AND l.objsubid OPERATOR(pg_catalog.=) ANY (ARRAY[$2, $3])"
+		" AND $4 OPERATOR(pg_catalog.=) ANY (pg_catalog.pg_blocking_pids(l.pid)))"
 	};
 	LedgerArgs	args = {0};
 	LedgerScope scope;
@@ -142,7 +146,9 @@ ledger_waits_for(int pid, int blocker)
 	bool		waits;
 
 	ledger_enter(&scope);
-	arg_int4(&args, pid);
+	arg_oid(&args, LEDGER_DEPLOYER_KEY);
+	arg_int4(&args, LEDGER_DEPLOYER_LOCK);
+	arg_int4(&args, LEDGER_WORKER_LOCK);
 	arg_int4(&args, blocker);
 	ledger_run(&query, &args);
 	row_begin(&row, 0);

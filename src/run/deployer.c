@@ -190,7 +190,7 @@ refuse_useless_wait(const Holder *holder)
 {
 	if (IsolationUsesXactSnapshot())
 		raise_held(holder, "A transaction that is REPEATABLE READ or SERIALIZABLE does not wait for it.");
-	if (holder && ledger_waits_for(holder->pid, MyProcPid))
+	if (ledger_deployer_waits_for(MyProcPid))
 		raise_held(holder, "It waits for a lock of this transaction.");
 }
 

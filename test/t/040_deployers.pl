@@ -235,6 +235,26 @@ foreach my $first (1, 0)
 	applied_once($project, 'to the end');
 }
 
+# ---- how often a waiter looks
+
+ask('CREATE DATABASE polled');
+$node->safe_psql('polled', 'CREATE EXTENSION pg_migrations');
+$node->safe_psql('polled', q{SELECT migrate.register('0001_a', 'CREATE TABLE a ()')});
+my $holding = open_session($node, 'polled');
+ask_session($holding, "BEGIN; $apply");
+my $commits = q{SELECT xact_commit FROM pg_stat_database WHERE datname = 'polled'};
+my $before = ask($commits);
+my $polling = start_client($node, 'polled', q{CALL migrate.apply(options => '{"lock_wait": 3000}');});
+my $polls = q{SELECT count(*) = %s FROM pg_stat_activity WHERE datname = 'polled' AND query ~ 'lock_wait'};
+wait_until($node, 'postgres', sprintf $polls, 1);
+# Whatever wakes it up.
+ask('SELECT pg_reload_conf(), pg_sleep(0.01), pg_reload_conf(), pg_sleep(0.01), pg_reload_conf()')
+  while ask(sprintf $polls, 1) eq 't';
+end_client($polling);
+like(shows($polling), qr/MG006/, 'a waiter has waited 3 s');
+cmp_ok(ask($commits) - $before, '<=', 40, 'and looked at most ten times a second');
+$holding->quit;
+
 # ---- prepared transactions
 
 ($project, $registers) = new_project();
