@@ -25,4 +25,7 @@ extern void mig_capture_notice(void);
 /* Is capture on in this database, as its event triggers say? */
 extern bool mig_capture_is_on(void);
 
+/* May an option or setting of this name, in lower case, have a secret as its value? */
+extern bool mig_is_secret_name(const char *name);
+
 #endif							/* MIG_CAPTURE_H */

@@ -39,8 +39,8 @@ is_string(const Lexer *lexer)
 	return *start == '\'' || (*start == '$' && !(start[1] >= '0' && start[1] <= '9'));
 }
 
-static bool
-is_secret_name(const char *name)
+bool
+mig_is_secret_name(const char *name)
 {
 	for (int i = 0; i < lengthof(secret_words); i++)
 		if (strstr(name, secret_words[i]))
@@ -199,7 +199,7 @@ redact_tokens(StringInfo result, const char *text, int depth)
 		if (may_stand_between(&lexer))
 			continue;
 		expects = mig_lexer_is(&lexer, "password") || mig_lexer_is(&lexer, "connection") ||
-			(!is_string(&lexer) && is_secret_name(lowered(text + lexer.start, lexer.end - lexer.start)));
+			(!is_string(&lexer) && mig_is_secret_name(lowered(text + lexer.start, lexer.end - lexer.start)));
 	}
 	mig_lexer_end(&lexer);
 	appendStringInfoString(result, text + copied);
@@ -244,7 +244,7 @@ may_have_secrets(const char *text)
 	char	   *lower = lowered(text, strlen(text));
 	bool		result;
 
-	result = strstr(lower, "connection") || is_secret_name(lower) || strstr(lower, "://");
+	result = strstr(lower, "connection") || mig_is_secret_name(lower) || strstr(lower, "://");
 	pfree(lower);
 	return result;
 }

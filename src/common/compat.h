@@ -165,6 +165,11 @@ mig_all_settings(int *n)
 #endif
 }
 
+/* A privilege that there is since 17. */
+#ifndef ACL_MAINTAIN
+#define ACL_MAINTAIN 0
+#endif
+
 /* Let a worker connect as a role that may not log in? (17) */
 #if PG_VERSION_NUM >= 170000
 #define MIG_WORKER_FLAGS BGWORKER_BYPASS_ROLELOGINCHECK

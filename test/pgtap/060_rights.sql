@@ -58,6 +58,7 @@ INSERT INTO rights VALUES
     ('check', 'monitor', 'SELECT * FROM migrate.check()'),
     ('graph', 'monitor', 'SELECT migrate.graph()'),
     ('sql', 'monitor', 'SELECT migrate.sql(''p:0001_a'')'),
+    ('inventory', 'monitor', 'SELECT * FROM migrate.inventory()'),
     ('seal', 'monitor', 'SELECT migrate.seal()'),
     ('verify_history', 'monitor', 'SELECT * FROM migrate.verify_history()'),
     ('history_head', 'monitor', 'SELECT * FROM migrate.history_head()'),

@@ -14,6 +14,7 @@ my %reads = (
 	deployer => ['SELECT count(*) FROM migrate.deployer()'],
 	graph => [ map { "SELECT migrate.graph(format => '$_')" } qw(text dot mermaid) ],
 	history_head => ['SELECT * FROM migrate.history_head()'],
+	inventory => [ q{SELECT * FROM migrate.inventory() i ORDER BY i::text} ],
 	is_applied => [ map { "SELECT migrate.is_applied('$_')" } qw(0001_a 0003) ],
 	is_current => [ 'SELECT migrate.is_current()', q{SELECT migrate.is_current('other')} ],
 	may_see => ['SELECT migrate.may_see(NULL)'],

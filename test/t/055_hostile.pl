@@ -105,6 +105,7 @@ SELECT project, name, state, detail FROM migrate.status();
 SELECT * FROM migrate.migration_states();
 SELECT migrate.may_see(NULL), migrate.may_see('dir');
 SELECT * FROM migrate.deployer();
+SELECT identity, definition, fingerprint FROM migrate.inventory() WHERE pg_catalog.strpos(identity, 'public.') OPERATOR(pg_catalog.>) 0 ORDER BY 1;
 SELECT migrate.seal();
 SELECT seal FROM migrate.history_head();
 SELECT * FROM migrate.verify_history();

@@ -1,0 +1,96 @@
+/*
+ * indexes.c
+ *		Indexes and extended statistics.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_attribute.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_index.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_statistic_ext.h"
+#include "commands/tablespace.h"
+#include "schema/schema_private.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+
+/* How often the values of an expression are sampled; it is set by the number of the column. */
+static void
+put_statistics_targets(Description *d, Oid index)
+{
+	CatalogScan scan;
+
+	catalog_scan(&scan, AttributeRelationId, AttributeRelidNumIndexId, Anum_pg_attribute_attrelid, index);
+	while (catalog_next(&scan))
+	{
+		int			target = field_int(&scan.row, "attstattarget", -1);
+
+		if (target >= 0)
+			put_line(d, psprintf("statistics of column %d", ((Form_pg_attribute) GETSTRUCT(scan.row.tuple))->attnum),
+					 psprintf("%d", target));
+	}
+}
+
+static void
+put_state(Description *d, Oid index)
+{
+	CatalogScan scan;
+
+	catalog_scan(&scan, IndexRelationId, IndexRelidIndexId, Anum_pg_index_indexrelid, index);
+	while (catalog_next(&scan))
+	{
+		Form_pg_index form = (Form_pg_index) GETSTRUCT(scan.row.tuple);
+
+		if (!form->indisvalid || !form->indisready || !form->indislive)
+			put_line(d, "valid", "no");
+		put_part(d, "clustered", "");
+		put_flag(d, "clustered", form->indisclustered);
+		put_part(d, "replica identity", "");
+		put_flag(d, "replica identity", form->indisreplident);
+	}
+}
+
+void
+describe_index(Description *d)
+{
+	Oid			index = d->object->address.objectId;
+	Oid			tablespace = field_oid(&d->row, "reltablespace");
+	CatalogScan scan;
+
+	put_part(d, "definition", "");
+	put_line(d, "definition", deparse(pg_get_indexdef, index));
+	if (OidIsValid(tablespace))
+		put_line(d, "tablespace", quote_identifier(get_tablespace_name(tablespace)));
+	catalog_scan(&scan, InheritsRelationId, InheritsRelidSeqnoIndexId, Anum_pg_inherits_inhrelid, index);
+	while (catalog_next(&scan))
+		put_line(d, "partition of", identity_of(RelationRelationId, field_oid(&scan.row, "inhparent")));
+	put_state(d, index);
+	put_part(d, "statistics", "");
+	put_statistics_targets(d, index);
+}
+
+static ObjectAddress
+statistics_part_of(const CatalogRow *row)
+{
+	ObjectAddress address;
+
+	ObjectAddressSet(address, RelationRelationId, field_oid(row, "stxrelid"));
+	return address;
+}
+
+static void
+describe_statistics(Description *d)
+{
+	int			target = field_int(&d->row, "stxstattarget", -1);
+
+	put_part(d, "definition", "");
+	put_line(d, "definition", deparse(pg_get_statisticsobjdef, d->object->address.objectId));
+	put_part(d, "statistics", "");
+	if (target >= 0)
+		put_line(d, "statistics", psprintf("%d", target));
+}
+
+const SchemaClass class_statistics = {
+	StatisticExtRelationId, StatisticExtOidIndexId, "stxnamespace", "stxowner", NULL, OBJECT_STATISTIC_EXT,
+	NULL, statistics_part_of, describe_statistics
+};

@@ -1,0 +1,159 @@
+-- 090_inventory.sql: what the inventory has of each class of objects, and which of its lines a change moves.
+
+\ir common.psql
+
+CREATE ROLE zoo_owner;
+CREATE ROLE zoo_reader;
+CREATE ROLE "zoo Röle";
+CREATE ROLE zoo_monitor;
+\ir ../data/zoo.sql
+SET client_min_messages = error;
+SELECT migrate.grant_capability('zoo_monitor', 'monitor') \g /dev/null
+SELECT current_setting('server_version_num')::int / 10000 AS major \gset
+
+SELECT * FROM no_plan();
+
+-- Every object that there is.
+
+-- What has no row of its own, and why not.
+CREATE TEMP TABLE folded (catalog regclass, condition text, why text);
+INSERT INTO folded VALUES
+    ('pg_class', 'relkind IN (''t'', ''c'') OR relnamespace = ''pg_toast''::regnamespace', 'part of its table or type'),
+    ('pg_type', 'typtype = ''m'' OR EXISTS (SELECT FROM pg_type e WHERE e.typarray = o.oid)', 'comes with another type'),
+    ('pg_type', 'EXISTS (SELECT FROM pg_class c WHERE c.oid = o.typrelid AND c.relkind <> ''c'')', 'row of a table'),
+    ('pg_proc', 'prosrc ~ ''^(multi)?range_constructor''', 'comes with a range'),
+    ('pg_cast', 'castfunc IN (SELECT p.oid FROM pg_proc p WHERE prosrc ~ ''^multirange_constructor'')', 'comes with a range'),
+    ('pg_constraint', 'contype IN (''n'', ''t'') OR (contype = ''f'' AND conparentid <> 0)', 'of a column, trigger or another key'),
+    ('pg_trigger', 'tgisinternal', 'part of a constraint'),
+    ('pg_rewrite', 'rulename = ''_RETURN''', 'is the view'),
+    ('pg_attrdef', 'true', 'part of a column'),
+    ('pg_enum', 'true', 'part of its type'),
+    ('pg_amop', 'true', 'part of its class or family'),
+    ('pg_amproc', 'true', 'part of its class or family');
+-- Those that are not a database's.
+CREATE TEMP TABLE elsewhere (catalog regclass);
+INSERT INTO elsewhere SELECT c::regclass FROM unnest('{pg_authid,pg_auth_members,pg_tablespace,pg_parameter_acl,pg_database,pg_largeobject_metadata}'::text[]) c;
+
+CREATE FUNCTION pg_temp.objects_of(catalog regclass, whole boolean) RETURNS TABLE (object_type text, identity text)
+LANGUAGE plpgsql AS $$
+DECLARE
+    conditions text := COALESCE((SELECT string_agg('(' || condition || ')', ' OR ') FROM folded f WHERE f.catalog = $1), 'false');
+BEGIN
+    RETURN QUERY EXECUTE format(
+        'SELECT i.type, i.identity FROM %s o, pg_identify_object(%s, o.oid, 0) i WHERE o.oid >= 16384 AND %s (%s)
+         AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = %2$s AND d.objid = o.oid AND d.deptype = ''e'')
+         AND i.identity !~ ''^pg_temp|pg_toast|(^| )migrate[.]''', catalog, catalog::oid, CASE WHEN whole THEN 'NOT' ELSE '' END, conditions)
+        || CASE catalog::text WHEN 'pg_event_trigger' THEN ' AND evtname !~ ''pg_migrations''' WHEN 'pg_extension' THEN ' AND extname <> ''pg_migrations''' ELSE '' END;
+END
+$$;
+CREATE TEMP TABLE catalogs AS
+    SELECT attrelid::regclass AS catalog FROM pg_attribute JOIN pg_class c ON c.oid = attrelid
+    WHERE attname = 'oid' AND attnum > 0 AND relkind = 'r' AND relnamespace = 'pg_catalog'::regnamespace
+      AND attrelid NOT IN (SELECT catalog FROM elsewhere);
+CREATE TEMP TABLE expected AS SELECT catalog, o.* FROM catalogs, pg_temp.objects_of(catalog, true) o;
+CREATE TEMP TABLE base AS SELECT * FROM migrate.inventory();
+
+SELECT is_empty($$SELECT catalog FROM catalogs EXCEPT SELECT catalog FROM expected EXCEPT SELECT catalog FROM folded WHERE condition = 'true'$$,
+                'there is an object of every catalog that has any');
+SELECT isnt_empty(format('SELECT * FROM %s o WHERE oid >= 16384 AND (%s)', catalog, condition), catalog || ': ' || why) FROM folded;
+SELECT is_empty('SELECT object_type, identity FROM expected EXCEPT SELECT object_type, identity FROM base',
+                'each is in the inventory, called as pg_identify_object does');
+SELECT is_empty('SELECT object_type, identity FROM base GROUP BY 1, 2 HAVING count(*) > 1', 'each once');
+SELECT set_eq('SELECT object_type, identity FROM base EXCEPT SELECT object_type, identity FROM expected',
+              $$VALUES ('database', 'this database'), ('database setting', 'this database'), ('database setting', 'role zoo_reader in this database'),
+                       ('schema', 'public'), ('extension', 'plpgsql'),
+                       ('table', 'pg_catalog.pg_authid'), ('function', 'pg_catalog.pg_sleep(double precision)'), ('function', 'zoo.slice(zoo.hstore,pg_catalog.text[])')$$,
+              'and besides only what belongs to no object, and what was granted on others'' ones');
+SELECT is_empty('SELECT identity FROM base WHERE fingerprint IS NULL OR length(fingerprint) <> 32', 'each has a fingerprint');
+SELECT is_empty($$SELECT identity FROM base WHERE definition = ''$$, 'and a definition');
+SELECT is_empty($$SELECT fingerprint FROM base GROUP BY 1 HAVING count(*) > 1$$, 'of its own');
+SELECT is_empty($$SELECT identity FROM base WHERE definition ~ 'hidden|attver|\m\d{5,6}\M' AND definition !~ 'maximum: \d+'$$, 'no secret is in it, and no oid');
+SELECT is_empty('SELECT * FROM migrate.inventory() EXCEPT SELECT * FROM base', 'a second look is the same');
+
+-- Whoever looks, with whatever settings.
+
+SET ROLE zoo_monitor;
+SET search_path = zoo, public;
+SET DateStyle = 'German';
+SET IntervalStyle = 'iso_8601';
+SET TimeZone = 'Asia/Kathmandu';
+SET extra_float_digits = -15;
+SET bytea_output = escape;
+SET quote_all_identifiers = on;
+SET standard_conforming_strings = off;
+SET xmloption = document;
+SET lock_timeout = 1;
+SELECT migrate.inventory() \g /dev/null
+CREATE TEMP TABLE seen AS SELECT * FROM migrate.inventory();
+RESET ROLE;
+RESET search_path;
+RESET DateStyle;
+RESET IntervalStyle;
+RESET TimeZone;
+RESET extra_float_digits;
+RESET bytea_output;
+RESET quote_all_identifiers;
+RESET standard_conforming_strings;
+RESET xmloption;
+RESET lock_timeout;
+SELECT is_empty('SELECT * FROM seen EXCEPT SELECT * FROM base', 'a monitor without any rights, with settings that nobody has, sees the same');
+SELECT is((SELECT count(*) FROM seen), (SELECT count(*) FROM base), 'and as much');
+DROP TABLE seen;
+
+-- What a change moves.
+
+-- After a change: the objects that are others, with the keys of the lines that are; what is still other after the way back.
+-- Nothing of it stays.
+CREATE FUNCTION pg_temp.moves(change text, back text, OUT moved text[], OUT left_over text[]) LANGUAGE plpgsql AS $$
+DECLARE
+    differences text := $q$
+        SELECT array_agg(d ORDER BY d COLLATE "C") FROM (
+            SELECT format('%s %s: %s', COALESCE(n.object_type, b.object_type), COALESCE(n.identity, b.identity),
+                          CASE WHEN b.identity IS NULL THEN 'new' WHEN n.identity IS NULL THEN 'gone' ELSE
+                              (SELECT string_agg(DISTINCT key, ', ' ORDER BY key) FROM (
+                                  SELECT CASE WHEN line ~ '^    ' THEN '...' ELSE ltrim(regexp_replace(line, ':.*', '')) END AS key FROM (
+                                      (SELECT * FROM unnest(string_to_array(n.definition, E'\n')) line EXCEPT ALL
+                                       SELECT * FROM unnest(string_to_array(b.definition, E'\n')) line)
+                                      UNION ALL
+                                      (SELECT * FROM unnest(string_to_array(b.definition, E'\n')) line EXCEPT ALL
+                                       SELECT * FROM unnest(string_to_array(n.definition, E'\n')) line)) l (line)) k) END) AS d
+            FROM base b FULL JOIN migrate.inventory() n USING (object_type, identity)
+            WHERE b.fingerprint IS DISTINCT FROM n.fingerprint) x $q$;
+BEGIN
+    EXECUTE change;
+    EXECUTE differences INTO moved;
+    IF back IS NOT NULL THEN
+        EXECUTE back;
+        EXECUTE differences INTO left_over;
+    END IF;
+    RAISE 'back' USING ERRCODE = 'P0101';
+EXCEPTION WHEN SQLSTATE 'P0101' THEN
+    NULL;
+END
+$$;
+
+CREATE TEMP TABLE cases (id serial, since integer, until integer, object text, keys text, change text, back text, others text[]);
+\ir ../data/inventory_cases.sql
+SET allow_system_table_mods = on;
+SELECT unnest(array_remove(ARRAY[
+           is(m.moved, (SELECT array_agg(e ORDER BY e COLLATE "C") FROM unnest(array_remove(ARRAY[object || ': ' || keys], NULL) || others) e), change),
+           CASE WHEN back IS NOT NULL THEN is(m.left_over, NULL, '... and ' || back) END], NULL))
+    FROM cases, pg_temp.moves(replace(change, ':db', quote_ident(current_database())), replace(back, ':db', quote_ident(current_database()))) m
+    WHERE :major BETWEEN since AND until ORDER BY id;
+RESET allow_system_table_mods;
+
+-- Every key that is written somewhere in the zoo is moved by a case.
+
+CREATE FUNCTION pg_temp.property(key text) RETURNS text LANGUAGE sql AS $$SELECT regexp_replace(ltrim(regexp_replace(key, ':.*', '')), '^map .*', 'map')$$;
+SELECT set_eq($$
+    SELECT pg_temp.property(line) FROM base, unnest(string_to_array(definition, E'\n')) line
+        WHERE line !~ '^    ' AND line <> '' AND object_type <> 'database setting'
+    EXCEPT SELECT pg_temp.property(key) FROM cases, unnest(string_to_array(keys, ', ')) key
+    EXCEPT SELECT pg_temp.property(key) FROM cases, unnest(others) o, unnest(string_to_array(split_part(o, ': ', 2), ', ')) key$$,
+    '{encoding,body,query,table}'::text[], 'every property has a case, but for what is part of a name, and what is above other lines');
+
+SELECT * FROM finish();
+DROP SUBSCRIPTION zoo_subscription;
+DROP OWNED BY zoo_owner CASCADE;
+DROP OWNED BY zoo_reader, "zoo Röle", zoo_monitor CASCADE;
+DROP ROLE zoo_owner, zoo_reader, "zoo Röle", zoo_monitor;
