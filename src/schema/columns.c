@@ -18,7 +18,7 @@
 
 /*
  * A NOT NULL that has a row of its own, as since 18.  It counts as a property
- * of its column, and its name only where it is not the one that it would get.
+ * of its column, and its name only where somebody has given it.
  */
 typedef struct NotNull
 {
@@ -34,7 +34,7 @@ not_null_text(const CatalogRow *row, Oid relation, int column)
 	char	   *comment = GetComment(field_oid(row, "oid"), ConstraintRelationId, 0);
 	List	   *words = NIL;
 
-	if (strcmp(name, usual) != 0)
+	if (field_bool(row, "conislocal") && strcmp(name, usual) != 0)
 		words = lappend(words, (char *) quote_identifier(name));
 	if (!field_bool(row, "convalidated"))
 		words = lappend(words, "not valid");

@@ -67,10 +67,9 @@ describe_setting(Description *d)
 
 	foreach(cell, sorted(field_texts(&d->row, "setconfig")))
 	{
-		char	   *name = lfirst(cell);
-		char	   *value = strchr(name, '=');
+		char	   *name;
+		char	   *value = setting_text(lfirst(cell), &name);
 
-		*value++ = '\0';
 		put_part(d, "setting", name);
 		put_line(d, name, value);
 	}

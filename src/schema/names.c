@@ -10,6 +10,8 @@
 #include "schema/schema_private.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
+#include "utils/guc.h"
+#include "utils/varlena.h"
 
 /* Stands for what is mentioned and not there; such a schema is broken, and shown nevertheless. */
 #define MISSING "(missing)"
@@ -107,4 +109,25 @@ field_expression(const CatalogRow *row, const char *column, Oid relation)
 	values[0] = field(row, column, &isnull);
 	values[1] = ObjectIdGetDatum(relation);
 	return isnull ? NULL : called(pg_get_expr, 2, values);
+}
+
+/*
+ * A setting as it is stored, "name=value", in one form: some are lists of names,
+ * with the quotes that the session wanted that has set it.
+ */
+char *
+setting_text(const char *stored, char **name)
+{
+	const char *value = strchr(stored, '=');
+	List	   *names = NIL;
+	List	   *quoted = NIL;
+	ListCell   *cell;
+
+	*name = pnstrdup(stored, value - stored);
+	value++;
+	if ((GetConfigOptionFlags(*name, true) & GUC_LIST_QUOTE) == 0 || !SplitGUCList(pstrdup(value), ',', &names))
+		return pstrdup(value);
+	foreach(cell, names)
+		quoted = lappend(quoted, (char *) quote_identifier(lfirst(cell)));
+	return quoted ? joined(quoted, ", ") : "";
 }

@@ -82,7 +82,12 @@ describe_function(Description *d, Oid function)
 	put_flag(d, "security definer", field_bool(&d->row, "prosecdef"));
 	put_estimates(d, language);
 	foreach(cell, sorted(field_texts(&d->row, "proconfig")))
-		put_line(d, "set", lfirst(cell));
+	{
+		char	   *name;
+		char	   *value = setting_text(lfirst(cell), &name);
+
+		put_line(d, "set", psprintf("%s=%s", name, value));
+	}
 	put_body(d, function, language);
 }
 

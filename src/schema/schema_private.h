@@ -72,6 +72,9 @@ extern List *sorted(List *texts);
 /* What a function like pg_get_viewdef() returns, or NULL. */
 extern char *deparse(PGFunction function, Oid object_id);
 
+/* The value of a setting that is stored with its name. */
+extern char *setting_text(const char *stored, char **name);
+
 /* The expression in a field, or NULL. */
 extern char *field_expression(const CatalogRow *row, const char *column, Oid relation);
 

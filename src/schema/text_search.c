@@ -11,9 +11,11 @@
 #include "catalog/pg_ts_dict.h"
 #include "catalog/pg_ts_parser.h"
 #include "catalog/pg_ts_template.h"
+#include "commands/defrem.h"
 #include "schema/schema_private.h"
 #include "tsearch/ts_cache.h"
 #include "tsearch/ts_public.h"
+#include "utils/builtins.h"
 
 /* ---- parsers and templates ---- */
 
@@ -48,12 +50,30 @@ const SchemaClass class_text_search_templates = {
 
 /* ---- dictionaries ---- */
 
+/* They are stored with the quotes that a session wanted. */
+static char *
+dictionary_options(const CatalogRow *row)
+{
+	bool		isnull;
+	Datum		value = field(row, "dictinitoption", &isnull);
+	List	   *options = NIL;
+	ListCell   *cell;
+
+	foreach(cell, isnull ? NIL : deserialize_deflist(value))
+	{
+		DefElem    *option = lfirst(cell);
+
+		options = lappend(options, psprintf("%s=%s", quote_identifier(option->defname), quote_literal_cstr(defGetString(option))));
+	}
+	return joined(options, ", ");
+}
+
 static void
 describe_dictionary(Description *d)
 {
 	put_part(d, "definition", "");
 	put_line(d, "template", identity_of(TSTemplateRelationId, field_oid(&d->row, "dicttemplate")));
-	put_line(d, "options", field_text(&d->row, "dictinitoption"));
+	put_line(d, "options", dictionary_options(&d->row));
 }
 
 const SchemaClass class_text_search_dictionaries = {
