@@ -165,6 +165,9 @@ mig_all_settings(int *n)
 #endif
 }
 
+/* Has a column's NOT NULL a row in pg_constraint? (18) */
+#define MIG_NOT_NULL_HAS_ROW (PG_VERSION_NUM >= 180000)
+
 /* A privilege that there is since 17. */
 #ifndef ACL_MAINTAIN
 #define ACL_MAINTAIN 0

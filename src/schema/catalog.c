@@ -167,17 +167,6 @@ catalog_scan2(CatalogScan *scan, Oid catalog, Oid index, AttrNumber column1, Oid
 }
 
 void
-catalog_scan_column(CatalogScan *scan, Oid catalog, Oid index, AttrNumber column1, Oid relation,
-					AttrNumber column2, AttrNumber number)
-{
-	ScanKeyData keys[2];
-
-	ScanKeyInit(&keys[0], column1, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relation));
-	ScanKeyInit(&keys[1], column2, BTEqualStrategyNumber, F_INT2EQ, Int16GetDatum(number));
-	scan_begin(scan, catalog, index, 2, keys);
-}
-
-void
 catalog_scan_all(CatalogScan *scan, Oid catalog)
 {
 	scan_begin(scan, catalog, InvalidOid, 0, NULL);

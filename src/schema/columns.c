@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "access/table.h"
 #include "catalog/pg_attrdef.h"
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
@@ -16,16 +17,38 @@
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 
-/*
- * A NOT NULL that has a row of its own, as since 18.  It counts as a property
- * of its column, and its name only where somebody has given it.
- */
-typedef struct NotNull
+/* What another catalog says of one of the columns. */
+typedef struct ColumnNote
 {
 	int			column;
 	char	   *text;
-} NotNull;
+} ColumnNote;
 
+static List *
+add_note(List *notes, int column, char *text)
+{
+	ColumnNote *note = palloc(sizeof(ColumnNote));
+
+	note->column = column;
+	note->text = text;
+	return lappend(notes, note);
+}
+
+static char *
+note_of(const List *notes, int column)
+{
+	ListCell   *cell;
+
+	foreach(cell, notes)
+		if (((const ColumnNote *) lfirst(cell))->column == column)
+			return ((const ColumnNote *) lfirst(cell))->text;
+	return NULL;
+}
+
+/*
+ * A NOT NULL that has a row of its own counts as a property of its column, and
+ * its name only where somebody has given it.
+ */
 static char *
 not_null_text(const CatalogRow *row, Oid relation, int column)
 {
@@ -51,43 +74,62 @@ static List *
 not_nulls_of(Oid relation)
 {
 	CatalogScan scan;
-	List	   *result = NIL;
+	List	   *notes = NIL;
 
+	if (!MIG_NOT_NULL_HAS_ROW)
+		return NIL;
 	catalog_scan(&scan, ConstraintRelationId, ConstraintRelidTypidNameIndexId, Anum_pg_constraint_conrelid, relation);
 	while (catalog_next(&scan))
 	{
 		bool		isnull;
 		Datum		keys;
-		NotNull    *notnull;
+		int			column;
 
 		if (field_char(&scan.row, "contype") != 'n')
 			continue;
 		keys = field(&scan.row, "conkey", &isnull);
-		notnull = palloc(sizeof(NotNull));
-		notnull->column = ((int16 *) ARR_DATA_PTR(DatumGetArrayTypeP(keys)))[0];
-		notnull->text = not_null_text(&scan.row, relation, notnull->column);
-		result = lappend(result, notnull);
+		column = ((int16 *) ARR_DATA_PTR(DatumGetArrayTypeP(keys)))[0];
+		notes = add_note(notes, column, not_null_text(&scan.row, relation, column));
 	}
-	return result;
+	return notes;
 }
 
-/* Its value where none is given, or how it is made. */
-static void
-put_default(Description *d, Form_pg_attribute column)
+/*
+ * Values where none is given, and how the generated ones are made.  Only these
+ * mention columns, for whose names the server has to open the relation.
+ */
+static List *
+defaults_of(Oid relation, const List *columns)
 {
 	CatalogScan scan;
+	List	   *notes = NIL;
+	bool		any = false;
+	bool		generated = false;
+	ListCell   *cell;
 
-	catalog_scan_column(&scan, AttrDefaultRelationId, AttrDefaultIndexId, Anum_pg_attrdef_adrelid, column->attrelid,
-						Anum_pg_attrdef_adnum, column->attnum);
-	while (catalog_next(&scan))
+	foreach(cell, columns)
 	{
-		const char *expression = field_expression(&scan.row, "adbin", column->attrelid);
+		Form_pg_attribute column = (Form_pg_attribute) GETSTRUCT((HeapTuple) lfirst(cell));
 
-		if (column->attgenerated == '\0')
-			put_line(d, "  default", expression);
-		else
-			put_line(d, column->attgenerated == ATTRIBUTE_GENERATED_STORED ? "  generated stored" : "  generated virtual", expression);
+		any = any || column->atthasdef;
+		generated = generated || column->attgenerated != '\0';
 	}
+	if (!any)
+		return NIL;
+	catalog_scan(&scan, AttrDefaultRelationId, AttrDefaultIndexId, Anum_pg_attrdef_adrelid, relation);
+	while (catalog_next(&scan))
+		notes = add_note(notes, ((Form_pg_attrdef) GETSTRUCT(scan.row.tuple))->adnum,
+						 field_expression(&scan.row, "adbin", generated ? relation : InvalidOid));
+	return notes;
+}
+
+static void
+put_default(Description *d, Form_pg_attribute column, const char *expression)
+{
+	if (column->attgenerated == '\0')
+		put_line(d, "  default", expression);
+	else
+		put_line(d, column->attgenerated == ATTRIBUTE_GENERATED_STORED ? "  generated stored" : "  generated virtual", expression);
 }
 
 static const char *
@@ -135,19 +177,15 @@ put_first_line(Description *d, const CatalogRow *row, Form_pg_attribute column)
 }
 
 static void
-put_column(Description *d, const CatalogRow *row, const List *not_nulls)
+put_column(Description *d, const CatalogRow *row, const List *not_nulls, const List *defaults)
 {
 	Form_pg_attribute column = (Form_pg_attribute) GETSTRUCT(row->tuple);
 	int			target = field_int(row, "attstattarget", -1);
-	ListCell   *cell;
 
 	put_part(d, "column", NameStr(column->attname));
 	put_first_line(d, row, column);
-	foreach(cell, not_nulls)
-		if (((const NotNull *) lfirst(cell))->column == column->attnum)
-			put_line(d, "  not null", ((const NotNull *) lfirst(cell))->text);
-	if (column->atthasdef)
-		put_default(d, column);
+	put_line(d, "  not null", note_of(not_nulls, column->attnum));
+	put_default(d, column, note_of(defaults, column->attnum));
 	if (column->attidentity != '\0')
 		put_line(d, "  identity", column->attidentity == ATTRIBUTE_IDENTITY_ALWAYS ? "always" : "by default");
 	if (column->attinhcount > 0)
@@ -164,30 +202,49 @@ put_column(Description *d, const CatalogRow *row, const List *not_nulls)
 	put_remarks(d, column->attnum, NameStr(column->attname));
 }
 
-void
-describe_columns(Description *d, Oid relation)
+/* The rows of all columns that are there, in their order. */
+static List *
+columns_of(Oid relation)
 {
-	List	   *not_nulls = not_nulls_of(relation);
-	List	   *names = NIL;
 	CatalogScan scan;
+	List	   *columns = NIL;
 
-	if (d->object->address.classId != RelationRelationId)
-		remarks_read(d, RelationRelationId, relation);
 	catalog_scan(&scan, AttributeRelationId, AttributeRelidNumIndexId, Anum_pg_attribute_attrelid, relation);
 	while (catalog_next(&scan))
 	{
 		Form_pg_attribute column = (Form_pg_attribute) GETSTRUCT(scan.row.tuple);
 
-		if (column->attnum <= 0 || column->attisdropped)
-			continue;
-		names = lappend(names, pstrdup(quote_identifier(NameStr(column->attname))));
-		put_column(d, &scan.row, not_nulls);
+		if (column->attnum > 0 && !column->attisdropped)
+			columns = lappend(columns, heap_copytuple(scan.row.tuple));
+	}
+	return columns;
+}
+
+void
+describe_columns(Description *d, Oid relation)
+{
+	Relation	catalog = table_open(AttributeRelationId, AccessShareLock);
+	List	   *columns = columns_of(relation);
+	List	   *names = NIL;
+	List	   *not_nulls = not_nulls_of(relation);
+	List	   *defaults = defaults_of(relation, columns);
+	ListCell   *cell;
+
+	if (d->object->address.classId != RelationRelationId)
+		remarks_read(d, RelationRelationId, relation);
+	foreach(cell, columns)
+	{
+		CatalogRow	row = {RelationGetDescr(catalog), lfirst(cell)};
+
+		names = lappend(names, (char *) quote_identifier(NameStr(((Form_pg_attribute) GETSTRUCT(row.tuple))->attname)));
+		put_column(d, &row, not_nulls, defaults);
 	}
 	if (list_length(names) > 1)
 	{
 		put_part(d, "column order", "");
 		put_line(d, "column order", joined(names, ", "));
 	}
+	table_close(catalog, AccessShareLock);
 }
 
 void

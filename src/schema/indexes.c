@@ -13,6 +13,7 @@
 #include "schema/schema_private.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
+#include "utils/syscache.h"
 
 /* How often the values of an expression are sampled; it is set by the number of the column. */
 static void
@@ -32,22 +33,15 @@ put_statistics_targets(Description *d, Oid index)
 }
 
 static void
-put_state(Description *d, Oid index)
+put_parent(Description *d, Oid index)
 {
 	CatalogScan scan;
 
-	catalog_scan(&scan, IndexRelationId, IndexRelidIndexId, Anum_pg_index_indexrelid, index);
+	if (!field_bool(&d->row, "relispartition"))
+		return;
+	catalog_scan(&scan, InheritsRelationId, InheritsRelidSeqnoIndexId, Anum_pg_inherits_inhrelid, index);
 	while (catalog_next(&scan))
-	{
-		Form_pg_index form = (Form_pg_index) GETSTRUCT(scan.row.tuple);
-
-		if (!form->indisvalid || !form->indisready || !form->indislive)
-			put_line(d, "valid", "no");
-		put_part(d, "clustered", "");
-		put_flag(d, "clustered", form->indisclustered);
-		put_part(d, "replica identity", "");
-		put_flag(d, "replica identity", form->indisreplident);
-	}
+		put_line(d, "partition of", identity_of(RelationRelationId, field_oid(&scan.row, "inhparent")));
 }
 
 void
@@ -55,18 +49,27 @@ describe_index(Description *d)
 {
 	Oid			index = d->object->address.objectId;
 	Oid			tablespace = field_oid(&d->row, "reltablespace");
-	CatalogScan scan;
+	HeapTuple	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(index));
+	Form_pg_index form;
 
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for index %u", index);
+	form = (Form_pg_index) GETSTRUCT(tuple);
 	put_part(d, "definition", "");
 	put_line(d, "definition", deparse(pg_get_indexdef, index));
 	if (OidIsValid(tablespace))
 		put_line(d, "tablespace", quote_identifier(get_tablespace_name(tablespace)));
-	catalog_scan(&scan, InheritsRelationId, InheritsRelidSeqnoIndexId, Anum_pg_inherits_inhrelid, index);
-	while (catalog_next(&scan))
-		put_line(d, "partition of", identity_of(RelationRelationId, field_oid(&scan.row, "inhparent")));
-	put_state(d, index);
+	put_parent(d, index);
+	if (!form->indisvalid || !form->indisready || !form->indislive)
+		put_line(d, "valid", "no");
+	put_part(d, "clustered", "");
+	put_flag(d, "clustered", form->indisclustered);
+	put_part(d, "replica identity", "");
+	put_flag(d, "replica identity", form->indisreplident);
 	put_part(d, "statistics", "");
-	put_statistics_targets(d, index);
+	if (!heap_attisnull(tuple, Anum_pg_index_indexprs, NULL))
+		put_statistics_targets(d, index);
+	ReleaseSysCache(tuple);
 }
 
 static ObjectAddress

@@ -20,12 +20,19 @@
 #include "miscadmin.h"
 #include "schema/schema_private.h"
 #include "utils/guc.h"
-#include "utils/hsearch.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
+#include "utils/syscache.h"
 
 #define BATCH 64
+
+/*
+ * What the server remembers of each table, index and constraint that it prints
+ * is forgotten after so many objects: it takes more than all that is kept here.
+ */
+#define REMEMBERED 8192
 
 /* What deparsed text depends on, as far as it is not in the ledger's own scope. */
 static const char *const pinned[][2] = {
@@ -37,6 +44,22 @@ static const char *const pinned[][2] = {
 	{"lock_timeout", "100"}
 };
 
+/* An object to be read. */
+typedef struct Candidate
+{
+	const SchemaClass *class;
+	int			rank;			/* of its class */
+	Oid			object_id;
+	Oid			relation;		/* that it is, or is a part of; else invalid */
+} Candidate;
+
+typedef struct Candidates
+{
+	Candidate  *items;
+	int			n;
+	int			size;
+} Candidates;
+
 typedef struct Reader
 {
 	SchemaObjectFunction function;
@@ -44,6 +67,7 @@ typedef struct Reader
 	MemoryContext batch;
 	List	   *objects;		/* of the batch */
 	pg_cryptohash_ctx *hash;
+	Marks	   *marks;			/* or NULL */
 	LedgerScope scope;
 } Reader;
 
@@ -118,6 +142,7 @@ read_row(Reader *reader, const SchemaClass *class, Oid object_id, const CatalogR
 	ObjectAddressSet(object->address, class->class_id, object_id);
 	description_begin(&d, object);
 	d.row = *row;
+	d.marks = reader->marks;
 	d.owner = class->owner ? field_oid(row, class->owner) : InvalidOid;
 	d.acl_type = class->acl_type;
 	if (class == &class_relations && field_char(row, "relkind") == RELKIND_SEQUENCE)
@@ -134,19 +159,46 @@ read_row(Reader *reader, const SchemaClass *class, Oid object_id, const CatalogR
 }
 
 static void
+read_if_shown(Reader *reader, const SchemaClass *class, Oid object_id, const CatalogRow *row)
+{
+	SchemaScope scope = schema_scope(class, row, reader->marks);
+
+	if (scope != SCOPE_NONE)
+		read_row(reader, class, object_id, row, scope);
+}
+
+/* Through the cache, where there is one: what prints the object looks there, too. */
+static void
+read_cached(Reader *reader, const SchemaClass *class, Oid object_id)
+{
+	HeapTuple	tuple = SearchSysCache1(get_object_catcache_oid(class->class_id), ObjectIdGetDatum(object_id));
+	Relation	catalog;
+	CatalogRow	row;
+
+	if (!HeapTupleIsValid(tuple))
+		return;
+	catalog = table_open(class->class_id, AccessShareLock);
+	row.desc = RelationGetDescr(catalog);
+	row.tuple = tuple;
+	read_if_shown(reader, class, object_id, &row);
+	table_close(catalog, AccessShareLock);
+	ReleaseSysCache(tuple);
+}
+
+static void
 read_object(Reader *reader, const SchemaClass *class, Oid object_id)
 {
 	CatalogScan scan;
 
 	CHECK_FOR_INTERRUPTS();
+	if (is_objectclass_supported(class->class_id) && get_object_catcache_oid(class->class_id) >= 0)
+	{
+		read_cached(reader, class, object_id);
+		return;
+	}
 	fetch(&scan, class, object_id);
 	while (catalog_next(&scan))
-	{
-		SchemaScope scope = schema_scope(class, &scan.row);
-
-		if (scope != SCOPE_NONE)
-			read_row(reader, class, object_id, &scan.row, scope);
-	}
+		read_if_shown(reader, class, object_id, &scan.row);
 }
 
 /* ---- batches ---- */
@@ -162,7 +214,7 @@ is_error_of_others(int code)
 
 /* Returns what went wrong, or NULL. */
 static ErrorData *
-try_to_read(Reader *reader, const SchemaClass *class, const Oid *object_ids, int n)
+try_to_read(Reader *reader, const Candidate *candidates, int n)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
@@ -175,7 +227,7 @@ try_to_read(Reader *reader, const SchemaClass *class, const Oid *object_ids, int
 	PG_TRY();
 	{
 		for (int i = 0; i < n; i++)
-			read_object(reader, class, object_ids[i]);
+			read_object(reader, candidates[i].class, candidates[i].object_id);
 	}
 	PG_CATCH();
 	{
@@ -276,42 +328,50 @@ try_to_name(SchemaObject *object)
 }
 
 static void
-hand_over_problem(Reader *reader, const SchemaClass *class, Oid object_id, const ErrorData *error)
+hand_over_problem(Reader *reader, const Candidate *candidate, const ErrorData *error)
 {
 	SchemaObject object = {0};
 
-	ObjectAddressSet(object.address, class->class_id, object_id);
+	ObjectAddressSet(object.address, candidate->class->class_id, candidate->object_id);
 	object.problem = error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE ? "locked by another transaction" : error->message;
 	try_to_name(&object);
 	reader->function(&object, reader->arg);
 }
 
 static void
-read_objects(Reader *reader, const SchemaClass *class, const Oid *object_ids, int n)
+read_one_by_one(Reader *reader, const Candidate *candidates, int n)
+{
+	for (int i = 0; i < n; i++)
+	{
+		ErrorData  *error = try_to_read(reader, candidates + i, 1);
+
+		if (error)
+			hand_over_problem(reader, candidates + i, error);
+		else
+			hand_over(reader);
+	}
+}
+
+static void
+read_candidates(Reader *reader, const Candidates *candidates)
 {
 	MemoryContext outer = CurrentMemoryContext;
 	MemoryContext context = AllocSetContextCreate(outer, "schema batch", ALLOCSET_DEFAULT_SIZES);
 
-	for (int from = 0; from < n; from += BATCH)
+	MemoryContextSwitchTo(context);
+	for (int from = 0; from < candidates->n; from += BATCH)
 	{
-		int			size = Min(BATCH, n - from);
+		int			n = Min(BATCH, candidates->n - from);
 
-		MemoryContextSwitchTo(context);
-		if (try_to_read(reader, class, object_ids + from, size) == NULL)
+		if (try_to_read(reader, candidates->items + from, n) == NULL)
 			hand_over(reader);
 		else
-			for (int i = from; i < from + size; i++)
-			{
-				ErrorData  *error = try_to_read(reader, class, object_ids + i, 1);
-
-				if (error)
-					hand_over_problem(reader, class, object_ids[i], error);
-				else
-					hand_over(reader);
-			}
-		MemoryContextSwitchTo(outer);
+			read_one_by_one(reader, candidates->items + from, n);
 		MemoryContextReset(context);
+		if ((from + BATCH) % REMEMBERED == 0)
+			InvalidateSystemCaches();
 	}
+	MemoryContextSwitchTo(outer);
 	MemoryContextDelete(context);
 }
 
@@ -357,83 +417,113 @@ may_be_shown(const SchemaClass *class, const CatalogRow *row)
 	return !isnull;
 }
 
-/* The oids of all objects of a class that may be shown. */
-static Oid *
-list_objects(const SchemaClass *class, int *n)
+static void
+add_candidate(Candidates *candidates, int rank, Oid object_id, Oid relation)
 {
-	int			size = 64;
-	Oid		   *object_ids = palloc(size * sizeof(Oid));
-	const char *key = class == &class_settings ? "setrole" : "oid";
+	Candidate  *candidate;
+
+	if (candidates->n == candidates->size)
+	{
+		candidates->size = Max(64, candidates->size * 2);
+		candidates->items = candidates->items ?
+			repalloc_huge(candidates->items, candidates->size * sizeof(Candidate)) :
+			palloc(candidates->size * sizeof(Candidate));
+	}
+	candidate = &candidates->items[candidates->n++];
+	candidate->class = schema_classes[rank];
+	candidate->rank = rank;
+	candidate->object_id = object_id;
+	candidate->relation = relation;
+}
+
+static Oid
+relation_of(const SchemaClass *class, const CatalogRow *row, Oid object_id)
+{
+	ObjectAddress whole = class->part_of ? class->part_of(row) : InvalidObjectAddress;
+
+	if (OidIsValid(whole.objectId))
+		return whole.classId == RelationRelationId ? whole.objectId : InvalidOid;
+	return class == &class_relations ? object_id : InvalidOid;
+}
+
+static void
+list_class(Candidates *candidates, int rank)
+{
+	const SchemaClass *class = schema_classes[rank];
 	CatalogScan scan;
 
-	*n = 0;
 	catalog_scan_all(&scan, class->class_id);
 	while (catalog_next(&scan))
 	{
-		if (!may_be_shown(class, &scan.row))
-			continue;
-		if (*n == size)
-			object_ids = repalloc_huge(object_ids, (size *= 2) * sizeof(Oid));
-		object_ids[(*n)++] = field_oid(&scan.row, key);
+		Oid			object_id = field_oid(&scan.row, class == &class_settings ? "setrole" : "oid");
+
+		if (may_be_shown(class, &scan.row))
+			add_candidate(candidates, rank, object_id, relation_of(class, &scan.row, object_id));
 	}
-	return object_ids;
+}
+
+/*
+ * First what is no part of a relation, class by class; then relation by
+ * relation, since the server remembers one while all of its parts are printed.
+ */
+static int
+compare_candidates(const void *a, const void *b)
+{
+	const Candidate *one = a;
+	const Candidate *other = b;
+
+	if (one->relation != other->relation)
+		return one->relation < other->relation ? -1 : 1;
+	if (one->rank != other->rank)
+		return one->rank < other->rank ? -1 : 1;
+	return one->object_id < other->object_id ? -1 : one->object_id > other->object_id ? 1 : 0;
 }
 
 void
 mig_schema_read_all(SchemaObjectFunction function, void *arg)
 {
+	Candidates	candidates = {0};
 	Reader		reader;
 
 	reader_begin(&reader, function, arg);
-	for (int i = 0; i < schema_nclasses; i++)
-	{
-		int			n;
-		Oid		   *object_ids = list_objects(schema_classes[i], &n);
-
-		read_objects(&reader, schema_classes[i], object_ids, n);
-		pfree(object_ids);
-	}
+	for (int rank = 0; rank < schema_nclasses; rank++)
+		list_class(&candidates, rank);
+	qsort(candidates.items, candidates.n, sizeof(Candidate), compare_candidates);
+	reader.marks = marks_read();
+	read_candidates(&reader, &candidates);
 	reader_end(&reader);
 }
 
-/* Each only once, by class. */
-static HTAB *
-shown_objects(const List *addresses)
+/* Each only once. */
+static void
+list_some(Candidates *candidates, const List *addresses)
 {
-	HASHCTL		control = {.keysize = sizeof(ObjectAddress), .entrysize = sizeof(ObjectAddress), .hcxt = CurrentMemoryContext};
-	HTAB	   *table = hash_create("schema addresses", list_length(addresses) + 1, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	ListCell   *cell;
+	int			kept = 0;
 
 	foreach(cell, addresses)
 	{
 		ObjectAddress address = schema_shown_by(*(const ObjectAddress *) lfirst(cell));
 
-		if (schema_class(address.classId))
-			(void) hash_search(table, &address, HASH_ENTER, NULL);
+		for (int rank = 0; rank < schema_nclasses; rank++)
+			if (schema_classes[rank]->class_id == address.classId)
+				add_candidate(candidates, rank, address.objectId, InvalidOid);
 	}
-	return table;
+	qsort(candidates->items, candidates->n, sizeof(Candidate), compare_candidates);
+	for (int i = 0; i < candidates->n; i++)
+		if (i == 0 || compare_candidates(&candidates->items[i], &candidates->items[i - 1]) != 0)
+			candidates->items[kept++] = candidates->items[i];
+	candidates->n = kept;
 }
 
 void
 mig_schema_read(const List *addresses, SchemaObjectFunction function, void *arg)
 {
-	HTAB	   *table = shown_objects(addresses);
-	Oid		   *object_ids = palloc((hash_get_num_entries(table) + 1) * sizeof(Oid));
+	Candidates	candidates = {0};
 	Reader		reader;
 
 	reader_begin(&reader, function, arg);
-	for (int i = 0; i < schema_nclasses; i++)
-	{
-		HASH_SEQ_STATUS status;
-		const ObjectAddress *address;
-		int			n = 0;
-
-		hash_seq_init(&status, table);
-		while ((address = hash_seq_search(&status)) != NULL)
-			if (address->classId == schema_classes[i]->class_id)
-				object_ids[n++] = address->objectId;
-		read_objects(&reader, schema_classes[i], object_ids, n);
-	}
+	list_some(&candidates, addresses);
+	read_candidates(&reader, &candidates);
 	reader_end(&reader);
-	hash_destroy(table);
 }

@@ -9,6 +9,7 @@
 #include "catalog/index.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_depend.h"
 #include "catalog/pg_foreign_server.h"
 #include "catalog/pg_foreign_table.h"
 #include "catalog/pg_inherits.h"
@@ -58,6 +59,8 @@ put_parents(Description *d, Oid relation)
 	bool		partition = field_bool(&d->row, "relispartition");
 	CatalogScan scan;
 
+	if (!may_have_mark(d->marks, &d->object->address, MARK_CHILD))
+		return;
 	catalog_scan(&scan, InheritsRelationId, InheritsRelidSeqnoIndexId, Anum_pg_inherits_inhrelid, relation);
 	while (catalog_next(&scan))
 	{
@@ -86,13 +89,14 @@ put_foreign(Description *d, Oid relation)
 static void
 put_toast_options(Description *d)
 {
-	Oid			toast = field_oid(&d->row, "reltoastrelid");
+	ObjectAddress toast;
 	CatalogScan scan;
 
+	ObjectAddressSet(toast, RelationRelationId, field_oid(&d->row, "reltoastrelid"));
 	put_part(d, "toast options", "");
-	if (!OidIsValid(toast))
+	if (!OidIsValid(toast.objectId) || !may_have_mark(d->marks, &toast, MARK_TOAST_OPTIONS))
 		return;
-	catalog_scan(&scan, RelationRelationId, ClassOidIndexId, Anum_pg_class_oid, toast);
+	catalog_scan(&scan, RelationRelationId, ClassOidIndexId, Anum_pg_class_oid, toast.objectId);
 	while (catalog_next(&scan))
 		put_line(d, "toast options", options_text(&scan.row, "reloptions", false));
 }
@@ -159,18 +163,20 @@ describe_view(Description *d, Oid relation)
 static void
 put_owning_column(Description *d, Oid sequence)
 {
-	static const char types[] = {DEPENDENCY_AUTO, DEPENDENCY_INTERNAL};
+	CatalogScan scan;
 
-	for (int i = 0; i < lengthof(types); i++)
+	catalog_scan2(&scan, DependRelationId, DependDependerIndexId, Anum_pg_depend_classid, RelationRelationId,
+				  Anum_pg_depend_objid, sequence);
+	while (catalog_next(&scan))
 	{
-		ObjectAddress address;
-		Oid			table;
-		int32		column;
+		Form_pg_depend depend = (Form_pg_depend) GETSTRUCT(scan.row.tuple);
+		ObjectAddress column;
 
-		if (!sequenceIsOwned(sequence, types[i], &table, &column))
+		if (depend->refclassid != RelationRelationId || depend->refobjsubid == 0 ||
+			(depend->deptype != DEPENDENCY_AUTO && depend->deptype != DEPENDENCY_INTERNAL))
 			continue;
-		ObjectAddressSubSet(address, RelationRelationId, table, column);
-		put_line(d, types[i] == DEPENDENCY_AUTO ? "owned by" : "identity of", getObjectIdentity(&address, true));
+		ObjectAddressSubSet(column, RelationRelationId, depend->refobjid, depend->refobjsubid);
+		put_line(d, depend->deptype == DEPENDENCY_AUTO ? "owned by" : "identity of", getObjectIdentity(&column, true));
 	}
 }
 

@@ -41,6 +41,11 @@ read_from(Description *d, Oid class_id, Oid object_id, Oid catalog, Oid index, c
 void
 remarks_read(Description *d, Oid class_id, Oid object_id)
 {
+	ObjectAddress address;
+
+	ObjectAddressSet(address, class_id, object_id);
+	if (!may_have_mark(d->marks, &address, MARK_REMARK) && !IsSharedRelation(class_id))
+		return;
 	read_from(d, class_id, object_id, DescriptionRelationId, DescriptionObjIndexId, "description");
 	read_from(d, class_id, object_id, SecLabelRelationId, SecLabelObjectIndexId, "label");
 	if (IsSharedRelation(class_id))
@@ -48,6 +53,21 @@ remarks_read(Description *d, Oid class_id, Oid object_id)
 		read_from(d, class_id, object_id, SharedDescriptionRelationId, SharedDescriptionObjIndexId, "description");
 		read_from(d, class_id, object_id, SharedSecLabelRelationId, SharedSecLabelObjectIndexId, "label");
 	}
+}
+
+static void
+put_extensions(Description *d)
+{
+	const ObjectAddress *address = &d->object->address;
+	List	   *names = NIL;
+	ListCell   *cell;
+
+	if (!may_have_mark(d->marks, address, MARK_DEPENDS_ON_EXTENSION))
+		return;
+	foreach(cell, getAutoExtensionsOfObject(address->classId, address->objectId))
+		names = lappend(names, identity_of(ExtensionRelationId, lfirst_oid(cell)));
+	put_part(d, "depends on extension", "");
+	put_line(d, "depends on extension", joined(sorted(names), ", "));
 }
 
 /* The kind says whose it is, and so does a line's key. */
@@ -73,12 +93,5 @@ put_remarks(Description *d, int column, const char *name)
 		put_line(d, psprintf("%ssecurity label %s", column ? "  " : "", remark->provider), remark->text);
 	}
 	if (column == 0)
-	{
-		List	   *names = NIL;
-
-		foreach(cell, getAutoExtensionsOfObject(d->object->address.classId, d->object->address.objectId))
-			names = lappend(names, identity_of(ExtensionRelationId, lfirst_oid(cell)));
-		put_part(d, "depends on extension", "");
-		put_line(d, "depends on extension", joined(sorted(names), ", "));
-	}
+		put_extensions(d);
 }

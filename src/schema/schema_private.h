@@ -54,11 +54,23 @@ typedef struct CatalogScan
 extern void catalog_scan(CatalogScan *scan, Oid catalog, Oid index, AttrNumber column, Oid value);
 extern void catalog_scan2(CatalogScan *scan, Oid catalog, Oid index, AttrNumber column1, Oid value1,
 						  AttrNumber column2, Oid value2);
-extern void catalog_scan_column(CatalogScan *scan, Oid catalog, Oid index, AttrNumber column1, Oid relation,
-								AttrNumber column2, AttrNumber number);
 extern void catalog_scan_all(CatalogScan *scan, Oid catalog);
 extern bool catalog_next(CatalogScan *scan);
 extern void catalog_end(CatalogScan *scan);
+
+/* ---- what few objects have (marks.c) ---- */
+
+typedef struct Marks Marks;
+
+#define MARK_REMARK					1	/* a comment or label, of it or of a column */
+#define MARK_DEPENDS_ON_EXTENSION	2
+#define MARK_CHILD					4	/* it inherits, or is a partition */
+#define MARK_TOAST_OPTIONS			8	/* of a TOAST table */
+
+/* Read them; for whoever does not, NULL, each object is looked at. */
+extern Marks *marks_read(void);
+extern bool may_have_mark(const Marks *marks, const ObjectAddress *address, int mark);
+extern Oid	extension_of(const Marks *marks, const ObjectAddress *address);
 
 /* ---- how things are called (names.c) ---- */
 
@@ -84,6 +96,7 @@ typedef struct Description
 {
 	SchemaObject *object;
 	CatalogRow	row;			/* of the object's catalog */
+	const Marks *marks;			/* or NULL */
 	SchemaPart *part;			/* being written */
 	StringInfoData text;		/* of it */
 	List	   *remarks;		/* of Remark: comments and labels of it and its columns */
@@ -168,7 +181,7 @@ typedef enum SchemaScope
 	SCOPE_ALL
 } SchemaScope;
 
-extern SchemaScope schema_scope(const SchemaClass *class, const CatalogRow *row);
+extern SchemaScope schema_scope(const SchemaClass *class, const CatalogRow *row, const Marks *marks);
 extern bool is_ours(Oid class_id, Oid object_id);
 
 /* The object in whose description this one is. */

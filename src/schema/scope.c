@@ -48,7 +48,7 @@ is_information_schema(Oid namespace)
 }
 
 SchemaScope
-schema_scope(const SchemaClass *class, const CatalogRow *row)
+schema_scope(const SchemaClass *class, const CatalogRow *row, const Marks *marks)
 {
 	Oid			object_id = field_oid(row, "oid");
 	ObjectAddress whole;
@@ -63,14 +63,19 @@ schema_scope(const SchemaClass *class, const CatalogRow *row)
 		return object_id == our_extension() ? SCOPE_NONE : SCOPE_ALL;
 	ObjectAddressSet(whole, class->class_id, object_id);
 	namespace = class->namespace ? field_oid(row, class->namespace) : InvalidOid;
-	if (class->part_of && OidIsValid(class->part_of(row).objectId))
+	if (class->part_of)
 	{
-		whole = class->part_of(row);
-		namespace = get_object_namespace(&whole);
+		ObjectAddress other = class->part_of(row);
+
+		if (OidIsValid(other.objectId))
+		{
+			whole = other;
+			namespace = get_object_namespace(&whole);
+		}
 	}
 	if (is_hidden(namespace))
 		return SCOPE_NONE;
-	extension = getExtensionOfObject(whole.classId, whole.objectId);
+	extension = extension_of(marks, &whole);
 	if (OidIsValid(extension))
 		return extension == our_extension() ? SCOPE_NONE : SCOPE_PRIVILEGES;
 	if (object_id >= FirstNormalObjectId)
