@@ -49,6 +49,12 @@ extern void mig_schema_read_all(SchemaObjectFunction function, void *arg);
  */
 extern void mig_schema_read(const List *addresses, SchemaObjectFunction function, void *arg);
 
+/*
+ * These, and every object whose description may mention one of them: their parts,
+ * and what has their names or columns in its text.  Of ObjectAddress.
+ */
+extern List *mig_schema_dependants(const List *addresses);
+
 /* All parts of an object, as one text. */
 extern char *mig_schema_definition(const SchemaObject *object);
 

@@ -104,8 +104,19 @@ DROP TABLE seen;
 
 -- After a change: the objects that are others, with the keys of the lines that are; what is still other after the way back.
 -- Nothing of it stays.
-CREATE FUNCTION pg_temp.moves(change text, back text, OUT moved text[], OUT left_over text[]) LANGUAGE plpgsql AS $$
+-- missed: what has moved, but is not among what the statement's objects lead to.
+CREATE FUNCTION pg_temp.inventory_of(oid[], oid[]) RETURNS TABLE (object_type text, identity text, definition text, fingerprint bytea)
+    LANGUAGE c AS '$libdir/pg_migrations', 'mig_inventory_of';
+CREATE TEMP TABLE touched (classid oid, objid oid);
+CREATE FUNCTION public.note_touched() RETURNS event_trigger LANGUAGE plpgsql AS
+    'BEGIN INSERT INTO pg_temp.touched SELECT classid, objid FROM pg_event_trigger_ddl_commands() WHERE objid IS NOT NULL; END';
+CREATE FUNCTION pg_temp.moves(change text, back text, OUT moved text[], OUT left_over text[], OUT missed text[]) LANGUAGE plpgsql AS $$
 DECLARE
+    found text := $q$
+        SELECT array_agg(n.object_type || ' ' || n.identity) FROM migrate.inventory() n LEFT JOIN base b USING (object_type, identity)
+        WHERE identity !~ 'note_touched' AND b.fingerprint IS DISTINCT FROM n.fingerprint AND EXISTS (SELECT FROM touched) AND NOT EXISTS (
+            SELECT FROM pg_temp.inventory_of(ARRAY(SELECT classid FROM touched), ARRAY(SELECT objid FROM touched)) t
+            WHERE t.object_type = n.object_type AND t.identity = n.identity AND t.fingerprint = n.fingerprint) $q$;
     differences text := $q$
         SELECT array_agg(d ORDER BY d COLLATE "C") FROM (
             SELECT format('%s %s: %s', COALESCE(n.object_type, b.object_type), COALESCE(n.identity, b.identity),
@@ -117,11 +128,12 @@ DECLARE
                                       UNION ALL
                                       (SELECT * FROM unnest(string_to_array(b.definition, E'\n')) line EXCEPT ALL
                                        SELECT * FROM unnest(string_to_array(n.definition, E'\n')) line)) l (line)) k) END) AS d
-            FROM base b FULL JOIN migrate.inventory() n USING (object_type, identity)
+            FROM base b FULL JOIN (SELECT * FROM migrate.inventory() WHERE identity !~ 'note_touched') n USING (object_type, identity)
             WHERE b.fingerprint IS DISTINCT FROM n.fingerprint) x $q$;
 BEGIN
     EXECUTE change;
     EXECUTE differences INTO moved;
+    EXECUTE found INTO missed;
     IF back IS NOT NULL THEN
         EXECUTE back;
         EXECUTE differences INTO left_over;
@@ -135,11 +147,16 @@ $$;
 CREATE TEMP TABLE cases (id serial, since integer, until integer, object text, keys text, change text, back text, others text[]);
 \ir ../data/inventory_cases.sql
 SET allow_system_table_mods = on;
+CREATE EVENT TRIGGER note_touched ON ddl_command_end EXECUTE FUNCTION public.note_touched();
 SELECT unnest(array_remove(ARRAY[
            is(m.moved, (SELECT array_agg(e ORDER BY e COLLATE "C") FROM unnest(array_remove(ARRAY[object || ': ' || keys], NULL) || others) e), change),
+           -- Of the partition itself event triggers say nothing.
+           CASE WHEN change ~ 'DETACH' THEN isnt(m.missed, NULL, '... is more than it leads to')
+                ELSE is(m.missed, NULL, '... is all that it leads to') END,
            CASE WHEN back IS NOT NULL THEN is(m.left_over, NULL, '... and ' || back) END], NULL))
     FROM cases, pg_temp.moves(replace(change, ':db', quote_ident(current_database())), replace(back, ':db', quote_ident(current_database()))) m
     WHERE :major BETWEEN since AND until ORDER BY id;
+DROP EVENT TRIGGER note_touched;
 RESET allow_system_table_mods;
 
 -- Every key that is written somewhere in the zoo is moved by a case.
