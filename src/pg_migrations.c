@@ -14,6 +14,7 @@
 #include "run/apart.h"
 #include "run/cancel.h"
 #include "run/deployer.h"
+#include "run/locks.h"
 #include "run/run.h"
 #include "utils/guc.h"
 
@@ -72,9 +73,14 @@ _PG_init(void)
 							&mig_lock_wait, 600000, -1, INT_MAX,
 							PGC_USERSET, GUC_UNIT_MS, NULL, NULL, NULL);
 	DefineCustomIntVariable("pg_migrations.lock_timeout",
-							"The longest that a statement of a migration waits for a lock.",
+							"The longest that others may stall behind a migration that waits for a lock.",
 							"0 waits for ever.",
 							&mig_lock_timeout, 1000, 0, INT_MAX,
+							PGC_USERSET, GUC_UNIT_MS, NULL, NULL, NULL);
+	DefineCustomIntVariable("pg_migrations.lock_total",
+							"How long a migration that does not get a lock is tried again.",
+							"0 does not try again, -1 tries for ever.",
+							&mig_lock_total, 600000, -1, INT_MAX,
 							PGC_USERSET, GUC_UNIT_MS, NULL, NULL, NULL);
 	DefineCustomEnumVariable("pg_migrations.track",
 							 "What is recorded of each statement of a migration.",

@@ -22,6 +22,9 @@ extern void mig_capture_session(int64 history_id);
 /* Write into coverage what has changed since somebody last looked. */
 extern void mig_capture_notice(void);
 
+/* A statement's text without its secrets (redact.c). */
+extern char *mig_redact(const char *text);
+
 /* Is capture on in this database, as its event triggers say? */
 extern bool mig_capture_is_on(void);
 

@@ -111,9 +111,6 @@ extern void mig_origin_external(int64 history_id);	/* 0: ends */
 extern int64 mig_origin_external_id(void);	/* 0: none */
 extern void mig_origin_init(void);
 
-/* A statement's text without its secrets (redact.c). */
-extern char *mig_redact(const char *text);
-
 /* The event triggers that watch() makes (hook.c). */
 typedef struct EventTriggerName
 {

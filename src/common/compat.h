@@ -7,6 +7,7 @@
 #define MIG_COMPAT_H
 
 #include "access/xact.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_database.h"
 #include "catalog/pg_proc.h"
 #include "commands/event_trigger.h"
@@ -15,11 +16,17 @@
 #include "parser/parse_node.h"
 #include "postmaster/bgworker.h"
 #include "storage/proc.h"
+#include "storage/lock.h"
 #include "tcop/pquery.h"
 #include "utils/acl.h"
 #include "utils/guc.h"
 #include "utils/guc_tables.h"
 
+#if PG_VERSION_NUM >= 170000
+#include "storage/procarray.h"
+#else
+#include "storage/sinvaladt.h"
+#endif
 #if PG_VERSION_NUM >= 160000
 #include "nodes/queryjumble.h"
 #include "varatt.h"
@@ -56,6 +63,17 @@ mig_object_aclcheck(Oid classid, Oid objectid, Oid roleid, AclMode mode)
 	if (classid == ProcedureRelationId)
 		return pg_proc_aclcheck(objectid, roleid, mode);
 	return pg_database_aclcheck(objectid, roleid, mode);
+#endif
+}
+
+/* Does a role own a relation? (16) */
+static inline bool
+mig_owns_relation(Oid relation, Oid role)
+{
+#if PG_VERSION_NUM >= 160000
+	return object_ownercheck(RelationRelationId, relation, role);
+#else
+	return pg_class_ownercheck(relation, role);
 #endif
 }
 
@@ -105,6 +123,32 @@ mig_local_transaction(void)
 	return MyProc->lxid;
 #endif
 }
+
+/* The process in which a transaction is under way, or NULL: it is prepared, or has ended. (17: renamed) */
+static inline PGPROC *
+mig_process_of(VirtualTransactionId vxid)
+{
+	PGPROC	   *proc;
+
+#if PG_VERSION_NUM >= 170000
+	if (vxid.procNumber == INVALID_PROC_NUMBER)
+		return NULL;
+	proc = ProcNumberGetProc(vxid.procNumber);
+	return proc && proc->vxid.lxid == vxid.localTransactionId ? proc : NULL;
+#else
+	if (vxid.backendId == InvalidBackendId)
+		return NULL;
+	proc = BackendIdGetProc(vxid.backendId);
+	return proc && proc->lxid == vxid.localTransactionId ? proc : NULL;
+#endif
+}
+
+/* What a process says of itself, in the present snapshot of that; n from 1. (16: renamed) */
+#if PG_VERSION_NUM >= 160000
+#define mig_backend_status(n) pgstat_get_local_beentry_by_index(n)
+#else
+#define mig_backend_status(n) pgstat_fetch_stat_local_beentry(n)
+#endif
 
 /* Memory that a check hook hands to the server; NULL when there is none. (16: of the server's own) */
 static inline void *

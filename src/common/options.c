@@ -170,6 +170,8 @@ read_migration_option(const char *key, JsonbValue *value, void *result)
 		read_transaction(options, text_value(key, value));
 	else if (strcmp(key, "lock_timeout") == 0)
 		options->lock_timeout = milliseconds(key, value);
+	else if (strcmp(key, "lock_total") == 0)
+		options->lock_total = milliseconds(key, value);
 	else if (strcmp(key, "statement_timeout") == 0)
 		options->statement_timeout = milliseconds(key, value);
 	else if (strcmp(key, "search_path") == 0)
@@ -191,7 +193,8 @@ mig_migration_options_read(Jsonb *options, MigrationOptions *result)
 {
 	memset(result, 0, sizeof(MigrationOptions));
 	result->lock_timeout = result->statement_timeout = -1;
+	result->lock_total = LOCK_TOTAL_NOT_GIVEN;
 	result->transaction = "auto";
 	read_object(options, read_migration_option, result,
-				"\"force\", \"lock_timeout\", \"run_as\", \"search_path\", \"statement_timeout\", \"transaction\"");
+				"\"force\", \"lock_timeout\", \"lock_total\", \"run_as\", \"search_path\", \"statement_timeout\", \"transaction\"");
 }

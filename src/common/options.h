@@ -23,10 +23,13 @@ typedef struct RunOptions
 
 extern void mig_run_options_read(Jsonb *options, RunOptions *result);
 
+#define LOCK_TOTAL_NOT_GIVEN (-2)
+
 /* Settings a migration itself asks for in its options. */
 typedef struct MigrationOptions
 {
 	int			lock_timeout;	/* ms; -1: not given */
+	int			lock_total;		/* ms; -1: for ever; LOCK_TOTAL_NOT_GIVEN */
 	int			statement_timeout;	/* ms; -1: not given */
 	char	   *search_path;	/* or NULL */
 	char	   *run_as;			/* or NULL */

@@ -107,18 +107,64 @@ lists_column(const StatementRecord *records, int n, bool locks)
 	return construct_md_array(values, nulls, 1, &n, &lower, TEXTOID, -1, false, TYPALIGN_INT);
 }
 
+static bool
+any_has_waited(const StatementRecord *records, int n)
+{
+	for (int i = 0; i < n; i++)
+		if (records[i].waited > 0 || records[i].waited_for)
+			return true;
+	return false;
+}
+
+/* How long each has waited, and for whom; hardly ever has any, and then the columns are NULL. */
+static void
+arg_waits(LedgerArgs *args, const StatementRecord *records, int n)
+{
+	Datum	   *waited;
+	Datum	   *waited_for;
+	bool	   *no_time;
+	bool	   *nobody;
+	int			lower = 1;
+
+	if (!any_has_waited(records, n))
+	{
+		arg_array(args, INT8ARRAYOID, NULL);
+		arg_array(args, TEXTARRAYOID, NULL);
+		return;
+	}
+	waited = palloc0(n * sizeof(Datum));
+	waited_for = palloc0(n * sizeof(Datum));
+	no_time = palloc0(n * sizeof(bool));
+	nobody = palloc0(n * sizeof(bool));
+	for (int i = 0; i < n; i++)
+	{
+		no_time[i] = records[i].waited == 0;
+		waited[i] = Int64GetDatum(records[i].waited);
+		nobody[i] = records[i].waited_for == NULL;
+		if (!nobody[i])
+			waited_for[i] = CStringGetTextDatum(records[i].waited_for);
+	}
+	arg_array(args, INT8ARRAYOID,
+			  construct_md_array(waited, no_time, 1, &n, &lower, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+	arg_array(args, TEXTARRAYOID,
+			  construct_md_array(waited_for, nobody, 1, &n, &lower, TEXTOID, -1, false, TYPALIGN_INT));
+}
+
 /* All statements of an attempt at once. */
 static void
 insert_statements(int64 history_id, const StatementRecord *records, int n)
 {
 	static LedgerQuery query = {
 		"INSERT INTO migrate.log_statements (history_id, statement_no, line, command_tag, started_at, duration, rows,"
-		" wal_bytes, locks, rewritten, transaction_id)"
+		" wal_bytes, locks, rewritten, waited, waited_for, transaction_id)"
 		" SELECT $1, number, line, tag, started_at, pg_catalog.make_interval(secs => duration / 1000000.0::pg_catalog.float8),"
-		" rows, wal_bytes, locks::pg_catalog.text[], rewritten::pg_catalog.text[], pg_catalog.pg_current_xact_id()"
+		" rows, wal_bytes, locks::pg_catalog.text[], rewritten::pg_catalog.text[],"
+		" pg_catalog.make_interval(secs => waited / 1000000.0::pg_catalog.float8), waited_for::pg_catalog.jsonb,"
+		" pg_catalog.pg_current_xact_id()"
 		" FROM ROWS FROM (pg_catalog.unnest($2), pg_catalog.unnest($3), pg_catalog.unnest($4), pg_catalog.unnest($5),"
-		" pg_catalog.unnest($6), pg_catalog.unnest($7), pg_catalog.unnest($8), pg_catalog.unnest($9), pg_catalog.unnest($10))"
-		" AS s (number, line, tag, started_at, duration, rows, wal_bytes, locks, rewritten)"
+		" pg_catalog.unnest($6), pg_catalog.unnest($7), pg_catalog.unnest($8), pg_catalog.unnest($9), pg_catalog.unnest($10),"
+		" pg_catalog.unnest($11), pg_catalog.unnest($12))"
+		" AS s (number, line, tag, started_at, duration, rows, wal_bytes, locks, rewritten, waited, waited_for)"
 	};
 	Datum	   *columns[7];
 	LedgerArgs	args = {0};
@@ -147,6 +193,7 @@ insert_statements(int64 history_id, const StatementRecord *records, int n)
 	arg_array(&args, INT8ARRAYOID, column(columns[6], n, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
 	arg_array(&args, TEXTARRAYOID, lists_column(records, n, true));
 	arg_array(&args, TEXTARRAYOID, lists_column(records, n, false));
+	arg_waits(&args, records, n);
 	ledger_run(&query, &args);
 }
 

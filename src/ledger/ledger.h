@@ -205,6 +205,8 @@ typedef struct StatementRecord
 	int64		wal_bytes;
 	ArrayType  *locks;			/* or NULL */
 	ArrayType  *rewritten;		/* or NULL */
+	int64		waited;			/* microseconds, over all tries; 0: not at all */
+	const char *waited_for;		/* JSON, or NULL */
 } StatementRecord;
 
 extern int64 ledger_next_attempt(void);
@@ -261,6 +263,7 @@ typedef struct RunEnd
 #define LEDGER_DEPLOYER_LOCK 0x4D44
 #define LEDGER_WORKER_LOCK 0x4D57	/* of the worker that works for it */
 #define LEDGER_RUN_LOCK 0x4D52	/* the worker's as well; its key is the run */
+#define LEDGER_WAITS_LOCK 0x4D42	/* of a run that waits without queueing; its key is whom for */
 
 /* Whoever holds the deployers' lock. */
 typedef struct Holder
@@ -279,6 +282,16 @@ extern bool ledger_deployer_waits_for(int blocker);
 
 /* Something valid if a transaction of this name is prepared. */
 extern Oid	ledger_prepared_transaction(const char *gid);
+
+/* The prepared transaction with this number, or NULL. */
+typedef struct PreparedTransaction
+{
+	char	   *gid;
+	char	   *owner;
+	TimestampTz prepared_at;
+} PreparedTransaction;
+
+extern PreparedTransaction *ledger_find_prepared(TransactionId xid);
 
 /* Locks this backend holds on relations of users, as in pg_locks. */
 extern ArrayType *ledger_own_locks(void);

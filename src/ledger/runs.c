@@ -129,7 +129,7 @@ ledger_deployer(void)
 	return holder;
 }
 
-/* Does the deployer, or his worker, wait for this backend? */
+/* Does the deployer, or his worker, wait for this backend, in the queue or beside it? */
 bool
 ledger_deployer_waits_for(int blocker)
 {
@@ -137,8 +137,10 @@ ledger_deployer_waits_for(int blocker)
 		"SELECT EXISTS (SELECT FROM pg_catalog.pg_locks l WHERE l.locktype OPERATOR(pg_catalog.=) 'advisory' AND l.granted"
 		" AND l.database OPERATOR(pg_catalog.=) (SELECT d.oid FROM pg_catalog.pg_database d"
 		" WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database())"
-		" AND l.objid OPERATOR(pg_catalog.=) $1 AND l.objsubid OPERATOR(pg_catalog.=) ANY (ARRAY[$2, $3])"
-		" AND $4 OPERATOR(pg_catalog.=) ANY (pg_catalog.pg_blocking_pids(l.pid)))"
+		" AND (l.objid OPERATOR(pg_catalog.=) $1 AND l.objsubid OPERATOR(pg_catalog.=) ANY (ARRAY[$2, $3])"
+		" AND $4 OPERATOR(pg_catalog.=) ANY (pg_catalog.pg_blocking_pids(l.pid))"
+		" OR l.objid::pg_catalog.int8 OPERATOR(pg_catalog.=) $4 AND l.classid OPERATOR(pg_catalog.=) $1"
+		" AND l.objsubid OPERATOR(pg_catalog.=) $5))"
 	};
 	LedgerArgs	args = {0};
 	LedgerScope scope;
@@ -150,6 +152,7 @@ ledger_deployer_waits_for(int blocker)
 	arg_int4(&args, LEDGER_DEPLOYER_LOCK);
 	arg_int4(&args, LEDGER_WORKER_LOCK);
 	arg_int4(&args, blocker);
+	arg_int4(&args, LEDGER_WAITS_LOCK);
 	ledger_run(&query, &args);
 	row_begin(&row, 0);
 	waits = row_bool(&row);
@@ -172,6 +175,33 @@ ledger_prepared_transaction(const char *gid)
 	n = ledger_run(&query, &args);
 	ledger_leave(&scope);
 	return n > 0 ? 1 : InvalidOid;
+}
+
+PreparedTransaction *
+ledger_find_prepared(TransactionId xid)
+{
+	static LedgerQuery query = {
+		"SELECT gid, owner::pg_catalog.text, prepared FROM pg_catalog.pg_prepared_xacts"
+		" WHERE transaction::pg_catalog.text OPERATOR(pg_catalog.=) $1"
+	};
+	PreparedTransaction *prepared = NULL;
+	LedgerArgs	args = {0};
+	LedgerScope scope;
+
+	ledger_enter(&scope);
+	arg_text(&args, psprintf("%u", xid));
+	if (ledger_run(&query, &args) > 0)
+	{
+		LedgerRow	row;
+
+		prepared = palloc(sizeof(PreparedTransaction));
+		row_begin(&row, 0);
+		prepared->gid = row_text(&row);
+		prepared->owner = row_text(&row);
+		prepared->prepared_at = row_time(&row);
+	}
+	ledger_leave(&scope);
+	return prepared;
 }
 
 ArrayType *

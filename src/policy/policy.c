@@ -15,9 +15,10 @@
 #include "plan/see.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/json.h"
 
-/* A policy and the values it may have; the first is what holds without it. */
+/* A policy and the words it may be; without any it is a number from 0. */
 typedef struct Policy
 {
 	const char *name;
@@ -25,9 +26,22 @@ typedef struct Policy
 } Policy;
 
 static const Policy policies[] = {
-	{"out_of_order", {"apply", "refuse", "skip"}},
-	{"heads", {"many", "one"}}
+	{"blockers", {"wait", "cancel", "terminate"}},
+	{"blockers_min_age", {NULL}},	/* s */
+	{"heads", {"many", "one"}},
+	{"out_of_order", {"apply", "refuse", "skip"}}
 };
+
+static char *
+policy_names(void)
+{
+	StringInfoData names;
+
+	initStringInfo(&names);
+	for (int i = 0; i < lengthof(policies); i++)
+		appendStringInfo(&names, "%s\"%s\"", i ? ", " : "", policies[i].name);
+	return names.data;
+}
 
 static const Policy *
 find_policy(const char *name)
@@ -38,13 +52,31 @@ find_policy(const char *name)
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("policy \"%s\" is not known", name),
-			 errhint("Policies are \"out_of_order\" and \"heads\".")));
+			 errhint("Policies are %s.", policy_names())));
+}
+
+static void
+check_number(const Policy *policy, const char *value)
+{
+	int			number;
+
+	if (!parse_int(value, &number, 0, NULL) || number < 0 || strspn(value, "0123456789") != strlen(value))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("policy \"%s\" cannot be \"%s\"", policy->name, value),
+				 errhint("It is a number of seconds.")));
 }
 
 static void
 check_value(const Policy *policy, const char *value)
 {
 	StringInfoData known;
+
+	if (policy->values[0] == NULL)
+	{
+		check_number(policy, value);
+		return;
+	}
 
 	initStringInfo(&known);
 	for (int i = 0; policy->values[i]; i++)

@@ -33,6 +33,7 @@ typedef struct Apart
 	Script	   *script;
 	StoredText *text;
 	MigrationOptions options;
+	LockWait   *locks;
 	bool		every;			/* each statement is a step */
 	int			done;			/* statements that stand, of this attempt and those before */
 	Oid			user;			/* to be again, after a superuser */
@@ -77,6 +78,7 @@ read_migration(Apart *apart, const char *reason)
 	apart->plan.model = mig_model_read(NIL, NULL, NULL);
 	step->node = mig_model_need(apart->plan.model, &full);
 	step->action = job->revert ? STEP_REVERT : STEP_APPLY;
+	apart->run.locks = apart->locks;
 	apart->migration = apart->plan.model->nodes[step->node].migration;
 	apart->run.run_id = job->run_id;
 	apart->run.reason = reason;
@@ -92,6 +94,7 @@ read_migration(Apart *apart, const char *reason)
 				 errhint("CALL migrate.apply();")));
 	apart->script = mig_script_read(apart->text->body, part, apart->text->path, apart->text->line);
 	mig_migration_options_read(apart->text->options, &apart->options);
+	mig_locks_migration(apart->locks, job->project, job->name, apart->options.lock_total);
 	apart->every = strcmp(apart->options.transaction, "off") == 0;
 	apart->run.execution.path = apart->text->path;
 	apart->run.execution.script = apart->script;
@@ -216,6 +219,7 @@ write_done(uint64 rows, void *arg)
 	record->rows = rows;
 	record->duration = GetCurrentTimestamp() - record->started_at;
 	record->wal_bytes = pgWalUsage.wal_bytes - top->wal;
+	mig_locks_after(apart->locks, record);
 	ledger_write_statements(apart->job->attempt_id, record, 1);
 	note_done(apart, record->number);
 }
@@ -257,6 +261,7 @@ run_top_level(Apart *apart, int number)
 	top.record.started_at = GetCurrentTimestamp();
 	top.wal = pgWalUsage.wal_bytes;
 	error_context_stack = &callback;
+	mig_locks_at(apart->locks, stmt);
 	mig_deployer_inside_worker(true);
 	mig_capture_session(apart->job->attempt_id);
 	if (waits)
@@ -282,46 +287,56 @@ run_top_level(Apart *apart, int number)
 	count_done(apart, number);
 }
 
-/*
- * Run a step.  If the transaction around a statement is why it fails, nothing
- * of the step stands, and it is divided.
- */
+/* Nothing of what was under way stands, as far as a transaction can see to it. */
 static void
-run_step(Apart *apart, ScriptStep step)
+abort_all(Apart *apart)
 {
-	MemoryContext context = apart->context;
-	volatile bool divided = false;
+	mig_disarm_statement_timeout();
+	mig_capture_session(0);
+	mig_deployer_inside_worker(false);
+	AbortOutOfAnyTransaction();
+	MemoryContextSwitchTo(apart->context);
+}
 
-	if (step.top_level)
+/* Some lock was not to be had: wait until it may be, with nothing held. */
+static void
+wait_for_locks(Apart *apart)
+{
+	bool		again = true;
+
+	while (again)
 	{
-		run_top_level(apart, step.first);
-		return;
+		begin(apart);
+		mig_locks_look(apart->locks);
+		commit(apart);
+		begin(apart);
+		again = mig_locks_sleep(apart->locks);
+		commit(apart);
 	}
+}
+
+/* Run a step; the error, if it failed for what can be changed, is taken, and nothing of it stands. */
+static ErrorData *
+try_step(Apart *apart, ScriptStep step)
+{
+	ErrorData  *volatile error = NULL;
+
 	PG_TRY();
 	{
-		run_transaction(apart, step);
+		if (step.top_level)
+			run_top_level(apart, step.first);
+		else
+			run_transaction(apart, step);
 	}
 	PG_CATCH();
 	{
-		ErrorData  *error;
-		const ScriptStatement *failed = apart->run.execution.current;
-
-		MemoryContextSwitchTo(context);
+		MemoryContextSwitchTo(apart->context);
 		error = CopyErrorData();
-		if (failed == NULL || !mig_script_divide(apart->script, step, failed->number, error->sqlerrcode))
-			PG_RE_THROW();
 		FlushErrorState();
-		mig_disarm_statement_timeout();
-		AbortOutOfAnyTransaction();
-		MemoryContextSwitchTo(context);
-		divided = true;
+		abort_all(apart);
 	}
 	PG_END_TRY();
-	if (divided)
-	{
-		MIG_FAULT("apart_step_divided");
-		run_step(apart, mig_script_step(apart->script, step.first, apart->every));
-	}
+	return error;
 }
 
 /* ---- going on where another attempt stopped ---- */
@@ -517,14 +532,13 @@ is_half_done(const Apart *apart)
 }
 
 static void
-write_failure(Apart *apart, const ErrorData *error)
+write_failure(Apart *apart, ErrorData *error)
 {
-	mig_capture_session(0);
-	mig_deployer_inside_worker(false);
-	AbortOutOfAnyTransaction();
+	abort_all(apart);
 	if (OidIsValid(apart->user))
 		SetUserIdAndSecContext(apart->user, 0);
 	begin_outcome(apart);
+	(void) mig_locks_explain(apart->locks, error);
 	apart->job->cancelled = mig_was_cancelled(error);
 	apart->run.execution.done = apart->done;
 	if (is_half_done(apart))
@@ -551,6 +565,55 @@ check_caller(ApartJob *job)
 				 errhint("CALL migrate.apply();  goes on where it stopped.")));
 }
 
+/* ---- a step, and what makes it worth another try ---- */
+
+/*
+ * Can a statement at top level that failed run again?  What it has left is
+ * cleared up.  What works concurrently had as long as it takes.
+ */
+static bool
+can_run_again(Apart *apart, ScriptStep step)
+{
+	const ScriptStatement *stmt = statement(apart, step.first);
+	bool		left;
+	bool		known;
+
+	if (!step.top_level)
+		return true;
+	if (stmt->concurrent)
+		return false;
+	begin(apart);
+	apart->before = ledger_unfinished(apart->migration->project, apart->migration->name);
+	left = has_left_something(apart, apart->before);
+	known = !left || mig_reconcile(apart->migration, stmt, apart->before->object).verdict != VERDICT_UNKNOWN;
+	if (!left)
+		note_done(apart, apart->before->done);
+	commit(apart);
+	if (left && known)
+		reconcile(apart);
+	return known;
+}
+
+/*
+ * Try the next step.  If the transaction around a statement is why it fails,
+ * nothing of the step stands, and it is divided; if a lock is, it waits.
+ */
+static void
+run_step(Apart *apart, ScriptStep step)
+{
+	ErrorData  *error = try_step(apart, step);
+	const ScriptStatement *failed = apart->run.execution.current;
+
+	if (error == NULL)
+		mig_locks_begin(apart->locks);
+	else if (!step.top_level && failed && mig_script_divide(apart->script, step, failed->number, error->sqlerrcode))
+		MIG_FAULT("apart_step_divided");
+	else if (!mig_locks_failed(apart->locks, error) || !can_run_again(apart, step))
+		ReThrowError(error);
+	else if (apart->done < step.first)
+		wait_for_locks(apart);
+}
+
 static void
 run_all(Apart *apart)
 {
@@ -570,6 +633,12 @@ run_all(Apart *apart)
 	finish(apart);
 }
 
+static void
+check_waiting(void *job)
+{
+	check_caller(job);
+}
+
 void
 mig_apart_main(ApartJob *job)
 {
@@ -583,6 +652,7 @@ mig_apart_main(ApartJob *job)
 	apart = palloc0(sizeof(Apart));
 	apart->job = job;
 	apart->context = context;
+	apart->locks = mig_locks_create(job->run_id, true, check_waiting, job);
 	begin(apart);
 	read_migration(apart, mig_worker_text(&job->worker));
 	write_start(apart);
@@ -600,7 +670,6 @@ mig_apart_main(ApartJob *job)
 		MemoryContextSwitchTo(context);
 		error = CopyErrorData();
 		FlushErrorState();
-		mig_disarm_statement_timeout();
 		HOLD_INTERRUPTS();
 		write_failure(apart, error);
 		RESUME_INTERRUPTS();

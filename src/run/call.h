@@ -26,6 +26,8 @@ typedef struct Run
 	int			left_out;		/* planned, but held since */
 	StepRun		step;
 	ApartJob	job;			/* what a worker has done of the step */
+	LockWait   *locks;			/* of the step, or all steps if atomic */
+	MemoryContext failed_try;	/* memory of the last one that is tried again, or NULL */
 	const char *current;		/* full name of the step under way, or NULL */
 } Run;
 
@@ -50,6 +52,12 @@ extern int	mig_run_planned(const Run *run);
 
 /* How many of the planned are neither done nor left out. */
 extern int	mig_run_not_started(const Run *run);
+
+/*
+ * A name as the client's encoding can have it: a notice that cannot be sent is
+ * an error, which would end the run between two of its commits.
+ */
+extern const char *mig_for_client(const char *name);
 
 extern void mig_report_left_out(const Model *model, int number);
 extern void mig_report_late(const Run *run);

@@ -116,8 +116,8 @@ mig_deployer_refuse_inside(const char *what)
 				 errhint("Remove the call from the migration's text.")));
 }
 
-static char *
-wait_limit_text(int wait)
+char *
+mig_wait_limit_text(int wait)
 {
 	if (wait < 0)
 		return pstrdup("without limit");
@@ -211,7 +211,7 @@ poll(bool commits, int wait, TimestampTz start)
 			refuse_useless_wait(holder);
 		if (!told && holder)
 			ereport(NOTICE,
-					(errmsg("waiting for %s, %s", holder->description, wait_limit_text(wait))));
+					(errmsg("waiting for %s, %s", holder->description, mig_wait_limit_text(wait))));
 		told |= holder != NULL;
 		if (commits)
 			SPI_commit();

@@ -17,6 +17,9 @@
 extern int64 mig_deployer_enter(bool commits, int wait);
 extern void mig_deployer_leave(void);
 
+/* "at most 10 min", of a time to wait as above. */
+extern char *mig_wait_limit_text(int wait);
+
 /* Sleep, awake for interrupts. */
 extern void mig_pause(int ms);
 

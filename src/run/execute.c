@@ -153,14 +153,17 @@ run_sql(const ScriptStatement *stmt)
 static void
 run_statement(Execution *execution, const ScriptStatement *stmt)
 {
-	TimestampTz start = GetCurrentTimestamp();
-	uint64		wal = pgWalUsage.wal_bytes;
 	Oid			relation = execution->records ? rewrite_candidate(stmt->raw->stmt) : InvalidOid;
 	Oid			before = OidIsValid(relation) ? file_node(relation) : InvalidOid;
+	uint64		wal = pgWalUsage.wal_bytes;
+	TimestampTz start;
 	uint64		rows;
 
 	CHECK_FOR_INTERRUPTS();
 	mig_activity_statement(execution->full_name, stmt->number, execution->script->nstatements, stmt->sql);
+	if (execution->locks)
+		mig_locks_before(execution->locks, stmt);
+	start = GetCurrentTimestamp();
 	arm_statement_timeout();
 	rows = stmt->copy_data ? mig_copy_data(stmt) : run_sql(stmt);
 	mig_disarm_statement_timeout();
@@ -184,6 +187,8 @@ run_statement(Execution *execution, const ScriptStatement *stmt)
 			record->rewritten = relation_array(relation);
 		if (mig_track_locks)
 			record->locks = ledger_own_locks();
+		if (execution->locks)
+			mig_locks_after(execution->locks, record);
 		MemoryContextSwitchTo(before_record);
 	}
 	execution->done++;
@@ -273,7 +278,8 @@ run_verify_statements(Execution *execution)
 
 /*
  * Run a verify script in a subtransaction that is always rolled back.  Raises
- * MG011 for a check that fails, with what an error of the script said.
+ * MG011 for a check that fails, with what an error of the script said; one that
+ * has not got a lock has checked nothing.
  */
 void
 mig_execute_verify(Execution *execution)
@@ -309,7 +315,7 @@ mig_execute_verify(Execution *execution)
 	error_context_stack = around;
 	if (error == NULL)
 		return;
-	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
+	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED || mig_locks_is_about(error))
 		ReThrowError(error);
 	ereport(ERROR,
 			(errcode(ERRCODE_MIG_VERIFY_FAILED),

@@ -8,9 +8,12 @@
 #include "common/compat.h"
 #include "miscadmin.h"
 #include "run/run.h"
+#include "storage/proc.h"
 #include "utils/acl.h"
 #include "utils/guc.h"
 #include "utils/syscache.h"
+
+#define LONGEST_DEADLOCK_TIMEOUT_MS 100
 
 int			mig_lock_timeout = 1000;
 
@@ -38,11 +41,26 @@ become(const char *role, GucAction action)
 	set("role", role, action);
 }
 
+/*
+ * Whoever waits for an autovacuum is let pass when he looks for deadlocks, so
+ * that must be before his time is up, whoever he is.
+ */
+static void
+set_lock_timeouts(int lock_timeout, GucAction action)
+{
+	int			deadlock_timeout = Max(Min(lock_timeout / 2, LONGEST_DEADLOCK_TIMEOUT_MS), 1);
+
+	set("lock_timeout", psprintf("%d", lock_timeout), action);
+	if (lock_timeout > 0 && DeadlockTimeout > deadlock_timeout)
+		(void) set_config_option("deadlock_timeout", psprintf("%d", deadlock_timeout), PGC_SUSET, PGC_S_SESSION,
+								 action, true, 0, false);
+}
+
 static void
 set_all(const MigrationOptions *options, GucAction action)
 {
 	mig_script_pin_settings(action);
-	set("lock_timeout", psprintf("%d", options->lock_timeout >= 0 ? options->lock_timeout : mig_lock_timeout), action);
+	set_lock_timeouts(options->lock_timeout >= 0 ? options->lock_timeout : mig_lock_timeout, action);
 	if (options->statement_timeout >= 0)
 		set("statement_timeout", psprintf("%d", options->statement_timeout), action);
 	if (options->search_path)

@@ -77,12 +77,8 @@ mig_report_add_context(const Run *run, ErrorData *error)
 	error->context = context.data;
 }
 
-/*
- * A name as the client's encoding can have it: a notice that cannot be sent is
- * an error, which would end the run between two of its commits.
- */
-static const char *
-for_client(const char *name)
+const char *
+mig_for_client(const char *name)
 {
 	int			client = pg_get_client_encoding();
 	int			server = GetDatabaseEncoding();
@@ -111,8 +107,8 @@ mig_report_left_out(const Model *model, int number)
 	const PlanNode *node = &model->nodes[number];
 
 	ereport(WARNING,
-			(errmsg("migration \"%s\" is left out: %s", for_client(mig_full_name(node->migration)), for_client(node->left_out)),
-			 node->state == STATE_HELD && node->detail ? errdetail("It is %s.", for_client(node->detail)) : 0));
+			(errmsg("migration \"%s\" is left out: %s", mig_for_client(mig_full_name(node->migration)), mig_for_client(node->left_out)),
+			 node->state == STATE_HELD && node->detail ? errdetail("It is %s.", mig_for_client(node->detail)) : 0));
 }
 
 void
@@ -127,7 +123,7 @@ mig_report_late(const Run *run)
 		if (node->late)
 			ereport(WARNING,
 					(errmsg("migration \"%s\" runs out of order: later ones are applied already",
-							for_client(mig_full_name(node->migration)))));
+							mig_for_client(mig_full_name(node->migration)))));
 	}
 }
 
@@ -149,7 +145,7 @@ mig_report_step(Run *run, const char *what, int64 duration)
 	error_context_stack = NULL;
 	ereport(NOTICE,
 			(errmsg("%d/%d  %s  %s  %s", run->done + run->left_out + (run->step.attempt.error ? 1 : 0), mig_run_planned(run),
-					for_client(run->current), what, seconds(duration))));
+					mig_for_client(run->current), what, seconds(duration))));
 	ereport(LOG_SERVER_ONLY,
 			(errmsg_plural("run " INT64_FORMAT ": migration \"%s\" %s, %d statement, %s",
 						   "run " INT64_FORMAT ": migration \"%s\" %s, %d statements, %s",

@@ -147,6 +147,7 @@ begin_step(Run *run, const PlanStep *step)
 	run->step.check_deferred = run->commits;
 	run->step.defer_again = run->commits && run->atomic;
 	run->step.tells = run->commits;
+	run->step.locks = run->locks;
 	mig_step_begin(&run->step);
 	mig_cancel_check(run->run_id);
 	return !held_meanwhile(run, step->node);
@@ -289,9 +290,9 @@ roll_back(Run *run, int level)
 	MemoryContextSwitchTo(run->context);
 }
 
-/* Take the error of a step that was rolled back to the ledger and to the caller. */
-static void
-give_up(Run *run, int level)
+/* Roll back what failed, and take its error. */
+static ErrorData *
+take_error(Run *run, int level)
 {
 	ErrorData  *error;
 
@@ -301,8 +302,40 @@ give_up(Run *run, int level)
 	roll_back(run, level);
 	mig_deployer_keep();
 	MIG_FAULT("run_rolled_back");
+	return error;
+}
+
+/* Take the error of a step that was rolled back to the ledger and to the caller. */
+static void
+give_up(Run *run, ErrorData *error)
+{
+	mig_locks_explain(run->locks, error);
 	failed(run, error);
 	ReThrowError(error);
+}
+
+/* Some lock was not to be had: wait until it may be, with nothing held. */
+static void
+wait_for_locks(Run *run)
+{
+	int			level = GetCurrentTransactionNestLevel();
+	ErrorData  *error = NULL;
+
+	PG_TRY();
+	{
+		do
+		{
+			mig_locks_look(run->locks);
+			commit(run);
+		} while (mig_locks_sleep(run->locks));
+	}
+	PG_CATCH();
+	{
+		error = take_error(run, level);
+	}
+	PG_END_TRY();
+	if (error)
+		give_up(run, error);
 }
 
 /* A step that a worker runs; it commits more than once. */
@@ -323,7 +356,7 @@ run_apart(Run *run, int number)
 	}
 	PG_CATCH();
 	{
-		give_up(run, level);
+		give_up(run, take_error(run, level));
 	}
 	PG_END_TRY();
 	HOLD_INTERRUPTS();			/* a cancel now belongs to the next step */
@@ -345,9 +378,29 @@ failed_for_transaction(const Run *run)
 		(geterrcode() == ERRCODE_UNSAFE_NEW_ENUM_VALUE_USAGE || mig_script_wants_top_level(stmt, geterrcode()));
 }
 
+/* Nothing of the steps from first on stands: as if they had not been begun. */
+static void
+forget_unit(Run *run, int first, int done, int left_out)
+{
+	run->done = done;
+	run->left_out = left_out;
+	for (int i = first; i < (run->atomic ? mig_run_planned(run) : first + 1); i++)
+		run->plan->model->nodes[((PlanStep *) list_nth(run->plan->steps, i))->node].left_out = NULL;
+}
+
+/* Until the next try has begun the step is that of the last one. */
+static void
+keep_failed(Run *run, MemoryContext context)
+{
+	if (run->failed_try)
+		MemoryContextDelete(run->failed_try);
+	run->failed_try = context;
+}
+
 /*
  * Run steps from first on, in one subtransaction: one step, or with atomic all
- * of them.  Returns the number of the next step.
+ * of them.  Returns the number of the next step: the first one again if it has
+ * not got a lock.
  */
 static int
 run_unit(Run *run, int first)
@@ -355,6 +408,9 @@ run_unit(Run *run, int first)
 	int			level = GetCurrentTransactionNestLevel();
 	MemoryContext context = AllocSetContextCreate(run->context, "migration", ALLOCSET_DEFAULT_SIZES);
 	ResourceOwner owner = CurrentResourceOwner;
+	int			done = run->done;
+	int			left_out = run->left_out;
+	ErrorData  *volatile error = NULL;
 	volatile int next = first;
 	volatile bool ran = true;
 	volatile bool apart = false;
@@ -383,19 +439,26 @@ run_unit(Run *run, int first)
 	PG_CATCH();
 	{
 		apart = failed_for_transaction(run);
-		if (!apart)
-			give_up(run, level);
-		FlushErrorState();
-		roll_back(run, level);
-		mig_deployer_keep();
+		error = take_error(run, level);
 	}
 	PG_END_TRY();
 	if (apart)
 	{
 		MIG_FAULT("run_unit_moved_apart");
+		mig_locks_begin(run->locks);
 		return run_apart(run, first);
 	}
+	if (error)
+	{
+		if (!mig_locks_failed(run->locks, error))
+			give_up(run, error);
+		wait_for_locks(run);
+		forget_unit(run, first, done, left_out);
+		keep_failed(run, context);
+		return first;
+	}
 	MIG_FAULT("run_unit_committed");
+	mig_locks_begin(run->locks);
 	mig_deployer_keep();
 	HOLD_INTERRUPTS();			/* a cancel now belongs to the next step */
 	if (!run->atomic)
@@ -410,6 +473,7 @@ run_committing(Run *run)
 {
 	int			next = 0;
 
+	run->locks = mig_locks_create(run->run_id, true, NULL, NULL);
 	commit(run);
 	MIG_FAULT("run_start_committed");
 	mig_background_started(run->run_id);
@@ -433,6 +497,7 @@ run_in_block(Run *run)
 	ErrorContextCallback callback = {error_context_stack, mig_report_context, run};
 	ListCell   *cell;
 
+	run->locks = mig_locks_create(run->run_id, false, NULL, NULL);
 	error_context_stack = &callback;
 	foreach(cell, run->plan->steps)
 		step_done(run, run_step(run, lfirst(cell)));
@@ -470,6 +535,23 @@ plan_and_run(Run *run)
 		run_committing(run);
 	else
 		run_in_block(run);
+}
+
+/* An error on its way to somebody else: say of it what was waited for. */
+static void
+explain_in_block(Run *run)
+{
+	ErrorData  *error;
+
+	if (run->locks == NULL)
+		return;
+	MemoryContextSwitchTo(run->context);
+	error = CopyErrorData();
+	(void) mig_locks_failed(run->locks, error);
+	if (!mig_locks_explain(run->locks, error))
+		return;
+	FlushErrorState();
+	ReThrowError(error);
 }
 
 /* The statement timer of the call counts for each statement, not for the call. */
@@ -512,6 +594,7 @@ mig_run(Run *run)
 		{
 			/* Somebody may catch this: the timer of the statement is not his. */
 			mig_disarm_statement_timeout();
+			explain_in_block(run);
 			if (timed && timeout > 0)
 				enable_timeout_after(STATEMENT_TIMEOUT, timeout);
 			PG_RE_THROW();

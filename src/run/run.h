@@ -8,6 +8,7 @@
 #include "common/options.h"
 #include "ledger/ledger.h"
 #include "plan/plan.h"
+#include "run/locks.h"
 #include "script/script.h"
 
 /* ---- session state around a migration (guard.c) ---- */
@@ -31,6 +32,7 @@ typedef struct Execution
 	int			last;
 	bool		in_transaction; /* all of it in one */
 	const ScriptStatement *current; /* what runs now, or failed */
+	LockWait   *locks;			/* NULL: locks are not waited for in any special way */
 	MemoryContext context;		/* where what is recorded lives */
 	StatementRecord *records;	/* NULL: not recorded */
 	int			done;
@@ -65,6 +67,7 @@ typedef struct StepRun
 	Attempt		attempt;
 	Execution	execution;
 	Execution	verify;			/* of its verify script, once that runs */
+	LockWait   *locks;			/* or NULL */
 	bool		check_deferred; /* the transaction is ours, up to here */
 	bool		defer_again;	/* and others will run in it */
 	bool		tells;			/* whoever listens of its outcome */

@@ -145,6 +145,8 @@ run_script(StepRun *run, const Migration *migration, ScriptPart part)
 	mig_migration_options_read(text->options, &options);
 	run->execution.in_transaction = true;
 	run->indivisible = strcmp(options.transaction, "on") == 0;
+	if (run->locks)
+		mig_locks_migration(run->locks, migration->project, migration->name, options.lock_total);
 	level = mig_guard_enter(&options);
 	mig_capture_migration(run->attempt.id);
 	mig_execute(&run->execution);
@@ -233,6 +235,7 @@ mig_step_prepare(StepRun *run, int64 attempt_id)
 	run->attempt.reason = run->reason;
 	run->attempt.checksum = migration->up;
 	run->execution.full_name = mig_full_name(migration);
+	run->execution.locks = run->locks;
 }
 
 void

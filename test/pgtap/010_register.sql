@@ -193,7 +193,7 @@ SELECT throws_ok($$SELECT migrate.register('n', '', kind => 'baseline')$$, '2202
 SELECT throws_ok(format('SELECT migrate.register(''n'', '''', options => %L)', t.options), t.code, NULL, 'options ' || t.options)
     FROM (VALUES ('{"nonsense": 1}', '22023'), ('{"lock_timeout": "soon"}', '22023'), ('{"force": 1}', '22023'),
                  ('{"transaction": "maybe"}', '22023'), ('[]', '22023'),
-                 ('{"lock_total": 1}', '22023'), ('{"batch": {}}', '22023')) AS t (options, code);
+                 ('{"lock_total": "soon"}', '22023'), ('{"batch": {}}', '22023')) AS t (options, code);
 SELECT matches(hint, 'lock_timeout', 'an unknown option: the hint has the known ones')
     FROM pg_temp.error_of($$SELECT migrate.register('n', '', options => '{"nonsense": 1}')$$);
 SELECT is_empty($$SELECT * FROM migrate.migrations WHERE project = 'default' AND name = 'n'$$, 'nothing of all that was stored');

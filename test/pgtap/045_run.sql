@@ -155,7 +155,7 @@ SELECT migrate.unregister('0003_slow') \g /dev/null
 
 CREATE TABLE locked ();
 SELECT dblink_exec('other', 'BEGIN; LOCK TABLE locked IN ACCESS SHARE MODE') \g /dev/null
-SELECT migrate.register('0001_lock', 'ALTER TABLE locked ADD i int', options => '{"lock_timeout": 50}', project => 'lock') \g /dev/null
+SELECT migrate.register('0001_lock', 'ALTER TABLE locked ADD i int', options => '{"lock_timeout": 50, "lock_total": 0}', project => 'lock') \g /dev/null
 \set ON_ERROR_STOP 0
 CALL migrate.apply(project => 'lock');
 \set ON_ERROR_STOP 1
@@ -163,10 +163,12 @@ SELECT is(:'LAST_ERROR_SQLSTATE'::text, '55P03', 'lock_timeout');
 SELECT is((SELECT duration < '1s' FROM migrate.history WHERE project = 'lock'), true, 'the option''s, in ms');
 SELECT migrate.register('0001_lock', 'ALTER TABLE locked ADD i int', project => 'lock') \g /dev/null
 SET pg_migrations.lock_timeout = 60;
+SET pg_migrations.lock_total = 0;
 \set ON_ERROR_STOP 0
 CALL migrate.apply(project => 'lock');
 \set ON_ERROR_STOP 1
 RESET pg_migrations.lock_timeout;
+RESET pg_migrations.lock_total;
 SELECT is(:'LAST_ERROR_SQLSTATE'::text, '55P03', 'the setting, without an option');
 SELECT dblink_exec('other', 'COMMIT') \g /dev/null
 CALL migrate.apply(project => 'lock') \gset
