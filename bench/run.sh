@@ -13,6 +13,7 @@ config=${PG_CONFIG:-/usr/lib/postgresql/15/bin/pg_config}
 . "$(dirname "$0")/../tools/lib.sh"
 PG_CONFIG=$config
 . "$(dirname "$0")/capture.sh"
+. "$(dirname "$0")/stall.sh"
 
 # Puts the result between the marks of the README.
 record()
@@ -250,6 +251,7 @@ measure()
 		look
 		load
 		capture
+		stall "$2"
 		echo "load of the machine after: $(cut -d ' ' -f 1-3 /proc/loadavg)"
 	} | tee "$WORK/result"
 	pg_ctl -s -m fast -D "$WORK/data" stop
