@@ -12,7 +12,8 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 our @EXPORT = qw(new_node copy_server replace_file literal names_of same sqlstate sqlstates raises
-	start_client end_client open_session ask_session start_pooler end_pooler wait_until kill_postmaster);
+	start_client end_client open_session ask_session start_pooler end_pooler wait_until kill_postmaster
+	inventory objects_of differences);
 
 # A server that is made quickly; it survives kill -9 as any other, since the
 # operating system does.
@@ -253,6 +254,43 @@ sub kill_postmaster
 		sleep 0.1;
 	}
 	return;
+}
+
+# The inventory of a database as text: a line '### object fingerprint' before each definition.
+sub inventory
+{
+	my ($node, $db, %how) = @_;
+
+	return $node->safe_psql($db, ($how{before} // '') . <<'SQL' . ($how{after} // ''));
+SELECT format('### %s %s %s', object_type, identity, COALESCE(encode(fingerprint, 'hex'), '-')) || E'\n' || definition
+FROM migrate.inventory() ORDER BY object_type COLLATE "C", identity COLLATE "C";
+SQL
+}
+
+# The same as a hash from object to definition, without what cannot be read.
+sub objects_of
+{
+	my ($text) = @_;
+
+	return { $text =~ /^### ([^\n]*) [0-9a-f]{64}\n(.*?)\n?(?=^### |\z)/msg };
+}
+
+# What differs between two inventories, a line for each object: 'object: -line / +line'.
+sub differences
+{
+	my ($from, $to) = map { objects_of($_) } @_;
+	my @result;
+
+	foreach my $object (sort keys %{ { %$from, %$to } })
+	{
+		my %count;
+
+		next if ($from->{$object} // '(none)') eq ($to->{$object} // '(none)');
+		$count{$_}-- foreach split /\n/, $from->{$object} // '(none)';
+		$count{$_}++ foreach split /\n/, $to->{$object} // '(none)';
+		push @result, "$object: " . join(' / ', map { ($count{$_} < 0 ? '-' : '+') . $_ } grep { $count{$_} } sort keys %count);
+	}
+	return join "\n", @result;
 }
 
 1;
