@@ -203,13 +203,12 @@ read_object(Reader *reader, const SchemaClass *class, Oid object_id)
 
 /* ---- batches ---- */
 
-/* Is it nobody's fault that an object could not be read? */
+/* Is it no fault of the object: a cancel, or no memory? */
 static bool
 is_error_of_others(int code)
 {
-	return code != ERRCODE_LOCK_NOT_AVAILABLE &&
-		(ERRCODE_TO_CATEGORY(code) == ERRCODE_OPERATOR_INTERVENTION ||
-		 ERRCODE_TO_CATEGORY(code) == ERRCODE_INSUFFICIENT_RESOURCES);
+	return ERRCODE_TO_CATEGORY(code) == ERRCODE_OPERATOR_INTERVENTION ||
+		ERRCODE_TO_CATEGORY(code) == ERRCODE_INSUFFICIENT_RESOURCES;
 }
 
 /* Returns what went wrong, or NULL. */
