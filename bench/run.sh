@@ -14,6 +14,7 @@ config=${PG_CONFIG:-/usr/lib/postgresql/15/bin/pg_config}
 PG_CONFIG=$config
 . "$(dirname "$0")/capture.sh"
 . "$(dirname "$0")/stall.sh"
+. "$(dirname "$0")/toplevel.sh"
 
 # Puts the result between the marks of the README.
 record()
@@ -252,6 +253,7 @@ measure()
 		load
 		capture
 		stall "$2"
+		top_level "$2"
 		echo "load of the machine after: $(cut -d ' ' -f 1-3 /proc/loadavg)"
 	} | tee "$WORK/result"
 	pg_ctl -s -m fast -D "$WORK/data" stop
