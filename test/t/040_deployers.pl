@@ -131,7 +131,7 @@ sub start_instances
 }
 
 my @clients = start_instances('autocommit', 3);
-like(join('', map { $_->{err} }  @clients), qr/waiting for run \d+ of \S+ \(pid \d+.*at most 10 min/, 'they say for whom they wait');
+like(join('', map { $_->{err} }  @clients), qr/waiting for (?:run \d+|a call) of \S+ \(pid \d+.*at most 10 min/, 'they say for whom they wait');
 start_instances('driver', 3);
 start_instances('block');
 start_instances('autocommit and block');

@@ -135,7 +135,7 @@ is($standby->safe_psql('shop', 'SELECT count(*) FROM migrate.ddl_log; SELECT cou
 	'and the views');
 foreach my $call (q{migrate.watch('x')}, q{migrate.unwatch('x')}, q{migrate.acknowledge('{1}', 'x')}, q{migrate.break_glass('x')})
 {
-	raises($standby, 'shop', "SELECT $call", '25006', qr/recovery|read-only/, "$call on a standby");
+	raises($standby, 'shop', "SELECT $call", '25006', qr/on a standby/, "$call on a standby");
 }
 $standby->safe_psql('shop', q{ALTER SYSTEM SET work_mem = '5MB'});
 like(slurp_file($standby->logfile), qr/ALTER SYSTEM .*not recorded: ALTER SYSTEM SET work_mem/, 'what runs on a standby is in the log');
