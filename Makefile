@@ -71,7 +71,7 @@ help:
 	@echo 'make test-all       the same on 15, 17 and 18 (as root)'
 	@echo 'make check-assert   the same on a server with assertions'
 	@echo 'make check-asan     the same on one that watches every access to memory'
-	@echo 'make crash          the crash loop alone, ROUNDS=200 times; SEED=n repeats it'
+	@echo 'make crash          each fault, and the crash loop ROUNDS=200 times; SEED=n repeats it'
 	@echo 'make bench          the figures of bench/README.md'
 
 .PHONY: quickstart test test-all check-assert check-asan crash bench help FORCE

@@ -1,5 +1,5 @@
 #!/bin/bash
-# tools/crash.sh: "make crash", the crash loop of the tests for as long as is asked for.
+# tools/crash.sh: "make crash", each fault at each point, and the crash loop for as long as is asked for.
 #
 # ROUNDS      how many rounds (default: 200)
 # SEED        repeats a run (default: drawn)
@@ -29,16 +29,19 @@ prepare()
 # Each piece has a seed of its own, which repeats it alone.
 pieces()
 {
-	local rounds seed=$SEED
+	local rounds action seed=$SEED
 
 	WORK=$1
 	PATH=$("$PG_CONFIG" --bindir):$PATH
 	cd "$WORK/source"
 	make -s -j2 install > "$WORK/build.log" 2>&1 || { cat "$WORK/build.log"; exit 1; }
 	tap_environment "$WORK/tap"
+	for action in error cancel exit kill; do
+		tally "SEED=$seed ACTIONS=$action" piece 320_faults "SEED=$seed" "ACTIONS=$action"
+	done
 	while [ "$ROUNDS" -gt 0 ]; do
 		rounds=$((ROUNDS < PIECE ? ROUNDS : PIECE))
-		tally "SEED=$seed ROUNDS=$rounds" piece "$seed" "$rounds"
+		tally "SEED=$seed ROUNDS=$rounds" piece 330_crash_loop "SEED=$seed" "ROUNDS=$rounds"
 		ROUNDS=$((ROUNDS - rounds))
 		seed=$((seed + 1))
 	done
@@ -47,8 +50,10 @@ pieces()
 
 piece()
 {
+	local name=$1; shift
+
 	rm -rf "$TESTDATADIR"/t_*
-	SEED=$1 ROUNDS=$2 perl tools/tap.pl "$WORK/counts" perl test/t/330_crash_loop.pl || true
+	env "$@" perl tools/tap.pl "$WORK/counts" perl -- "test/t/$name.pl" || true
 	awk '{print $1 " passed, " $2 " failed"}' "$WORK/counts"
 }
 

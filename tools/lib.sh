@@ -115,7 +115,7 @@ as_test_user()
 		drop=(setpriv "--reuid=$(id -u $TEST_USER)" "--regid=$(id -g $TEST_USER)"
 			  --clear-groups --inh-caps=-all)
 	fi
-	for name in PG_CONFIG OLD_PG_CONFIG ONLY ROUNDS SEED NTH POINT UPDATE CI TERM ASAN_OPTIONS UBSAN_OPTIONS CORPORA CORPORA_CACHE http_proxy https_proxy no_proxy \
+	for name in PG_CONFIG OLD_PG_CONFIG ONLY ROUNDS SEED ACTIONS NTH POINT UPDATE CI TERM ASAN_OPTIONS UBSAN_OPTIONS CORPORA CORPORA_CACHE http_proxy https_proxy no_proxy \
 		npm_config_registry NPM_CONFIG_REGISTRY NODE_EXTRA_CA_CERTS; do
 		[ -z "${!name:-}" ] || keep+=("$name=${!name}")
 	done

@@ -1,18 +1,18 @@
 # 320_faults.pl: at every fault point of the source something goes wrong, and the next run goes on as if nothing had.
 #
-# NTH=all has it happen each time that a point is reached; otherwise one of them is drawn, and SEED
-# repeats that.  POINT is an expression for those that are tried.
+# At each point two of the actions are drawn, and at which time that it is reached; SEED repeats that.
+# ACTIONS names those to try at each, NTH=all has them happen each time, POINT is an expression for the points.
 use strict;
 use warnings;
 use FindBin;
 use lib $FindBin::RealBin;
+use List::Util qw(shuffle);
 use MigrateMix;
 use MigrateTest;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my @actions = qw(error cancel exit kill);
 my $seed = $ENV{SEED} || int(rand(1_000_000_000));
 srand($seed);
 diag("SEED=$seed");
@@ -127,7 +127,7 @@ foreach my $point (grep { $reached->{$_} && /$wanted/ } @points)
 {
 	my $times = $reached->{$point};
 
-	foreach my $action (@actions)
+	foreach my $action ($ENV{ACTIONS} ? split(' ', $ENV{ACTIONS}) : (shuffle(qw(error cancel exit kill)))[0, 1])
 	{
 		foreach my $nth (($ENV{NTH} // '') eq 'all' ? 1 .. $times : 1 + int rand $times)
 		{
