@@ -48,7 +48,8 @@ CREATE VIEW migrate.progress WITH (security_barrier) AS
     SELECT r.run_id, pg_catalog.split_part(n.current, ':', 1) AS project,
            pg_catalog.substr(n.current, pg_catalog.strpos(n.current, ':') OPERATOR(pg_catalog.+) 1) AS name,
            s.at[1]::integer AS statement_no, s.at[2]::integer AS statements,
-           COALESCE(p.phase, CASE WHEN a.wait_event_type OPERATOR(pg_catalog.=) 'Lock' THEN 'waiting for a lock'
+           COALESCE(p.phase, CASE WHEN a.wait_event_type OPERATOR(pg_catalog.=) 'Lock' OR b.pids OPERATOR(pg_catalog.<>) '{}'
+                                  THEN 'waiting for a lock'
                                   WHEN s.at IS NOT NULL THEN 'running' ELSE 'between statements' END) AS phase,
            pg_catalog.round(CASE WHEN p.total OPERATOR(pg_catalog.>) 0 THEN 100.0 OPERATOR(pg_catalog.*) p.done OPERATOR(pg_catalog./) p.total
                                  ELSE 100.0 OPERATOR(pg_catalog.*) n.done OPERATOR(pg_catalog./) r.planned END, 1) AS percent,
@@ -56,7 +57,8 @@ CREATE VIEW migrate.progress WITH (security_barrier) AS
            CASE WHEN t.rate OPERATOR(pg_catalog.>) 0 AND p.total OPERATOR(pg_catalog.>=) p.done
                 THEN pg_catalog.make_interval(secs => pg_catalog.round((p.total OPERATOR(pg_catalog.-) p.done) OPERATOR(pg_catalog./) t.rate)::pg_catalog.float8)
            END AS eta,
-           a.wait_event AS waits_for, NULLIF(pg_catalog.pg_blocking_pids(l.worker), '{}') AS blocked_by, r.started_at
+           a.wait_event AS waits_for, NULLIF(pg_catalog.pg_blocking_pids(l.worker) OPERATOR(pg_catalog.||) b.pids, '{}') AS blocked_by,
+           r.started_at
     FROM migrate.deployer() l
     JOIN migrate.log_runs r ON r.run_id OPERATOR(pg_catalog.=) l.run_id
     JOIN LATERAL (SELECT pg_catalog.count(*) AS done,
@@ -81,6 +83,10 @@ CREATE VIEW migrate.progress WITH (security_barrier) AS
             SELECT pid, 'copying', bytes_processed, bytes_total, false FROM pg_catalog.pg_stat_progress_copy
     ) p ON p.pid OPERATOR(pg_catalog.=) l.worker
     LEFT JOIN LATERAL (SELECT pg_catalog.regexp_match(a.query, '^/[*] statement ([0-9]+) of ([0-9]+) of migration ') AS at) s ON true
+    -- Whom a run waits for that does not queue (LEDGER_WAITS_LOCK).
+    CROSS JOIN LATERAL (SELECT ARRAY(SELECT w.objid::integer FROM pg_catalog.pg_locks w WHERE w.pid OPERATOR(pg_catalog.=) l.worker
+                        AND w.locktype OPERATOR(pg_catalog.=) 'advisory' AND w.classid OPERATOR(pg_catalog.=) 1296648018
+                        AND w.objsubid OPERATOR(pg_catalog.=) 19778) AS pids) b
     LEFT JOIN LATERAL (SELECT p.done OPERATOR(pg_catalog./) NULLIF(EXTRACT(epoch FROM
                               pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) a.state_change), 0) AS rate
                        WHERE NOT p.waits) t ON true

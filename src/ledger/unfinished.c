@@ -59,6 +59,8 @@ ledger_all_unfinished(void)
 	static LedgerQuery query = {
 		"SELECT " COLUMNS " FROM migrate.unfinished"
 		" WHERE done OPERATOR(pg_catalog.>) 0 OR under_way IS NOT NULL"
+		" OR (project, name) OPERATOR(pg_catalog.=) ANY (SELECT s.project, s.name FROM migrate.state s"
+		" WHERE s.state OPERATOR(pg_catalog.=) 'interrupted')"
 	};
 	LedgerScope scope;
 	List	   *result = NIL;

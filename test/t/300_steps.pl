@@ -300,6 +300,23 @@ ask(q{SELECT migrate.hold('0031_denied', 'done with')});
 	ask(q{ALTER ROLE deployer LOGIN; SELECT migrate.hold('0032_nologin', 'done with')});
 }
 
+# ---- a way back of which nothing stands goes on as one
+
+define('0001_back', 'CREATE TABLE back ()', project => 'back', down => "VACUUM back;\nDROP TABLE back");
+ask(q{CALL migrate.apply(project => 'back')});
+my $keeper = open_session($node, 'postgres');
+ask_session($keeper, 'BEGIN; LOCK TABLE back');
+my $going_back = start_client($node, 'postgres', q{CALL migrate.revert(project => 'back')});
+wait_until($node, 'postgres', q{SELECT count(*) = 1 FROM migrate.progress WHERE project = 'back' AND statement_no = 1});
+ask(q{SELECT migrate.cancel_run(run_id, 'not now') FROM migrate.progress});
+end_client($going_back);
+ask_session($keeper, 'COMMIT');
+$keeper->quit;
+is(state_of('0001_back') =~ s/:.*//r, 'interrupted', 'a revert that was cancelled in its first statement');
+is(ask(q{SELECT hint FROM migrate.check('back') WHERE code = 'interrupted'}), q{CALL migrate.revert(project => 'back');}, 'goes on by reverting');
+ask(q{CALL migrate.revert(project => 'back')});
+is(ask(q{SELECT to_regclass('back') IS NULL}), 't', 'and does');
+
 # ---- limits
 
 define('0040_limit', "CREATE TABLE limited ();\nVACUUM", requires => '{}');
