@@ -16,6 +16,8 @@
 #include "run/deployer.h"
 #include "run/locks.h"
 #include "run/run.h"
+#include "schema/expected.h"
+#include "schema/touched.h"
 #include "utils/guc.h"
 
 PG_MODULE_MAGIC;
@@ -92,5 +94,7 @@ _PG_init(void)
 	mig_capture_init();
 	mig_top_level_init();
 	mig_cancel_init();
+	mig_touched_init();
+	mig_expected_init();
 	MarkGUCPrefixReserved("pg_migrations");
 }

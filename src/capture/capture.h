@@ -31,4 +31,7 @@ extern bool mig_capture_is_on(void);
 /* May an option or setting of this name, in lower case, have a secret as its value? */
 extern bool mig_is_secret_name(const char *name);
 
+/* Called by migrate.watch: what exists is to be taken over. */
+extern void (*mig_capture_at_watch) (void);
+
 #endif							/* MIG_CAPTURE_H */

@@ -122,6 +122,8 @@ mig_capture_notice(void)
 	mig_coverage_changed("noticed by a run");
 }
 
+void		(*mig_capture_at_watch) (void) = NULL;
+
 static void
 decide(const char *decision, const char *reason)
 {
@@ -155,6 +157,8 @@ mig_watch_body(PG_FUNCTION_ARGS)
 		ledger_change_schema(psprintf("ALTER EVENT TRIGGER %s ENABLE ALWAYS", trigger->name));
 	}
 	preload(true);
+	if (mig_capture_at_watch)
+		mig_capture_at_watch();
 	decide("watch_on", reason);
 	mig_coverage_changed(reason ? reason : "migrate.watch");
 	PG_RETURN_VOID();

@@ -38,6 +38,9 @@
 #error "pg_migrations needs PostgreSQL 15 or later"
 #endif
 
+/* What the server prints of a definition may be another text in another major version. */
+#define MIG_SERVER_MAJOR (PG_VERSION_NUM / 10000)
+
 /* Before the declaration of a function that does not return (18). */
 #if PG_VERSION_NUM < 180000
 #define pg_noreturn _Noreturn

@@ -109,11 +109,12 @@ check_rules(List *rules)
 	ListCell   *cell;
 
 	foreach(cell, rules)
-		if (strcmp(lfirst(cell), "out_of_order") != 0 && strcmp(lfirst(cell), "held") != 0)
+		if (strcmp(lfirst(cell), "drift") != 0 && strcmp(lfirst(cell), "held") != 0 &&
+			strcmp(lfirst(cell), "out_of_order") != 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("rule \"%s\" cannot be overridden", (char *) lfirst(cell)),
-					 errhint("Rules are \"held\" and \"out_of_order\".")));
+					 errhint("Rules are \"drift\", \"held\" and \"out_of_order\".")));
 }
 
 static bool

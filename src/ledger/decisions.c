@@ -12,9 +12,9 @@ void
 ledger_write_decision(const Decision *decision)
 {
 	static LedgerQuery query = {
-		"INSERT INTO migrate.log_decisions (decision, project, name, checksum, run_id, role_name, reason, detail, ddl_id,"
+		"INSERT INTO migrate.log_decisions (decision, project, name, checksum, run_id, role_name, reason, detail, ddl_id, object_type, identity,"
 		" decided_at, session_role, application_name, client_addr, transaction_id)"
-		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8::pg_catalog.jsonb, $9, pg_catalog.clock_timestamp(), SESSION_USER,"
+		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8::pg_catalog.jsonb, $9, $10, $11, pg_catalog.clock_timestamp(), SESSION_USER,"
 		" pg_catalog.current_setting('application_name'), pg_catalog.inet_client_addr(), pg_catalog.pg_current_xact_id())"
 	};
 	LedgerArgs	args = {0};
@@ -30,6 +30,8 @@ ledger_write_decision(const Decision *decision)
 	arg_text(&args, decision->reason);
 	arg_text(&args, decision->detail);
 	arg_id(&args, decision->ddl_id);
+	arg_text(&args, decision->object_type);
+	arg_text(&args, decision->identity);
 	ledger_run(&query, &args);
 	ledger_leave(&scope);
 }

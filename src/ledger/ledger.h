@@ -370,6 +370,8 @@ typedef struct Decision
 	const char *project;
 	const char *name;
 	int64		ddl_id;			/* 0: none */
+	const char *object_type;
+	const char *identity;
 	bytea	   *checksum;
 	int64		run_id;
 	const char *reason;

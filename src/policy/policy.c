@@ -28,6 +28,7 @@ typedef struct Policy
 static const Policy policies[] = {
 	{"blockers", {"wait", "cancel", "terminate"}},
 	{"blockers_min_age", {NULL}},	/* s */
+	{"drift", {"warn", "ignore", "refuse"}},
 	{"heads", {"many", "one"}},
 	{"out_of_order", {"apply", "refuse", "skip"}}
 };

@@ -7,6 +7,7 @@
 #include "common/errors.h"
 #include "common/lines.h"
 #include "run/call.h"
+#include "schema/expected.h"
 #include "utils/memutils.h"
 
 /* Whoever runs a migration may deploy its project, and override what rules there. */
@@ -107,4 +108,23 @@ mig_admit_scripts(const Run *run)
 	}
 	MemoryContextSwitchTo(before);
 	MemoryContextDelete(context);
+}
+
+/* What is not as it should be before the run will not be so because of it. */
+void
+mig_admit_drift(const Run *run)
+{
+	char	   *policy = ledger_policy("drift", run->request.project);
+	char	   *first;
+	int			n = mig_expected_look(&first);
+	bool		refuse = policy && strcmp(policy, "refuse") == 0 && !mig_model_overrides(run->plan->model, "drift");
+
+	if (n == 0 || (policy && strcmp(policy, "ignore") == 0))
+		return;
+	ereport(refuse ? ERROR : WARNING,
+			(refuse ? errcode(ERRCODE_MIG_REFUSED) : 0,
+			 errmsg_plural("%d object of the schema is not as expected", "%d objects of the schema are not as expected", n, n),
+			 n == 1 ? errdetail("%s.", first) : errdetail("%s, for one.", first),
+			 errhint("SELECT change, object_type, identity, changed_by, ddl_ids FROM migrate.drift();"),
+			 refuse ? err_generic_string(PG_DIAG_CONSTRAINT_NAME, "drift") : 0));
 }

@@ -18,6 +18,7 @@
 #include "run/apart.h"
 #include "run/cancel.h"
 #include "run/deployer.h"
+#include "schema/expected.h"
 #include "storage/proc.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
@@ -161,10 +162,12 @@ run_transaction(Apart *apart, ScriptStep step)
 	execution->records = palloc0((step.last - step.first + 1) * sizeof(StatementRecord));
 	execution->done = 0;
 	mig_capture_migration(apart->job->attempt_id);
+	mig_expected_begin();
 	mig_execute(execution);
 	MIG_FAULT("apart_executed");
 	mig_step_check_deferred(execution, false);
 	mig_capture_migration(0);
+	mig_expected_move(apart->migration->project, apart->migration->name);
 	note_half_done(apart);
 	ledger_write_statements(apart->job->attempt_id, execution->records, execution->done);
 	MIG_FAULT("apart_statements_written");
@@ -220,6 +223,7 @@ write_done(uint64 rows, void *arg)
 	record->duration = GetCurrentTimestamp() - record->started_at;
 	record->wal_bytes = pgWalUsage.wal_bytes - top->wal;
 	mig_locks_after(apart->locks, record);
+	mig_expected_move(apart->migration->project, apart->migration->name);
 	ledger_write_statements(apart->job->attempt_id, record, 1);
 	note_done(apart, record->number);
 }
@@ -251,6 +255,7 @@ run_top_level(Apart *apart, int number)
 	note_half_done(apart);
 	ledger_note_under_way(apart->migration->project, apart->migration->name, apart->text->checksum, number,
 						  mig_reconcile_object(stmt));
+	mig_expected_begin();
 	MIG_FAULT("apart_intent_written");
 	commit(apart);
 	MIG_FAULT("apart_intent_committed");
@@ -449,6 +454,7 @@ reconcile(Apart *apart)
 		return;
 	record.duration = GetCurrentTimestamp() - record.started_at;
 	begin(apart);
+	mig_expected_claim(apart->migration->project, apart->migration->name, mig_reconcile_object(stmt));
 	ledger_write_statements(apart->job->attempt_id, &record, 1);
 	note_done(apart, number);
 	MIG_FAULT("apart_done_already_written");

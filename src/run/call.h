@@ -45,6 +45,9 @@ extern void mig_admit_capabilities(const Run *run);
 /* MG008, MG012 for what cannot run in the way it is asked to; marks the steps that run apart. */
 extern void mig_admit_scripts(const Run *run);
 
+/* MG007 where the policy "drift" refuses; notes what is adrift already. */
+extern void mig_admit_drift(const Run *run);
+
 /* ---- what a run says (report.c) ---- */
 
 extern const char *mig_run_verb(const Run *run);

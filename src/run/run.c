@@ -528,6 +528,7 @@ plan_and_run(Run *run)
 		return;
 	mig_admit_capabilities(run);
 	mig_admit_scripts(run);
+	mig_admit_drift(run);
 	mig_report_late(run);
 	MIG_FAULT("run_planned");
 	start(run);

@@ -20,6 +20,7 @@
 #include "run/deployer.h"
 #include "run/events.h"
 #include "run/run.h"
+#include "schema/expected.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/timestamp.h"
@@ -149,6 +150,7 @@ run_script(StepRun *run, const Migration *migration, ScriptPart part)
 		mig_locks_migration(run->locks, migration->project, migration->name, options.lock_total);
 	level = mig_guard_enter(&options);
 	mig_capture_migration(run->attempt.id);
+	mig_expected_begin();
 	mig_execute(&run->execution);
 	MIG_FAULT("step_executed");
 	if (run->check_deferred)
@@ -162,6 +164,7 @@ run_script(StepRun *run, const Migration *migration, ScriptPart part)
 				(errcode(ERRCODE_MIG_CANNOT_RUN),
 				 errmsg("migration \"%s\" removes pg_migrations itself", run->execution.full_name),
 				 errhint("Drop the extension outside of migrations: DROP EXTENSION pg_migrations;")));
+	mig_expected_move(migration->project, migration->name);
 }
 
 /* What is replaced counts as applied through its heir, and comes back with none. */

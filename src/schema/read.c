@@ -16,7 +16,6 @@
 #include "catalog/pg_database.h"
 #include "catalog/pg_db_role_setting.h"
 #include "ledger/query.h"
-#include "ledger/rowhash.h"
 #include "miscadmin.h"
 #include "schema/schema_private.h"
 #include "utils/guc.h"
@@ -66,7 +65,6 @@ typedef struct Reader
 	void	   *arg;
 	MemoryContext batch;
 	List	   *objects;		/* of the batch */
-	pg_cryptohash_ctx *hash;
 	Marks	   *marks;			/* or NULL */
 	LedgerScope scope;
 } Reader;
@@ -244,45 +242,6 @@ try_to_read(Reader *reader, const Candidate *candidates, int n)
 }
 
 static void
-hash_begin(Reader *reader)
-{
-	if (pg_cryptohash_init(reader->hash) < 0)
-		elog(ERROR, "could not initialize SHA-256");
-	mig_hash_text(reader->hash, FINGERPRINT_FORMAT);
-}
-
-static void
-hash_end(Reader *reader, uint8 *fingerprint)
-{
-	if (pg_cryptohash_final(reader->hash, fingerprint, FINGERPRINT_BYTES) < 0)
-		elog(ERROR, "could not finalize SHA-256");
-}
-
-/* A part's fingerprint is that of the same part of any object; the object's has its name in it. */
-static void
-add_fingerprints(Reader *reader, SchemaObject *object)
-{
-	ListCell   *cell;
-
-	foreach(cell, object->parts)
-	{
-		SchemaPart *part = lfirst(cell);
-
-		hash_begin(reader);
-		mig_hash_text(reader->hash, part->kind);
-		mig_hash_text(reader->hash, part->name);
-		mig_hash_text(reader->hash, part->text);
-		hash_end(reader, part->fingerprint);
-	}
-	hash_begin(reader);
-	mig_hash_text(reader->hash, object->object_type);
-	mig_hash_text(reader->hash, object->identity);
-	foreach(cell, object->parts)
-		mig_hash_bytes(reader->hash, ((const SchemaPart *) lfirst(cell))->fingerprint, FINGERPRINT_BYTES);
-	hash_end(reader, object->fingerprint);
-}
-
-static void
 hand_over(Reader *reader)
 {
 	ListCell   *cell;
@@ -292,7 +251,7 @@ hand_over(Reader *reader)
 		SchemaObject *object = lfirst(cell);
 
 		if (object->problem == NULL)
-			add_fingerprints(reader, object);
+			mig_schema_fingerprint(object);
 		reader->function(object, reader->arg);
 	}
 	reader->objects = NIL;
@@ -386,13 +345,11 @@ reader_begin(Reader *reader, SchemaObjectFunction function, void *arg)
 	ledger_enter(&reader->scope);
 	for (int i = 0; i < lengthof(pinned); i++)
 		(void) set_config_option(pinned[i][0], pinned[i][1], PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-	reader->hash = pg_cryptohash_create(PG_SHA256);
 }
 
 static void
 reader_end(Reader *reader)
 {
-	pg_cryptohash_free(reader->hash);
 	ledger_leave(&reader->scope);
 	MemoryContextDelete(reader->batch);
 }

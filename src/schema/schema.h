@@ -55,6 +55,9 @@ extern void mig_schema_read(const List *addresses, SchemaObjectFunction function
  */
 extern List *mig_schema_dependants(const List *addresses);
 
+/* Fill in the fingerprints, from the name and the texts of the parts. */
+extern void mig_schema_fingerprint(SchemaObject *object);
+
 /* All parts of an object, as one text. */
 extern char *mig_schema_definition(const SchemaObject *object);
 

@@ -12,6 +12,9 @@ use Test::More;
 my %reads = (
 	check => [ 'SELECT * FROM migrate.check()', q{SELECT * FROM migrate.check('shop')} ],
 	deployer => ['SELECT count(*) FROM migrate.deployer()'],
+	drift => ['SELECT * FROM migrate.drift()'],
+	drift_diff => ['SELECT migrate.drift_diff()'],
+	compare => [q{SELECT * FROM migrate.compare('expected', 'current')}],
 	graph => [ map { "SELECT migrate.graph(format => '$_')" } qw(text dot mermaid) ],
 	history_head => ['SELECT * FROM migrate.history_head()'],
 	inventory => [ q{SELECT * FROM migrate.inventory() i ORDER BY i::text} ],
@@ -33,6 +36,8 @@ my %reads = (
 	  [ 'SELECT * FROM migrate.verify_history()', q{SELECT * FROM migrate.verify_history(1)} ]);
 my %writes = (
 	accept_text => q{SELECT migrate.accept_text('0001_a', 'SELECT 2', 'why')},
+	accept_drift => q{SELECT migrate.accept_drift('*', 'why')},
+	snapshot => q{SELECT migrate.snapshot('now')},
 	apply => 'CALL migrate.apply()',
 	baseline => q{SELECT migrate.baseline('0003_c', 'why')},
 	cancel_run => q{SELECT migrate.cancel_run(1, 'why')},

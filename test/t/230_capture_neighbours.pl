@@ -133,8 +133,8 @@ sub records
 		"complaints about $application" => join("\n", grep { /^(?:WARNING|ERROR|FATAL|PANIC):/ } @messages));
 }
 
-# Statements of capture itself, which the neighbours see as well.
-my $ours = qr/\bmigrate\.log_coverage|\bpg_db_role_setting\b/;
+# Statements of our own about what capture sees and what is expected, which the neighbours see as well.
+my $ours = qr/\bmigrate\.(?:log_coverage|expected|adrift|object_definitions)|\bpg_db_role_setting\b/;
 
 # What people do in such a database, and then what is done by migrations; what they and the records say.
 sub play

@@ -1,0 +1,53 @@
+-- What the schema should be.  Definitions are kept once, by their fingerprint,
+-- however many states have them.
+
+CREATE TABLE migrate.object_definitions (
+    fingerprint     bytea PRIMARY KEY,
+    parts           text NOT NULL
+);
+COMMENT ON TABLE migrate.object_definitions IS 'definitions of objects by their fingerprint; each part begins with a line of its kind and of the characters that its name and its text have';
+
+-- The key is a hash of type and identity, which may be longer than an index takes.
+-- Addresses are those of the place that they were read in, and mean nothing in another.
+CREATE TABLE migrate.expected (
+    key             bytea PRIMARY KEY,
+    object_type     text COLLATE "C" NOT NULL,
+    identity        text COLLATE "C" NOT NULL,
+    fingerprint     bytea NOT NULL,
+    place           bigint NOT NULL,
+    class_id        oid NOT NULL,
+    object_id       oid NOT NULL,
+    server_major    integer NOT NULL,
+    project         text COLLATE "C",
+    name            text COLLATE "C",
+    ddl_id          bigint NOT NULL,
+    moved_at        timestamptz NOT NULL
+) WITH (fillfactor = 80);
+COMMENT ON TABLE migrate.expected IS 'what each object should be: as it was taken over or as the last migration left it; ddl_id is the last captured statement before that';
+CREATE INDEX expected_address ON migrate.expected (class_id, object_id, place);
+
+CREATE TABLE migrate.adrift (
+    key             bytea PRIMARY KEY,
+    object_type     text COLLATE "C" NOT NULL,
+    identity        text COLLATE "C" NOT NULL,
+    fingerprint     bytea
+);
+COMMENT ON TABLE migrate.adrift IS 'what was not as expected when somebody last looked, and how it was; NULL: not there';
+
+CREATE TABLE migrate.snapshots (
+    label           text COLLATE "C" PRIMARY KEY,
+    taken_at        timestamptz NOT NULL,
+    taken_by        name NOT NULL,
+    server_major    integer NOT NULL
+);
+COMMENT ON TABLE migrate.snapshots IS 'states of the schema that somebody has kept';
+
+CREATE TABLE migrate.snapshot_objects (
+    label           text COLLATE "C" NOT NULL,
+    key             bytea NOT NULL,
+    object_type     text COLLATE "C" NOT NULL,
+    identity        text COLLATE "C" NOT NULL,
+    fingerprint     bytea NOT NULL,
+    PRIMARY KEY (label, key)
+);
+COMMENT ON TABLE migrate.snapshot_objects IS 'the objects of each snapshot';

@@ -1,0 +1,429 @@
+/*
+ * expected.c
+ *		What the schema should be, object by object, and where it is known not
+ *		to be so.
+ */
+#include "postgres.h"
+
+#include "access/xlog.h"
+#include "catalog/pg_type.h"
+#include "common/compat.h"
+#include "ledger/expected.h"
+#include "ledger/query.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+
+/*
+ * Oids mean something in the database of the cluster that they were read in, and
+ * nothing in one that a dump of it was restored into.
+ */
+static int64
+this_place(void)
+{
+	return (int64) (GetSystemIdentifier() ^ ((uint64) MyDatabaseId << 32));
+}
+
+static bytea *
+key_bytes(const uint8 *key)
+{
+	bytea	   *value = palloc(VARHDRSZ + LEDGER_KEY_BYTES);
+
+	SET_VARSIZE(value, VARHDRSZ + LEDGER_KEY_BYTES);
+	memcpy(VARDATA(value), key, LEDGER_KEY_BYTES);
+	return value;
+}
+
+static void
+arg_key(LedgerArgs *args, const uint8 *key)
+{
+	arg_bytea(args, key ? key_bytes(key) : NULL);
+}
+
+/* False: it is NULL. */
+static bool
+row_key(LedgerRow *row, uint8 *key)
+{
+	bytea	   *value = row_bytea(row);
+
+	if (value == NULL)
+		return false;
+	if (VARSIZE_ANY_EXHDR(value) != LEDGER_KEY_BYTES)
+		elog(ERROR, "hash in the ledger has %d bytes", (int) VARSIZE_ANY_EXHDR(value));
+	memcpy(key, VARDATA_ANY(value), LEDGER_KEY_BYTES);
+	return true;
+}
+
+static void
+decode_state(LedgerRow *row, StateRow *state)
+{
+	(void) row_key(row, state->key);
+	state->object_type = row_text(row);
+	state->identity = row_text(row);
+	state->exists = row_key(row, state->fingerprint);
+}
+
+static void
+arg_state(LedgerArgs *args, const StateRow *state)
+{
+	arg_key(args, state->key);
+	arg_text(args, state->object_type);
+	arg_text(args, state->identity);
+	arg_key(args, state->exists ? state->fingerprint : NULL);
+}
+
+/* Run a statement about one key, or about all. */
+static void
+run_by_key(LedgerQuery *query, const uint8 *key)
+{
+	LedgerArgs	args = {0};
+	LedgerScope scope;
+
+	ledger_enter(&scope);
+	if (key)
+		arg_key(&args, key);
+	ledger_run(query, &args);
+	ledger_leave(&scope);
+}
+
+/* ---- what is expected ---- */
+
+bool
+ledger_expects(void)
+{
+	return !ledger_is_empty("expected");
+}
+
+typedef struct Each
+{
+	StateRowFunction function;
+	void	   *arg;
+} Each;
+
+static void
+hand_over(LedgerRow *row, void *arg)
+{
+	const Each *each = arg;
+	StateRow	state;
+
+	decode_state(row, &state);
+	each->function(&state, each->arg);
+}
+
+void
+ledger_each_expected(StateRowFunction function, void *arg)
+{
+	static LedgerQuery query = {
+		"SELECT key, object_type, identity, fingerprint FROM migrate.expected"
+	};
+	Each		each = {function, arg};
+	LedgerScope scope;
+
+	ledger_enter(&scope);
+	ledger_run_each(&query, hand_over, &each);
+	ledger_leave(&scope);
+}
+
+#define EXPECTED_COLUMNS "key, object_type, identity, fingerprint, place, class_id::pg_catalog.int8, object_id::pg_catalog.int8," \
+	" server_major, project, name, ddl_id"
+
+/* A list of ExpectedRow. */
+static List *
+read_expected(LedgerQuery *query, LedgerArgs *args)
+{
+	List	   *result = NIL;
+	LedgerScope scope;
+	uint64		n;
+
+	ledger_enter(&scope);
+	n = ledger_run(query, args);
+	for (uint64 i = 0; i < n; i++)
+	{
+		ExpectedRow *expected = palloc0(sizeof(ExpectedRow));
+		LedgerRow	row;
+		int64		place;
+
+		row_begin(&row, i);
+		decode_state(&row, &expected->state);
+		place = row_int8(&row);
+		expected->address.classId = row_int8(&row);
+		expected->address.objectId = row_int8(&row);
+		if (place != this_place())
+			expected->address = InvalidObjectAddress;
+		expected->server_major = row_int4(&row);
+		expected->project = row_text(&row);
+		expected->name = row_text(&row);
+		expected->ddl_id = row_int8(&row);
+		result = lappend(result, expected);
+	}
+	ledger_leave(&scope);
+	return result;
+}
+
+ExpectedRow *
+ledger_expected(const uint8 *key)
+{
+	static LedgerQuery query = {
+		"SELECT " EXPECTED_COLUMNS " FROM migrate.expected WHERE key OPERATOR(pg_catalog.=) $1"
+	};
+	LedgerArgs	args = {0};
+	List	   *rows;
+
+	arg_key(&args, key);
+	rows = read_expected(&query, &args);
+	return rows ? linitial(rows) : NULL;
+}
+
+/* By the index, however few rows there were when it was planned: hence the OFFSET. */
+List *
+ledger_expected_at(const List *addresses)
+{
+	static LedgerQuery query = {
+		"SELECT e.* FROM (SELECT DISTINCT * FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2)) u (class_id, object_id)) a"
+		" CROSS JOIN LATERAL (SELECT " EXPECTED_COLUMNS " FROM migrate.expected x WHERE x.class_id OPERATOR(pg_catalog.=) a.class_id"
+		" AND x.object_id OPERATOR(pg_catalog.=) a.object_id AND x.place OPERATOR(pg_catalog.=) $3 OFFSET 0) e"
+	};
+	int			n = list_length(addresses);
+	Datum	   *classes = palloc((n + 1) * sizeof(Datum));
+	Datum	   *objects = palloc((n + 1) * sizeof(Datum));
+	LedgerArgs	args = {0};
+	ListCell   *cell;
+
+	foreach(cell, addresses)
+	{
+		const ObjectAddress *address = lfirst(cell);
+
+		classes[foreach_current_index(cell)] = ObjectIdGetDatum(address->classId);
+		objects[foreach_current_index(cell)] = ObjectIdGetDatum(address->objectId);
+	}
+	arg_array(&args, OIDARRAYOID, construct_array(classes, n, OIDOID, sizeof(Oid), true, TYPALIGN_INT));
+	arg_array(&args, OIDARRAYOID, construct_array(objects, n, OIDOID, sizeof(Oid), true, TYPALIGN_INT));
+	arg_int8(&args, this_place());
+	return read_expected(&query, &args);
+}
+
+static Datum
+optional_text(const char *text, bool *isnull)
+{
+	*isnull = text == NULL;
+	return text ? CStringGetTextDatum(text) : (Datum) 0;
+}
+
+static void
+arg_column(LedgerArgs *args, Datum *values, bool *nulls, int n, Oid type, Oid array_type, int length, bool by_value, char align)
+{
+	int			lower = 1;
+
+	arg_array(args, array_type, construct_md_array(values, nulls, 1, &n, &lower, type, length, by_value, align));
+}
+
+/* A column of all rows at a time. */
+#define COLUMNS 9
+
+void
+ledger_put_expected(const List *rows)
+{
+	static LedgerQuery query = {
+		"INSERT INTO migrate.expected (key, object_type, identity, fingerprint, class_id, object_id, project, name, ddl_id,"
+		" place, server_major, moved_at)"
+		" SELECT u.*, $10, $11, pg_catalog.clock_timestamp() FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2),"
+		" pg_catalog.unnest($3), pg_catalog.unnest($4), pg_catalog.unnest($5), pg_catalog.unnest($6), pg_catalog.unnest($7),"
+		" pg_catalog.unnest($8), pg_catalog.unnest($9)) u"
+		" ON CONFLICT (key) DO UPDATE SET fingerprint = EXCLUDED.fingerprint, place = EXCLUDED.place,"
+		" class_id = EXCLUDED.class_id, object_id = EXCLUDED.object_id, server_major = EXCLUDED.server_major,"
+		" project = EXCLUDED.project, name = EXCLUDED.name, ddl_id = EXCLUDED.ddl_id, moved_at = EXCLUDED.moved_at"
+	};
+	int			n = list_length(rows);
+	Datum	   *values[COLUMNS];
+	bool	   *nulls[COLUMNS];
+	LedgerArgs	args = {0};
+	LedgerScope scope;
+	ListCell   *cell;
+
+	if (n == 0)
+		return;
+	for (int i = 0; i < COLUMNS; i++)
+	{
+		values[i] = palloc(n * sizeof(Datum));
+		nulls[i] = palloc0(n * sizeof(bool));
+	}
+	foreach(cell, rows)
+	{
+		const ExpectedRow *row = lfirst(cell);
+		int			i = foreach_current_index(cell);
+
+		values[0][i] = PointerGetDatum(key_bytes(row->state.key));
+		values[1][i] = CStringGetTextDatum(row->state.object_type);
+		values[2][i] = CStringGetTextDatum(row->state.identity);
+		values[3][i] = PointerGetDatum(key_bytes(row->state.fingerprint));
+		values[4][i] = ObjectIdGetDatum(row->address.classId);
+		values[5][i] = ObjectIdGetDatum(row->address.objectId);
+		values[6][i] = optional_text(row->project, &nulls[6][i]);
+		values[7][i] = optional_text(row->name, &nulls[7][i]);
+		values[8][i] = Int64GetDatum(row->ddl_id);
+	}
+	ledger_enter(&scope);
+	for (int i = 0; i < COLUMNS; i++)
+	{
+		if (i == 0 || i == 3)
+			arg_column(&args, values[i], nulls[i], n, BYTEAOID, BYTEAARRAYOID, -1, false, TYPALIGN_INT);
+		else if (i == 4 || i == 5)
+			arg_column(&args, values[i], nulls[i], n, OIDOID, OIDARRAYOID, sizeof(Oid), true, TYPALIGN_INT);
+		else if (i == 8)
+			arg_column(&args, values[i], nulls[i], n, INT8OID, INT8ARRAYOID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
+		else
+			arg_column(&args, values[i], nulls[i], n, TEXTOID, TEXTARRAYOID, -1, false, TYPALIGN_INT);
+	}
+	arg_int8(&args, this_place());
+	arg_int4(&args, MIG_SERVER_MAJOR);
+	ledger_run(&query, &args);
+	ledger_leave(&scope);
+}
+
+bool
+ledger_expected_is_elsewhere(void)
+{
+	static LedgerQuery query = {
+		"SELECT FROM migrate.expected WHERE place OPERATOR(pg_catalog.<>) $1 LIMIT 1"
+	};
+	LedgerArgs	args = {0};
+	LedgerScope scope;
+	bool		found;
+
+	ledger_enter(&scope);
+	arg_int8(&args, this_place());
+	found = ledger_run(&query, &args) > 0;
+	ledger_leave(&scope);
+	return found;
+}
+
+void
+ledger_set_expected_address(const uint8 *key, const ObjectAddress *address)
+{
+	static LedgerQuery query = {
+		"UPDATE migrate.expected SET class_id = $2, object_id = $3, place = $4 WHERE key OPERATOR(pg_catalog.=) $1"
+	};
+	LedgerArgs	args = {0};
+	LedgerScope scope;
+
+	ledger_enter(&scope);
+	arg_key(&args, key);
+	arg_oid(&args, address->classId);
+	arg_oid(&args, address->objectId);
+	arg_int8(&args, this_place());
+	ledger_run(&query, &args);
+	ledger_leave(&scope);
+}
+
+void
+ledger_remove_expected(const uint8 *key)
+{
+	static LedgerQuery query = {
+		"DELETE FROM migrate.expected WHERE key OPERATOR(pg_catalog.=) $1"
+	};
+
+	run_by_key(&query, key);
+}
+
+void
+ledger_clear_expected(void)
+{
+	static LedgerQuery query = {
+		"DELETE FROM migrate.expected"
+	};
+
+	run_by_key(&query, NULL);
+}
+
+/* ---- what is adrift ---- */
+
+StateRow *
+ledger_adrift(const uint8 *key)
+{
+	static LedgerQuery query = {
+		"SELECT key, object_type, identity, fingerprint FROM migrate.adrift WHERE key OPERATOR(pg_catalog.=) $1"
+	};
+	LedgerArgs	args = {0};
+	LedgerScope scope;
+	StateRow   *state = NULL;
+
+	if (!ledger_any_adrift())
+		return NULL;
+	ledger_enter(&scope);
+	arg_key(&args, key);
+	if (ledger_run(&query, &args) > 0)
+	{
+		LedgerRow	row;
+
+		state = palloc(sizeof(StateRow));
+		row_begin(&row, 0);
+		decode_state(&row, state);
+	}
+	ledger_leave(&scope);
+	return state;
+}
+
+bool
+ledger_any_adrift(void)
+{
+	return !ledger_is_empty("adrift");
+}
+
+void
+ledger_put_adrift(const StateRow *state)
+{
+	static LedgerQuery query = {
+		"INSERT INTO migrate.adrift (key, object_type, identity, fingerprint) VALUES ($1, $2, $3, $4)"
+		" ON CONFLICT (key) DO UPDATE SET fingerprint = EXCLUDED.fingerprint"
+	};
+	LedgerArgs	args = {0};
+	LedgerScope scope;
+
+	ledger_enter(&scope);
+	arg_state(&args, state);
+	ledger_run(&query, &args);
+	ledger_leave(&scope);
+}
+
+void
+ledger_remove_adrift(const uint8 *key)
+{
+	static LedgerQuery query = {
+		"DELETE FROM migrate.adrift WHERE key OPERATOR(pg_catalog.=) $1"
+	};
+
+	if (ledger_any_adrift())
+		run_by_key(&query, key);
+}
+
+void
+ledger_clear_adrift(void)
+{
+	static LedgerQuery query = {
+		"DELETE FROM migrate.adrift"
+	};
+
+	if (ledger_any_adrift())
+		run_by_key(&query, NULL);
+}
+
+int64
+ledger_last_ddl(void)
+{
+	static LedgerQuery query = {
+		"SELECT id FROM migrate.log_ddl ORDER BY id DESC LIMIT 1"
+	};
+	LedgerScope scope;
+	int64		id = 0;
+
+	ledger_enter(&scope);
+	if (ledger_run(&query, NULL) > 0)
+	{
+		LedgerRow	row;
+
+		row_begin(&row, 0);
+		id = row_int8(&row);
+	}
+	ledger_leave(&scope);
+	return id;
+}

@@ -1,0 +1,235 @@
+/*
+ * drift.c
+ *		migrate.drift(): where the schema is not what it should be, and which
+ *		captured statements explain it.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "catalog/dependency.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_depend.h"
+#include "common/compat.h"
+#include "common/rows.h"
+#include "ledger/entry.h"
+#include "ledger/expected.h"
+#include "plan/see.h"
+#include "schema/drift.h"
+#include "schema/schema_private.h"
+#include "schema/state.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+/* ---- collecting ---- */
+
+typedef struct Collect
+{
+	MemoryContext context;
+	const char *project;		/* NULL: all */
+	List	   *drifts;
+} Collect;
+
+/* A statement about a table may have changed what is of it, or reads it. */
+static List *
+explaining_names(const Difference *difference)
+{
+	const StateRow *row = difference->to ? difference->to : difference->from;
+	List	   *names = list_make1(pstrdup(row->identity));
+	CatalogScan scan;
+
+	if (difference->object == NULL)
+		return names;
+	catalog_scan2(&scan, DependRelationId, DependDependerIndexId, Anum_pg_depend_classid, difference->object->address.classId,
+				  Anum_pg_depend_objid, difference->object->address.objectId);
+	while (catalog_next(&scan))
+	{
+		Form_pg_depend depend = (Form_pg_depend) GETSTRUCT(scan.row.tuple);
+
+		if (depend->refclassid == RelationRelationId && depend->deptype != DEPENDENCY_EXTENSION)
+			names = lappend(names, identity_of(depend->refclassid, depend->refobjid));
+	}
+	return names;
+}
+
+static void
+add_drift(const Difference *difference, void *arg)
+{
+	Collect    *collect = arg;
+	MemoryContext before = MemoryContextSwitchTo(collect->context);
+	ExpectedRow *expected = difference->from ? ledger_expected(difference->from->key) : NULL;
+	const StateRow *row = difference->to ? difference->to : difference->from;
+
+	if (collect->project == NULL ||
+		(expected && expected->project && strcmp(expected->project, collect->project) == 0))
+	{
+		Drift	   *drift = palloc0(sizeof(Drift));
+
+		drift->change = difference->change;
+		drift->object_type = pstrdup(row->object_type);
+		drift->identity = pstrdup(row->identity);
+		drift->expected = difference->from_definition ? pstrdup(difference->from_definition) : NULL;
+		drift->actual = difference->to_definition ? pstrdup(difference->to_definition) : NULL;
+		drift->project = expected ? expected->project : NULL;
+		drift->last_migration = expected ? expected->name : NULL;
+		drift->since = expected ? expected->ddl_id : 0;
+		drift->names = explaining_names(difference);
+		collect->drifts = lappend(collect->drifts, drift);
+	}
+	MemoryContextSwitchTo(before);
+}
+
+static int
+by_identity(const ListCell *a, const ListCell *b)
+{
+	const Drift *one = lfirst(a);
+	const Drift *other = lfirst(b);
+	int			order = strcmp(one->identity, other->identity);
+
+	return order ? order : strcmp(one->object_type, other->object_type);
+}
+
+List *
+mig_drift_collect(const char *project)
+{
+	Collect		collect = {CurrentMemoryContext, project, NIL};
+
+	if (!ledger_expects())
+	{
+		ereport(NOTICE,
+				(errmsg("nothing is expected yet"),
+				 errhint("SELECT migrate.watch('<why>');  takes what exists as expected.")));
+		return NIL;
+	}
+	mig_state_compare("expected", "current", add_drift, &collect);
+	list_sort(collect.drifts, by_identity);
+	return collect.drifts;
+}
+
+/* ---- SQL ---- */
+
+static void
+put_drift(ReturnSetInfo *result, const Drift *drift, const Explanation *explanation)
+{
+	MigRow		row;
+
+	mig_row_begin(&row);
+	mig_row_text(&row, drift->change);
+	mig_row_text(&row, drift->object_type);
+	mig_row_text(&row, drift->identity);
+	if (explanation->ids)
+	{
+		mig_row_name(&row, explanation->changed_by);
+		mig_row_time(&row, explanation->changed_at);
+		mig_row_datum(&row, PointerGetDatum(explanation->ids));
+	}
+	else
+	{
+		mig_row_null(&row);
+		mig_row_null(&row);
+		mig_row_null(&row);
+	}
+	mig_row_text(&row, drift->project);
+	mig_row_text(&row, drift->last_migration);
+	mig_row_text(&row, drift->expected);
+	mig_row_text(&row, drift->actual);
+	mig_row_put(&row, result);
+}
+
+MIG_FUNCTION(mig_drift);
+
+/* migrate.drift(project) */
+static Datum
+mig_drift_body(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = mig_rows_begin(fcinfo);
+	char	   *project = mig_optional_text(fcinfo, 0);
+	List	   *drifts;
+	Explanation *explanations;
+	int			i = 0;
+	ListCell   *cell;
+
+	mig_require_monitor(project);
+	drifts = mig_drift_collect(project);
+	explanations = ledger_explain(drifts);
+	foreach(cell, drifts)
+		put_drift(result, lfirst(cell), &explanations[i++]);
+	return (Datum) 0;
+}
+
+MIG_FUNCTION(mig_drift_diff);
+
+/* migrate.drift_diff(identity, project) */
+static Datum
+mig_drift_diff_body(PG_FUNCTION_ARGS)
+{
+	char	   *identity = mig_optional_text(fcinfo, 0);
+	char	   *project = mig_optional_text(fcinfo, 1);
+	StringInfoData text;
+	ListCell   *cell;
+
+	mig_require_monitor(project);
+	initStringInfo(&text);
+	foreach(cell, mig_drift_collect(project))
+	{
+		const Drift *drift = lfirst(cell);
+
+		if (identity == NULL || strcmp(identity, drift->identity) == 0)
+			mig_diff(&text, psprintf("expected/%s %s", drift->object_type, drift->identity), drift->expected,
+					 psprintf("actual/%s %s", drift->object_type, drift->identity), drift->actual);
+	}
+	PG_RETURN_TEXT_P(cstring_to_text(text.data));
+}
+
+/* ---- accepting ---- */
+
+typedef struct Accept
+{
+	MemoryContext context;
+	const char *identity;
+	const char *object_type;	/* NULL: any */
+	int64		ddl_id;
+	List	   *accepted;
+} Accept;
+
+static void
+accept(const Difference *difference, void *arg)
+{
+	Accept	   *accept = arg;
+	const StateRow *row = difference->to ? difference->to : difference->from;
+	MemoryContext before;
+	Drift	   *drift;
+
+	if ((strcmp(accept->identity, "*") != 0 && strcmp(accept->identity, row->identity) != 0) ||
+		(accept->object_type && strcmp(accept->object_type, row->object_type) != 0))
+		return;
+	if (difference->object)
+	{
+		ExpectedRow *old = ledger_expected(row->key);
+		ExpectedRow expected = {.state = *row, .address = difference->object->address, .ddl_id = accept->ddl_id};
+
+		expected.project = old ? old->project : NULL;
+		expected.name = old ? old->name : NULL;
+		ledger_put_definitions(list_make1(mig_state_stored(difference->object)));
+		ledger_put_expected(list_make1(&expected));
+	}
+	else
+		ledger_remove_expected(row->key);
+	ledger_remove_adrift(row->key);
+	before = MemoryContextSwitchTo(accept->context);
+	drift = palloc0(sizeof(Drift));
+	drift->change = difference->change;
+	drift->object_type = pstrdup(row->object_type);
+	drift->identity = pstrdup(row->identity);
+	accept->accepted = lappend(accept->accepted, drift);
+	MemoryContextSwitchTo(before);
+}
+
+List *
+mig_drift_accept(const char *identity, const char *object_type)
+{
+	Accept		arg = {CurrentMemoryContext, identity, object_type, ledger_last_ddl(), NIL};
+
+	if (ledger_expects())
+		mig_state_compare("expected", "current", accept, &arg);
+	return arg.accepted;
+}

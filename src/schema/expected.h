@@ -1,0 +1,27 @@
+/*
+ * expected.h
+ *		What the schema should be: taken over once, moved by migrations.
+ */
+#ifndef MIG_SCHEMA_EXPECTED_H
+#define MIG_SCHEMA_EXPECTED_H
+
+#include "ledger/ledger.h"
+
+/* Take what exists as expected, unless something is already.  */
+extern void mig_expected_take_over(void);
+extern void mig_expected_init(void);
+
+/*
+ * Find out what is not as expected before a run begins, so that the run does not
+ * take it over.  Returns how many objects, and the first of them for a message.
+ */
+extern int	mig_expected_look(char **first);
+
+/* Around the statements of a migration: what they change is expected. */
+extern void mig_expected_begin(void);
+extern void mig_expected_move(const char *project, const char *name);
+
+/* A relation is found to have been made by a migration whose session is gone. */
+extern void mig_expected_claim(const char *project, const char *name, Oid relation);
+
+#endif							/* MIG_SCHEMA_EXPECTED_H */

@@ -1,0 +1,340 @@
+/*
+ * move.c
+ *		What a migration changes is expected from then on, and nothing else is.
+ *
+ * It moves part by part.  What a part was before the migration is what was
+ * expected, or what it was found to be when the run began; if that is not what
+ * it is now the migration has changed it.  A part that was adrift already stays
+ * so, since nobody knows what the migration would have made of the right one.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_class.h"
+#include "common/errors.h"
+#include "ledger/expected.h"
+#include "schema/expected.h"
+#include "schema/state.h"
+#include "schema/touched.h"
+#include "utils/hsearch.h"
+#include "utils/memutils.h"
+
+typedef struct Move
+{
+	const char *project;
+	const char *name;
+	int64		ddl_id;
+	MemoryContext context;
+	HTAB	   *done;			/* addresses that were looked at */
+	List	   *found;			/* objects of this round */
+	List	   *changed;		/* their addresses, those that are not as before */
+	List	   *rows;			/* to be written */
+	List	   *definitions;
+} Move;
+
+/* ---- parts ---- */
+
+static const StoredPart *
+find_part(const List *parts, const StoredPart *like)
+{
+	ListCell   *cell;
+
+	foreach(cell, parts)
+	{
+		const StoredPart *part = lfirst(cell);
+
+		if (strcmp(part->kind, like->kind) == 0 && strcmp(part->name, like->name) == 0)
+			return part;
+	}
+	return NULL;
+}
+
+static bool
+same_part(const StoredPart *a, const StoredPart *b)
+{
+	return a == NULL || b == NULL ? a == b : strcmp(a->text, b->text) == 0;
+}
+
+/* What a part is to be, of what was expected, what it was before, and what it is after; NULL: not there. */
+static const StoredPart *
+moved_part(const StoredPart *expected, const StoredPart *before, const StoredPart *after)
+{
+	if (same_part(before, after))
+		return expected;		/* not touched */
+	if (same_part(expected, before) || after == NULL)
+		return after;
+	return expected;			/* it was adrift */
+}
+
+/* In the order of what is there, and behind it what is not. */
+static List *
+moved_parts(const List *expected, const List *before, const List *after)
+{
+	List	   *result = NIL;
+	ListCell   *cell;
+
+	foreach(cell, after)
+	{
+		const StoredPart *moved = moved_part(find_part(expected, lfirst(cell)), find_part(before, lfirst(cell)), lfirst(cell));
+
+		if (moved)
+			result = lappend(result, unconstify(StoredPart *, moved));
+	}
+	foreach(cell, expected)
+		if (find_part(after, lfirst(cell)) == NULL &&
+			moved_part(lfirst(cell), find_part(before, lfirst(cell)), NULL))
+			result = lappend(result, lfirst(cell));
+	return result;
+}
+
+/* ---- objects ---- */
+
+static void
+write_adrift(Move *move, const SchemaObject *object, const StateRow *actual)
+{
+	ledger_put_adrift(actual);
+	move->definitions = lappend(move->definitions, mig_state_stored(object));
+	ereport(WARNING,
+			(errmsg("%s %s is still not as expected", object->object_type, object->identity),
+			 errdetail("What was changed around the migrations before this run is not taken over."),
+			 errhint("SELECT migrate.drift_diff('%s');", object->identity)));
+}
+
+/* The object as it is to be, of these parts. */
+static SchemaObject *
+made_of(const SchemaObject *object, const List *parts)
+{
+	SchemaObject *target = palloc(sizeof(SchemaObject));
+	ListCell   *cell;
+
+	*target = *object;
+	target->parts = NIL;
+	foreach(cell, parts)
+	{
+		const StoredPart *stored = lfirst(cell);
+		SchemaPart *part = palloc0(sizeof(SchemaPart));
+
+		part->kind = stored->kind;
+		part->name = stored->name;
+		part->text = stored->text;
+		target->parts = lappend(target->parts, part);
+	}
+	mig_schema_fingerprint(target);
+	return target;
+}
+
+static void
+move_to(Move *move, const SchemaObject *object, const StateRow *actual, const ExpectedRow *expected, const SchemaObject *target)
+{
+	ExpectedRow *row = palloc0(sizeof(ExpectedRow));
+	bool		adrift = memcmp(target->fingerprint, object->fingerprint, LEDGER_KEY_BYTES) != 0;
+
+	mig_state_row(target, &row->state);
+	row->address = object->address;
+	row->project = unconstify(char *, move->project);
+	row->name = unconstify(char *, move->name);
+	/* What explains the rest is as old as it was. */
+	row->ddl_id = adrift && expected ? expected->ddl_id : move->ddl_id;
+	move->rows = lappend(move->rows, row);
+	move->definitions = lappend(move->definitions, mig_state_stored(target));
+	if (adrift)
+		write_adrift(move, object, actual);
+	else
+		ledger_remove_adrift(actual->key);
+}
+
+static void
+move_object(Move *move, SchemaObject *object, const ExpectedRow *expected)
+{
+	StateRow	actual;
+	const StateRow *adrift;
+	const uint8 *before;
+
+	mig_state_row(object, &actual);
+	adrift = mig_touched_is_new(&object->address) ? NULL : ledger_adrift(expected ? expected->state.key : actual.key);
+	before = adrift && adrift->exists ? adrift->fingerprint : expected && !adrift ? expected->state.fingerprint : NULL;
+	if (before && memcmp(before, actual.fingerprint, LEDGER_KEY_BYTES) == 0)
+		return;
+	move->changed = lappend(move->changed, &object->address);
+	if (expected == NULL && adrift)
+	{
+		write_adrift(move, object, &actual);
+		return;
+	}
+	if (expected && memcmp(expected->state.key, actual.key, LEDGER_KEY_BYTES) != 0)
+	{
+		ledger_remove_adrift(expected->state.key);
+		ledger_remove_expected(expected->state.key);
+	}
+	if (expected == NULL)
+		move_to(move, object, &actual, NULL, object);
+	else
+		move_to(move, object, &actual, expected,
+				made_of(object, moved_parts(ledger_definition(expected->state.fingerprint),
+											before ? ledger_definition(before) : NIL, mig_state_stored(object)->parts)));
+}
+
+/* ---- rounds ---- */
+
+static void
+note_found(const SchemaObject *object, void *arg)
+{
+	Move	   *move = arg;
+	MemoryContext before = MemoryContextSwitchTo(move->context);
+	bool		seen;
+
+	/* A type stands for its table, which may have been looked at. */
+	(void) hash_search(move->done, &object->address, HASH_ENTER, &seen);
+	if (object->problem)
+		mig_state_warn(object);
+	else if (!seen)
+		move->found = lappend(move->found, mig_state_copy(object));
+	MemoryContextSwitchTo(before);
+}
+
+/* What was looked for and not found has been dropped. */
+static void
+remove_dropped(const Move *move, const List *rows)
+{
+	ListCell   *cell;
+
+	foreach(cell, rows)
+	{
+		const ExpectedRow *row = lfirst(cell);
+
+		if (hash_search(move->done, &row->address, HASH_FIND, NULL))
+			continue;
+		ledger_remove_adrift(row->state.key);
+		ledger_remove_expected(row->state.key);
+	}
+}
+
+typedef struct RowAt
+{
+	ObjectAddress address;
+	const ExpectedRow *row;
+} RowAt;
+
+static HTAB *
+rows_by_address(const List *rows)
+{
+	HASHCTL		control = {.keysize = sizeof(ObjectAddress), .entrysize = sizeof(RowAt), .hcxt = CurrentMemoryContext};
+	HTAB	   *table = hash_create("expected rows", list_length(rows) + 1, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	ListCell   *cell;
+
+	foreach(cell, rows)
+	{
+		const ExpectedRow *row = lfirst(cell);
+		RowAt	   *at = hash_search(table, &row->address, HASH_ENTER, NULL);
+
+		at->row = row;
+	}
+	return table;
+}
+
+static List *
+addresses_of(const List *objects)
+{
+	List	   *result = NIL;
+	ListCell   *cell;
+
+	foreach(cell, objects)
+		result = lappend(result, &((SchemaObject *) lfirst(cell))->address);
+	return result;
+}
+
+/* With the objects that were found, and what was looked for and may be gone. */
+static void
+move_found(Move *move, List *addresses)
+{
+	List	   *rows = ledger_expected_at(list_concat(addresses_of(move->found), addresses));
+	HTAB	   *by_address = rows_by_address(rows);
+	ListCell   *cell;
+
+	remove_dropped(move, rows);
+	move->changed = move->rows = move->definitions = NIL;
+	foreach(cell, move->found)
+	{
+		SchemaObject *object = lfirst(cell);
+
+		const RowAt *at = hash_search(by_address, &object->address, HASH_FIND, NULL);
+
+		move_object(move, object, at ? at->row : NULL);
+	}
+	ledger_put_definitions(move->definitions);
+	ledger_put_expected(move->rows);
+	move->found = NIL;
+}
+
+/* Not those that an earlier round has looked at. */
+static List *
+not_done(const Move *move, List *addresses)
+{
+	List	   *result = NIL;
+	ListCell   *cell;
+
+	foreach(cell, addresses)
+		if (hash_search(move->done, lfirst(cell), HASH_FIND, NULL) == NULL)
+			result = lappend(result, lfirst(cell));
+	return result;
+}
+
+/*
+ * What mentions a changed object may read otherwise, and so what mentions that,
+ * until nothing more has changed.
+ */
+static void
+move_touched(Move *move, List *addresses)
+{
+	while (addresses != NIL)
+	{
+		addresses = not_done(move, mig_schema_dependants(addresses));
+		mig_schema_read(addresses, note_found, move);
+		move_found(move, addresses);
+		addresses = move->changed;
+	}
+}
+
+void
+mig_expected_begin(void)
+{
+	if (ledger_expects())
+		mig_touched_begin();
+}
+
+void
+mig_expected_move(const char *project, const char *name)
+{
+	MemoryContext before;
+	Move		move = {.project = project, .name = name};
+	HASHCTL		control = {.keysize = sizeof(ObjectAddress), .entrysize = sizeof(ObjectAddress)};
+	List	   *addresses;
+	bool		all;
+
+	if (!ledger_expects())
+		return;
+	move.context = AllocSetContextCreate(CurrentMemoryContext, "expected state", ALLOCSET_DEFAULT_SIZES);
+	before = MemoryContextSwitchTo(move.context);
+	control.hcxt = move.context;
+	move.done = hash_create("schema objects done", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	move.ddl_id = ledger_last_ddl();
+	addresses = mig_touched(&all);
+	if (all)
+	{
+		mig_schema_read_all(note_found, &move);
+		move_found(&move, NIL);
+	}
+	move_touched(&move, addresses);
+	mig_touched_end();
+	MemoryContextSwitchTo(before);
+	MemoryContextDelete(move.context);
+}
+
+void
+mig_expected_claim(const char *project, const char *name, Oid relation)
+{
+	if (!OidIsValid(relation) || !ledger_expects())
+		return;
+	mig_touched_begin();
+	mig_touched_note_new(RelationRelationId, relation);
+	mig_expected_move(project, name);
+}

@@ -1,0 +1,48 @@
+/*
+ * state.h
+ *		States of the schema, and what is different between two of them.
+ */
+#ifndef MIG_STATE_H
+#define MIG_STATE_H
+
+#include "ledger/expected.h"
+#include "lib/stringinfo.h"
+#include "schema/schema.h"
+
+/* An object that two states do not have alike. */
+typedef struct Difference
+{
+	const char *change;			/* "added", "removed", "changed" */
+	const StateRow *from;		/* NULL where it was added */
+	const StateRow *to;			/* NULL where it was removed */
+	const SchemaObject *object; /* where "to" is the current state */
+	char	   *from_definition;
+	char	   *to_definition;
+} Difference;
+
+typedef void (*DifferenceFunction) (const Difference *difference, void *arg);
+
+/* "current", "expected", or the label of a snapshot; 42704 if there is none. */
+extern void mig_state_compare(const char *from, const char *to, DifferenceFunction function, void *arg);
+
+extern void mig_state_row(const SchemaObject *object, StateRow *row);
+
+/* A hash of type and identity, of LEDGER_KEY_BYTES. */
+extern void mig_state_key(const char *object_type, const char *identity, uint8 *key);
+
+/* The definition that a state has of an object. */
+extern char *mig_state_definition(const uint8 *fingerprint);
+
+/* As the ledger keeps it. */
+extern StoredDefinition *mig_state_stored(const SchemaObject *object);
+
+/* One that lasts as long as the present memory context. */
+extern SchemaObject *mig_state_copy(const SchemaObject *object);
+
+/* Where it was not possible to look. */
+extern void mig_state_warn(const SchemaObject *object);
+
+/* Unified diff of two definitions, either of which may be NULL, with so many lines around. */
+extern void mig_diff(StringInfo out, const char *from_name, const char *from, const char *to_name, const char *to);
+
+#endif							/* MIG_STATE_H */

@@ -1,0 +1,244 @@
+/*
+ * touched.c
+ *		Note which objects statements change: rather too many, since each is
+ *		compared with what it was.
+ *
+ * The server tells of each object that is made, altered or dropped, but not of
+ * one whose privileges change; those are read from the statement.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "catalog/objectaccess.h"
+#include "catalog/pg_authid.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_database.h"
+#include "catalog/pg_db_role_setting.h"
+#include "catalog/pg_depend.h"
+#include "catalog/pg_namespace.h"
+#include "nodes/makefuncs.h"
+#include "nodes/parsenodes.h"
+#include "schema/schema_private.h"
+#include "schema/touched.h"
+#include "tcop/utility.h"
+#include "utils/hsearch.h"
+#include "utils/memutils.h"
+
+typedef struct Touched
+{
+	ObjectAddress address;
+	bool		is_new;
+} Touched;
+
+/* NULL: nobody wants to know. */
+static HTAB *touched = NULL;
+static bool touches_all = false;
+
+static object_access_hook_type next_access_hook = NULL;
+static ProcessUtility_hook_type next_utility_hook = NULL;
+
+static void
+note(Oid class_id, Oid object_id, bool is_new)
+{
+	ObjectAddress address;
+	Touched    *entry;
+	bool		found;
+
+	ObjectAddressSet(address, class_id, object_id);
+	entry = hash_search(touched, &address, HASH_ENTER, &found);
+	if (!found || is_new)
+		entry->is_new = is_new;
+}
+
+/* ---- what the server tells ---- */
+
+static void
+note_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id, void *arg)
+{
+	if (next_access_hook)
+		next_access_hook(access, class_id, object_id, sub_id, arg);
+	if (touched == NULL)
+		return;
+	switch (access)
+	{
+		case OAT_DROP:
+			{
+				/* What it belongs to is known as long as it is there. */
+				ObjectAddress address;
+
+				ObjectAddressSet(address, class_id, object_id);
+				address = schema_shown_by(address);
+				if (OidIsValid(address.objectId))
+					note(address.classId, address.objectId, false);
+			}
+			/* FALLTHROUGH */
+		case OAT_POST_CREATE:
+		case OAT_POST_ALTER:
+			if (class_id == AuthIdRelationId || class_id == DatabaseRelationId || class_id == DbRoleSettingRelationId)
+				touches_all = true;
+			else
+				note(class_id, object_id, access == OAT_POST_CREATE && sub_id == 0);
+			break;
+		default:
+			break;
+	}
+}
+
+/* ---- what it does not tell ---- */
+
+static void
+note_object(ObjectType type, Node *node)
+{
+	Relation	relation = NULL;
+	ObjectAddress address;
+
+	switch (type)
+	{
+		case OBJECT_TABLE:
+		case OBJECT_SEQUENCE:
+			ObjectAddressSet(address, RelationRelationId, RangeVarGetRelid(castNode(RangeVar, node), NoLock, true));
+			break;
+		case OBJECT_TYPE:
+		case OBJECT_DOMAIN:
+			node = (Node *) makeTypeNameFromNameList(castNode(List, node));
+			/* FALLTHROUGH */
+		case OBJECT_FUNCTION:
+		case OBJECT_PROCEDURE:
+		case OBJECT_ROUTINE:
+		case OBJECT_SCHEMA:
+		case OBJECT_LANGUAGE:
+		case OBJECT_FDW:
+		case OBJECT_FOREIGN_SERVER:
+			address = get_object_address(type, node, &relation, AccessShareLock, true);
+			break;
+		default:
+			return;				/* no part of the schema */
+	}
+	if (OidIsValid(address.objectId))
+		note(address.classId, address.objectId, false);
+}
+
+/* What depends on a schema is what is in it. */
+static void
+note_all_in_schema(const char *name)
+{
+	Oid			schema = get_namespace_oid(name, true);
+	CatalogScan scan;
+
+	if (!OidIsValid(schema))
+		return;
+	catalog_scan2(&scan, DependRelationId, DependReferenceIndexId, Anum_pg_depend_refclassid, NamespaceRelationId,
+				  Anum_pg_depend_refobjid, schema);
+	while (catalog_next(&scan))
+	{
+		Form_pg_depend depend = (Form_pg_depend) GETSTRUCT(scan.row.tuple);
+
+		note(depend->classid, depend->objid, false);
+	}
+}
+
+static void
+note_grant(const GrantStmt *stmt)
+{
+	ListCell   *cell;
+
+	foreach(cell, stmt->objects)
+	{
+		if (stmt->targtype == ACL_TARGET_OBJECT)
+			note_object(stmt->objtype, lfirst(cell));
+		else if (stmt->targtype == ACL_TARGET_ALL_IN_SCHEMA)
+			note_all_in_schema(strVal(lfirst(cell)));
+	}
+}
+
+static void
+note_utility(PlannedStmt *pstmt, const char *source, bool read_only_tree, ProcessUtilityContext context,
+			 ParamListInfo params, QueryEnvironment *environment, DestReceiver *dest, QueryCompletion *completion)
+{
+	if (touched)
+	{
+		const Node *stmt = pstmt->utilityStmt;
+
+		if (IsA(stmt, GrantStmt))
+			note_grant((const GrantStmt *) stmt);
+		else if (IsA(stmt, DropOwnedStmt))
+			touches_all = true;
+	}
+	if (next_utility_hook)
+		next_utility_hook(pstmt, source, read_only_tree, context, params, environment, dest, completion);
+	else
+		standard_ProcessUtility(pstmt, source, read_only_tree, context, params, environment, dest, completion);
+}
+
+/* ---- from here to there ---- */
+
+void
+mig_touched_end(void)
+{
+	if (touched)
+		hash_destroy(touched);
+	touched = NULL;
+	touches_all = false;
+}
+
+void
+mig_touched_begin(void)
+{
+	HASHCTL		control = {.keysize = sizeof(ObjectAddress), .entrysize = sizeof(Touched), .hcxt = TopMemoryContext};
+
+	mig_touched_end();
+	touched = hash_create("touched objects", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+}
+
+void
+mig_touched_note_new(Oid class_id, Oid object_id)
+{
+	note(class_id, object_id, true);
+}
+
+List *
+mig_touched(bool *all)
+{
+	HASH_SEQ_STATUS status;
+	const Touched *entry;
+	List	   *result = NIL;
+
+	*all = touches_all;
+	if (touched == NULL)
+		return NIL;
+	hash_seq_init(&status, touched);
+	while ((entry = hash_seq_search(&status)) != NULL)
+	{
+		ObjectAddress *copy = palloc(sizeof(ObjectAddress));
+
+		*copy = entry->address;
+		result = lappend(result, copy);
+	}
+	return result;
+}
+
+bool
+mig_touched_is_new(const ObjectAddress *address)
+{
+	const Touched *entry = touched ? hash_search(touched, address, HASH_FIND, NULL) : NULL;
+
+	return entry && entry->is_new;
+}
+
+static void
+at_transaction_end(XactEvent event, void *arg)
+{
+	if (event == XACT_EVENT_ABORT)
+		mig_touched_end();
+}
+
+void
+mig_touched_init(void)
+{
+	next_access_hook = object_access_hook;
+	object_access_hook = note_access;
+	next_utility_hook = ProcessUtility_hook;
+	ProcessUtility_hook = note_utility;
+	RegisterXactCallback(at_transaction_end, NULL);
+}

@@ -1,0 +1,111 @@
+-- 095_drift.sql: what is expected, what moves it, and what is found to be otherwise.
+
+\ir common.psql
+SET client_min_messages = error;
+SELECT * FROM no_plan();
+
+CREATE VIEW drifted AS SELECT change || ' ' || object_type || ' ' || identity AS d FROM migrate.drift();
+CREATE TABLE mine (i int PRIMARY KEY, t text DEFAULT 'x');
+CREATE VIEW reads AS SELECT i, t FROM mine;
+CREATE ROLE tap_drifter;
+
+SELECT is_empty('SELECT * FROM migrate.drift()', 'nothing is expected, and nothing is adrift');
+SELECT migrate.watch('test') \g /dev/null
+SELECT is_empty('TABLE drifted', 'watch takes over what is there');
+SELECT set_has('SELECT identity FROM migrate.expected', $$VALUES ('public.mine'), ('public.reads'), ('public.drifted')$$, 'all of it');
+
+-- Migrations move it.
+
+SELECT migrate.register('0001_a', $$CREATE TABLE a (i int PRIMARY KEY, j int REFERENCES mine);
+    CREATE INDEX a_j ON a (j); CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'; GRANT EXECUTE ON FUNCTION f() TO tap_drifter;
+    CREATE TYPE mood AS ENUM ('sad', 'happy'); COMMENT ON TABLE a IS 'a'$$, 'DROP TABLE a; DROP FUNCTION f(); DROP TYPE mood') \g /dev/null
+CALL migrate.apply() \g /dev/null
+SELECT is_empty('TABLE drifted', 'a migration that makes objects');
+SELECT is((SELECT project || ' ' || name FROM migrate.expected WHERE identity = 'public.a'), 'default 0001_a', 'whose they are');
+SELECT migrate.register('0002_b', 'ALTER TABLE mine RENAME TO ours; ALTER TABLE ours ADD k int; GRANT SELECT ON ours TO tap_drifter; ALTER TYPE mood RENAME TO temper') \g /dev/null
+CALL migrate.apply() \g /dev/null
+SELECT is_empty('TABLE drifted', 'a migration that renames what others mention');
+SELECT migrate.register('0003_c', E'CREATE INDEX CONCURRENTLY a_jj ON a (j, i);\nVACUUM a;\nDROP INDEX CONCURRENTLY a_j') \g /dev/null
+CALL migrate.apply() \g /dev/null
+SELECT is_empty('TABLE drifted', 'a migration that runs in steps');
+SELECT migrate.register('0004_d', 'DROP TABLE a; CREATE TABLE a (i int); GRANT SELECT ON ALL TABLES IN SCHEMA public TO tap_drifter; ALTER DATABASE ' || quote_ident(current_database()) || ' SET work_mem = ''5MB''') \g /dev/null
+CALL migrate.apply() \g /dev/null
+SELECT is_empty('TABLE drifted', 'a migration that makes one anew under the same name, and what cannot be told object by object');
+SELECT migrate.register('0005_e', 'CREATE TABLE e (); SELECT 1/0') \g /dev/null
+\set ON_ERROR_STOP 0
+CALL migrate.apply();
+\set ON_ERROR_STOP 1
+SELECT is_empty('TABLE drifted', 'a migration that fails moves nothing');
+SELECT migrate.unregister('0005_e') \g /dev/null
+BEGIN;
+SELECT migrate.register('0005_f', 'CREATE TABLE f (i int)', 'DROP TABLE f') \g /dev/null
+CALL migrate.apply() \g /dev/null
+SELECT is_empty('TABLE drifted', 'in the caller''s transaction');
+ROLLBACK;
+SELECT is_empty('TABLE drifted', 'and back with it');
+
+-- Others change things.
+
+ALTER TABLE ours ALTER t SET DEFAULT 'y';
+CREATE INDEX by_hand ON ours (t);
+DROP VIEW reads;
+SELECT set_eq('TABLE drifted', $$VALUES ('changed table public.ours'), ('added index public.by_hand'), ('removed view public.reads')$$, 'what is changed around them is adrift');
+SELECT results_eq($$SELECT identity, changed_by::text, project, last_migration, (SELECT array_agg(split_part(statement, ' ', 1)) FROM migrate.ddl_log WHERE id = ANY (ddl_ids))
+    FROM migrate.drift() ORDER BY identity COLLATE "C"$$,
+    $$VALUES ('public.by_hand', session_user::text, NULL, NULL, '{CREATE}'::text[]), ('public.ours', session_user::text, 'default', '0002_b', '{ALTER}'),
+             ('public.reads', session_user::text, 'default', '0004_d', '{DROP}')$$, 'by whom, and with which statements');
+SELECT is(migrate.drift_diff('public.ours'), E'--- expected/table public.ours\n+++ actual/table public.ours\n'
+    || (SELECT string_agg(l, E'\n' ORDER BY n) || E'\n' FROM regexp_split_to_table(migrate.drift_diff('public.ours'), E'\n') WITH ORDINALITY x (l, n) WHERE n > 2 AND l <> ''),
+    'as a diff');
+SELECT matches(migrate.drift_diff('public.ours'), E'\n-column: t text\n-  *default: ''x''::text\n|\n-[^\n]*''x''[^\n]*\n\\+[^\n]*''y''', 'line by line');
+
+-- A run does not take over what others did, not even to the same table.
+
+SELECT migrate.register('0006_g', 'ALTER TABLE ours ADD m int; CREATE TABLE g (i int)') \g /dev/null
+CALL migrate.apply() \g /dev/null
+SELECT set_eq('TABLE drifted', $$VALUES ('changed table public.ours'), ('added index public.by_hand'), ('removed view public.reads')$$, 'they stay adrift');
+SELECT matches((SELECT expected FROM migrate.drift() WHERE identity = 'public.ours'), 'column: m integer', 'what the migration did is expected');
+SELECT ok((SELECT expected ~ '''x''' AND actual ~ '''y''' FROM migrate.drift() WHERE identity = 'public.ours'), 'what others did is not');
+SELECT ok((SELECT ddl_ids IS NOT NULL FROM migrate.drift() WHERE identity = 'public.ours'), 'and is still explained');
+ALTER TABLE ours ALTER t SET DEFAULT 'x';
+DROP INDEX by_hand;
+SELECT set_eq('TABLE drifted', $$VALUES ('removed view public.reads')$$, 'undone, it is as it should be');
+
+SELECT migrate.configure('drift', 'refuse', 'test') \g /dev/null
+SELECT migrate.register('0007_h', 'CREATE TABLE h ()') \g /dev/null
+\set ON_ERROR_STOP 0
+CALL migrate.apply();
+SELECT is(:'LAST_ERROR_SQLSTATE'::text, 'MG007', 'a run can be refused for it');
+\set ON_ERROR_STOP 1
+CALL migrate.apply(reason => 'test', options => '{"override": ["drift"]}') \g /dev/null
+SELECT has_table('h'::name, 'unless that is overridden');
+SELECT migrate.configure('drift', NULL, 'test') \g /dev/null
+
+-- Accepted.
+
+CREATE TABLE extra (i int);
+SELECT is(migrate.accept_drift('public.reads', 'not needed'), 1, 'one is accepted');
+SELECT set_eq('TABLE drifted', $$VALUES ('added table public.extra')$$, 'and no longer adrift');
+SELECT is(migrate.accept_drift('public.extra', 'why', 'view'), 0, 'of another type there is none');
+ALTER TABLE ours DROP m;
+SELECT is(migrate.accept_drift('*', 'all fine'), 2, 'all of them');
+SELECT is_empty('TABLE drifted', 'nothing is left');
+SELECT results_eq($$SELECT object_type, identity, reason FROM migrate.decisions WHERE decision = 'drift_accepted' ORDER BY reason DESC, identity$$,
+    $$VALUES ('view', 'public.reads', 'not needed'), ('table', 'public.extra', 'all fine'), ('table', 'public.ours', 'all fine')$$, 'each is a decision');
+
+-- Snapshots.
+
+SELECT is(migrate.snapshot('before'), 'before', 'a snapshot');
+SELECT is_empty($$SELECT * FROM migrate.compare('before', 'current')$$, 'is what is there');
+SELECT is_empty($$SELECT * FROM migrate.compare('before', 'expected')$$, 'and should be');
+ALTER TABLE extra ADD j int; DROP TABLE h; CREATE TABLE another (i int);
+SELECT set_eq($$SELECT change, identity FROM migrate.compare('before', 'current')$$,
+    $$VALUES ('changed', 'public.extra'), ('removed', 'public.h'), ('added', 'public.another')$$, 'what has changed since');
+SELECT set_eq($$SELECT change, identity FROM migrate.compare('current', 'before')$$,
+    $$VALUES ('changed', 'public.extra'), ('added', 'public.h'), ('removed', 'public.another')$$, 'and the other way round');
+SELECT throws_ok($$SELECT migrate.snapshot('before')$$, '42710', NULL, 'a label is taken once');
+SELECT throws_ok($$SELECT migrate.snapshot('current')$$, '22023', NULL, 'and not one that means something');
+SELECT throws_ok($$SELECT * FROM migrate.compare('before', 'no such')$$, '42704', NULL, 'one that is not there');
+
+SELECT migrate.unwatch('test') \g /dev/null
+SELECT * FROM finish();
