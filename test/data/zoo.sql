@@ -5,7 +5,14 @@
 \set ON_ERROR_STOP 1
 SET client_min_messages = warning;
 SELECT current_setting('server_version_num')::int >= 160000 AS v16, current_setting('server_version_num')::int >= 170000 AS v17,
-       current_setting('server_version_num')::int >= 180000 AS v18, current_database() AS db \gset
+       current_setting('server_version_num')::int >= 180000 AS v18, current_database() AS db,
+       EXISTS (SELECT FROM pg_collation WHERE collprovider = 'i') AS icu,
+       (SELECT setting ~ 'with-libxml' FROM pg_config WHERE name = 'CONFIGURE') AS libxml \gset
+\if :libxml
+\set xml xml
+\else
+\set xml text
+\endif
 
 CREATE SCHEMA zoo AUTHORIZATION zoo_owner;
 CREATE SCHEMA "Ünusual ""name""";
@@ -33,10 +40,12 @@ ALTER DEFAULT PRIVILEGES FOR ROLE zoo_owner GRANT USAGE ON SCHEMAS TO zoo_reader
 
 -- Types.
 CREATE COLLATION zoo.c FROM "C";
+\if :icu
 CREATE COLLATION zoo.german (provider = icu, locale = 'de-u-co-phonebk');
 CREATE COLLATION zoo.unaccented (provider = icu, locale = 'und-u-ks-level1', deterministic = false);
 \if :v16
 CREATE COLLATION zoo.ruled (provider = icu, locale = 'und', rules = '&a < g');
+\endif
 \endif
 \if :v17
 CREATE COLLATION zoo.built_in (provider = builtin, locale = 'C.UTF-8');
@@ -167,7 +176,7 @@ CREATE TABLE zoo.customer (
     other zoo.pair DEFAULT ROW('a', NULL, 1)::zoo.pair,
     nr integer DEFAULT nextval('zoo.numbers'),
     twice integer GENERATED ALWAYS AS (nr * 2) STORED,
-    doc xml DEFAULT '<a/>'::xml,
+    doc :xml DEFAULT '<a/>',
     tags text[] DEFAULT '{a,b}',
     CONSTRAINT in_list CHECK (email IN ('nobody', 'somebody')) NO INHERIT,
     CONSTRAINT grown CHECK (born < '2021-03-04'::date) NOT VALID,

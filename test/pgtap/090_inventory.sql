@@ -147,6 +147,8 @@ $$;
 CREATE TEMP TABLE cases (id serial, since integer, until integer, object text, keys text, change text, back text, others text[]);
 \ir ../data/inventory_cases.sql
 SET allow_system_table_mods = on;
+-- A build without ICU has no such collations.
+DELETE FROM cases WHERE NOT :'icu'::boolean AND (object || change) ~ 'german|unaccented|ruled';
 CREATE EVENT TRIGGER note_touched ON ddl_command_end EXECUTE FUNCTION public.note_touched();
 SELECT unnest(array_remove(ARRAY[
            is(m.moved, (SELECT array_agg(e ORDER BY e COLLATE "C") FROM unnest(array_remove(ARRAY[object || ': ' || keys], NULL) || others) e), change),
