@@ -3,10 +3,11 @@
  *		What happens at a fault point, in a library that was built with FAULTS=1.
  *
  * The setting pg_migrations.fault is 'point:action' or 'point:action:nth', or
- * more of these with commas between, the point * being all of them.  A test makes the directory below in the data
- * directory; each time that a point is reached whose turn it may be, a file
- * there, of the database and the point, grows by a byte.  Thus it is counted
- * over all sessions and crashes, and the test sees what was reached.
+ * more of these with commas between, the point * being all of them.  A test
+ * makes the directory below in the data directory; each time that a point is
+ * reached whose turn it may be, a file there, of the database and the point,
+ * grows by a byte.  Thus it is counted over all sessions and crashes, and the
+ * test sees what was reached.
  */
 #include "postgres.h"
 

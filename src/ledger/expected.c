@@ -24,52 +24,22 @@ this_place(void)
 	return (int64) (GetSystemIdentifier() ^ ((uint64) MyDatabaseId << 32));
 }
 
-static bytea *
-key_bytes(const uint8 *key)
-{
-	bytea	   *value = palloc(VARHDRSZ + LEDGER_KEY_BYTES);
-
-	SET_VARSIZE(value, VARHDRSZ + LEDGER_KEY_BYTES);
-	memcpy(VARDATA(value), key, LEDGER_KEY_BYTES);
-	return value;
-}
-
-static void
-arg_key(LedgerArgs *args, const uint8 *key)
-{
-	arg_bytea(args, key ? key_bytes(key) : NULL);
-}
-
-/* False: it is NULL. */
-static bool
-row_key(LedgerRow *row, uint8 *key)
-{
-	bytea	   *value = row_bytea(row);
-
-	if (value == NULL)
-		return false;
-	if (VARSIZE_ANY_EXHDR(value) != LEDGER_KEY_BYTES)
-		elog(ERROR, "hash in the ledger has %d bytes", (int) VARSIZE_ANY_EXHDR(value));
-	memcpy(key, VARDATA_ANY(value), LEDGER_KEY_BYTES);
-	return true;
-}
-
 static void
 decode_state(LedgerRow *row, StateRow *state)
 {
-	(void) row_key(row, state->key);
+	(void) row_hash(row, state->key);
 	state->object_type = row_text(row);
 	state->identity = row_text(row);
-	state->exists = row_key(row, state->fingerprint);
+	state->exists = row_hash(row, state->fingerprint);
 }
 
 static void
 arg_state(LedgerArgs *args, const StateRow *state)
 {
-	arg_key(args, state->key);
+	arg_hash(args, state->key);
 	arg_text(args, state->object_type);
 	arg_text(args, state->identity);
-	arg_key(args, state->exists ? state->fingerprint : NULL);
+	arg_hash(args, state->exists ? state->fingerprint : NULL);
 }
 
 /* Run a statement about one key, or about all. */
@@ -81,7 +51,7 @@ run_by_key(LedgerQuery *query, const uint8 *key)
 
 	ledger_enter(&scope);
 	if (key)
-		arg_key(&args, key);
+		arg_hash(&args, key);
 	ledger_run(query, &args);
 	ledger_leave(&scope);
 }
@@ -125,7 +95,7 @@ ledger_each_expected(StateRowFunction function, void *arg)
 }
 
 #define EXPECTED_COLUMNS "key, object_type, identity, fingerprint, place, class_id::pg_catalog.int8, object_id::pg_catalog.int8," \
-	" server_major, project, name, ddl_id"
+	" project, name, ddl_id"
 
 /* A list of ExpectedRow. */
 static List *
@@ -150,7 +120,6 @@ read_expected(LedgerQuery *query, LedgerArgs *args)
 		expected->address.objectId = row_int8(&row);
 		if (place != this_place())
 			expected->address = InvalidObjectAddress;
-		expected->server_major = row_int4(&row);
 		expected->project = row_text(&row);
 		expected->name = row_text(&row);
 		expected->ddl_id = row_int8(&row);
@@ -169,7 +138,7 @@ ledger_expected(const uint8 *key)
 	LedgerArgs	args = {0};
 	List	   *rows;
 
-	arg_key(&args, key);
+	arg_hash(&args, key);
 	rows = read_expected(&query, &args);
 	return rows ? linitial(rows) : NULL;
 }
@@ -252,10 +221,10 @@ ledger_put_expected(const List *rows)
 		const ExpectedRow *row = lfirst(cell);
 		int			i = foreach_current_index(cell);
 
-		values[0][i] = PointerGetDatum(key_bytes(row->state.key));
+		values[0][i] = PointerGetDatum(hash_bytea(row->state.key));
 		values[1][i] = CStringGetTextDatum(row->state.object_type);
 		values[2][i] = CStringGetTextDatum(row->state.identity);
-		values[3][i] = PointerGetDatum(key_bytes(row->state.fingerprint));
+		values[3][i] = PointerGetDatum(hash_bytea(row->state.fingerprint));
 		values[4][i] = ObjectIdGetDatum(row->address.classId);
 		values[5][i] = ObjectIdGetDatum(row->address.objectId);
 		values[6][i] = optional_text(row->project, &nulls[6][i]);
@@ -307,7 +276,7 @@ ledger_set_expected_address(const uint8 *key, const ObjectAddress *address)
 	LedgerScope scope;
 
 	ledger_enter(&scope);
-	arg_key(&args, key);
+	arg_hash(&args, key);
 	arg_oid(&args, address->classId);
 	arg_oid(&args, address->objectId);
 	arg_int8(&args, this_place());
@@ -325,17 +294,13 @@ ledger_remove_expected(const uint8 *key)
 	run_by_key(&query, key);
 }
 
-void
-ledger_clear_expected(void)
-{
-	static LedgerQuery query = {
-		"DELETE FROM migrate.expected"
-	};
-
-	run_by_key(&query, NULL);
-}
-
 /* ---- what is adrift ---- */
+
+static bool
+any_adrift(void)
+{
+	return !ledger_is_empty("adrift");
+}
 
 StateRow *
 ledger_adrift(const uint8 *key)
@@ -347,10 +312,10 @@ ledger_adrift(const uint8 *key)
 	LedgerScope scope;
 	StateRow   *state = NULL;
 
-	if (!ledger_any_adrift())
+	if (!any_adrift())
 		return NULL;
 	ledger_enter(&scope);
-	arg_key(&args, key);
+	arg_hash(&args, key);
 	if (ledger_run(&query, &args) > 0)
 	{
 		LedgerRow	row;
@@ -361,12 +326,6 @@ ledger_adrift(const uint8 *key)
 	}
 	ledger_leave(&scope);
 	return state;
-}
-
-bool
-ledger_any_adrift(void)
-{
-	return !ledger_is_empty("adrift");
 }
 
 void
@@ -392,7 +351,7 @@ ledger_remove_adrift(const uint8 *key)
 		"DELETE FROM migrate.adrift WHERE key OPERATOR(pg_catalog.=) $1"
 	};
 
-	if (ledger_any_adrift())
+	if (any_adrift())
 		run_by_key(&query, key);
 }
 
@@ -403,7 +362,7 @@ ledger_clear_adrift(void)
 		"DELETE FROM migrate.adrift"
 	};
 
-	if (ledger_any_adrift())
+	if (any_adrift())
 		run_by_key(&query, NULL);
 }
 

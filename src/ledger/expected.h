@@ -6,9 +6,9 @@
 #define MIG_EXPECTED_LEDGER_H
 
 #include "catalog/objectaddress.h"
-#include "ledger/ledger.h"
+#include "ledger/query.h"
 
-#define LEDGER_KEY_BYTES 32
+#define LEDGER_KEY_BYTES LEDGER_HASH_BYTES
 
 /* An object of a state. */
 typedef struct StateRow
@@ -25,7 +25,6 @@ typedef struct ExpectedRow
 {
 	StateRow	state;
 	ObjectAddress address;		/* in this cluster; invalid if it was read in another */
-	int			server_major;
 	char	   *project;		/* of the migration that moved it last; NULL: taken over */
 	char	   *name;
 	int64		ddl_id;			/* the last captured statement before that */
@@ -49,11 +48,9 @@ extern void ledger_remove_expected(const uint8 *key);
 /* Were addresses read in another database, of which this one is a copy? */
 extern bool ledger_expected_is_elsewhere(void);
 extern void ledger_set_expected_address(const uint8 *key, const ObjectAddress *address);
-extern void ledger_clear_expected(void);
 
 /* What is known not to be as expected. */
 extern StateRow *ledger_adrift(const uint8 *key);
-extern bool ledger_any_adrift(void);
 extern void ledger_put_adrift(const StateRow *row);
 extern void ledger_remove_adrift(const uint8 *key);
 extern void ledger_clear_adrift(void);
@@ -82,9 +79,9 @@ extern List *ledger_definition(const uint8 *fingerprint);
 /* ---- snapshots ---- */
 
 /* False: the label is taken. */
-extern bool ledger_put_snapshot(const char *label, int server_major);
+extern bool ledger_put_snapshot(const char *label);
 extern void ledger_put_snapshot_object(const char *label, const StateRow *row);
-extern bool ledger_has_snapshot(const char *label, int *server_major);
+extern bool ledger_has_snapshot(const char *label);
 extern void ledger_each_in_snapshot(const char *label, StateRowFunction function, void *arg);
 
 /* ---- what explains a drift (explain.c) ---- */

@@ -53,8 +53,9 @@ wanted(const List *drifts)
 
 /*
  * The statements that touched an object itself, or if there are none those that
- * touched what it depends on.  One pass over what was captured since the oldest of what is expected here.
- * Statements of migrations explain nothing: what they did is expected.
+ * touched what it depends on.  One pass over what was captured since the oldest
+ * of what is expected here.  Statements of migrations explain nothing: what they
+ * did is expected.
  */
 Explanation *
 ledger_explain(const List *drifts)

@@ -181,6 +181,22 @@ arg_bytea(LedgerArgs *args, const bytea *value)
 	add_arg(args, BYTEAOID, PointerGetDatum(value), value == NULL);
 }
 
+bytea *
+hash_bytea(const uint8 *value)
+{
+	bytea	   *result = palloc(VARHDRSZ + LEDGER_HASH_BYTES);
+
+	SET_VARSIZE(result, VARHDRSZ + LEDGER_HASH_BYTES);
+	memcpy(VARDATA(result), value, LEDGER_HASH_BYTES);
+	return result;
+}
+
+void
+arg_hash(LedgerArgs *args, const uint8 *value)
+{
+	arg_bytea(args, value ? hash_bytea(value) : NULL);
+}
+
 void
 arg_jsonb(LedgerArgs *args, const Jsonb *value)
 {
@@ -423,6 +439,19 @@ row_bytea(LedgerRow *row)
 	Datum		value = row_next(row, &isnull);
 
 	return isnull ? NULL : DatumGetByteaPCopy(value);
+}
+
+bool
+row_hash(LedgerRow *row, uint8 *value)
+{
+	bytea	   *bytes = row_bytea(row);
+
+	if (bytes == NULL)
+		return false;
+	if (VARSIZE_ANY_EXHDR(bytes) != LEDGER_HASH_BYTES)
+		elog(ERROR, "hash in the ledger has %d bytes", (int) VARSIZE_ANY_EXHDR(bytes));
+	memcpy(value, VARDATA_ANY(bytes), LEDGER_HASH_BYTES);
+	return true;
 }
 
 Jsonb *

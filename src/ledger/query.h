@@ -33,6 +33,11 @@ typedef struct LedgerQuery
 
 #define LEDGER_MAX_ARGS 40
 
+/* SHA-256, as keys and fingerprints are. */
+#define LEDGER_HASH_BYTES 32
+
+extern bytea *hash_bytea(const uint8 *value);
+
 /* The arguments of one call; their types are those of the functions that add them. */
 typedef struct LedgerArgs
 {
@@ -50,6 +55,7 @@ extern void arg_id(LedgerArgs *args, int64 value);	/* 0 is NULL */
 extern void arg_bool(LedgerArgs *args, bool value);
 extern void arg_oid(LedgerArgs *args, Oid value);
 extern void arg_bytea(LedgerArgs *args, const bytea *value);
+extern void arg_hash(LedgerArgs *args, const uint8 *value);	/* of LEDGER_HASH_BYTES, or NULL */
 extern void arg_jsonb(LedgerArgs *args, const Jsonb *value);
 extern void arg_time(LedgerArgs *args, TimestampTz value);	/* 0 is NULL */
 extern void arg_interval(LedgerArgs *args, int64 microseconds);
@@ -89,6 +95,7 @@ extern int32 row_int4(LedgerRow *row);
 extern bool row_bool(LedgerRow *row);
 extern TimestampTz row_time(LedgerRow *row);
 extern bytea *row_bytea(LedgerRow *row);
+extern bool row_hash(LedgerRow *row, uint8 *value);	/* false: it is NULL */
 extern Jsonb *row_jsonb(LedgerRow *row);
 
 /* Oid of one of our tables or sequences. */

@@ -6,12 +6,31 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "common/sha2.h"
 #include "ledger/rowhash.h"
 #include "mb/pg_wchar.h"
 #include "port/pg_bswap.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/timestamp.h"
+
+pg_cryptohash_ctx *
+mig_hash_begin(void)
+{
+	pg_cryptohash_ctx *hash = pg_cryptohash_create(PG_SHA256);
+
+	if (hash == NULL || pg_cryptohash_init(hash) < 0)
+		elog(ERROR, "could not initialize SHA-256");
+	return hash;
+}
+
+void
+mig_hash_end(pg_cryptohash_ctx *hash, uint8 *digest)
+{
+	if (pg_cryptohash_final(hash, digest, PG_SHA256_DIGEST_LENGTH) < 0)
+		elog(ERROR, "could not finish SHA-256");
+	pg_cryptohash_free(hash);
+}
 
 void
 mig_hash_bytes(pg_cryptohash_ctx *hash, const void *data, uint32 length)

@@ -90,12 +90,10 @@ run_text(const char *sql, const char *arg)
 static bytea *
 compute_hash(const Source *source, const Seal *seal, const bytea *previous, int64 *rows)
 {
-	pg_cryptohash_ctx *hash = pg_cryptohash_create(PG_SHA256);
+	pg_cryptohash_ctx *hash = mig_hash_begin();
 	bytea	   *result = palloc(VARHDRSZ + PG_SHA256_DIGEST_LENGTH);
 	uint64		n;
 
-	if (hash == NULL || pg_cryptohash_init(hash) < 0)
-		elog(ERROR, "could not initialize SHA-256");
 	n = run_text(psprintf("SELECT * FROM migrate.%s WHERE %s OPERATOR(pg_catalog.<@) $1::pg_catalog.int8multirange"
 						  " AND %s OPERATOR(pg_catalog.>=) pg_catalog.lower($1::pg_catalog.int8multirange)"
 						  " AND %s OPERATOR(pg_catalog.<) pg_catalog.upper($1::pg_catalog.int8multirange) ORDER BY %s",
@@ -114,9 +112,7 @@ compute_hash(const Source *source, const Seal *seal, const bytea *previous, int6
 		CHECK_FOR_INTERRUPTS();
 		mig_hash_row(hash, SPI_tuptable->vals[i], SPI_tuptable->tupdesc);
 	}
-	if (pg_cryptohash_final(hash, (uint8 *) VARDATA(result), PG_SHA256_DIGEST_LENGTH) < 0)
-		elog(ERROR, "could not finish SHA-256");
-	pg_cryptohash_free(hash);
+	mig_hash_end(hash, (uint8 *) VARDATA(result));
 	SET_VARSIZE(result, VARHDRSZ + PG_SHA256_DIGEST_LENGTH);
 	*rows = n;
 	return result;

@@ -5,21 +5,12 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "common/compat.h"
 #include "ledger/expected.h"
 #include "ledger/query.h"
 #include "mb/pg_wchar.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-
-static bytea *
-bytes(const uint8 *key)
-{
-	bytea	   *value = palloc(VARHDRSZ + LEDGER_KEY_BYTES);
-
-	SET_VARSIZE(value, VARHDRSZ + LEDGER_KEY_BYTES);
-	memcpy(VARDATA(value), key, LEDGER_KEY_BYTES);
-	return value;
-}
 
 /* ---- definitions ---- */
 
@@ -96,7 +87,7 @@ ledger_put_definitions(const List *definitions)
 	{
 		const StoredDefinition *definition = lfirst(cell);
 
-		fingerprints[foreach_current_index(cell)] = PointerGetDatum(bytes(definition->fingerprint));
+		fingerprints[foreach_current_index(cell)] = PointerGetDatum(hash_bytea(definition->fingerprint));
 		texts[foreach_current_index(cell)] = CStringGetTextDatum(encode(definition->parts));
 	}
 	ledger_enter(&scope);
@@ -118,7 +109,7 @@ ledger_definition(const uint8 *fingerprint)
 	List	   *parts;
 
 	ledger_enter(&scope);
-	arg_bytea(&args, bytes(fingerprint));
+	arg_hash(&args, fingerprint);
 	if (ledger_run(&query, &args) == 0)
 		elog(ERROR, "definition is not in the ledger");
 	row_begin(&row, 0);
@@ -130,7 +121,7 @@ ledger_definition(const uint8 *fingerprint)
 /* ---- snapshots ---- */
 
 bool
-ledger_put_snapshot(const char *label, int server_major)
+ledger_put_snapshot(const char *label)
 {
 	static LedgerQuery query = {
 		"INSERT INTO migrate.snapshots (label, server_major, taken_by, taken_at)"
@@ -142,7 +133,7 @@ ledger_put_snapshot(const char *label, int server_major)
 
 	ledger_enter(&scope);
 	arg_text(&args, label);
-	arg_int4(&args, server_major);
+	arg_int4(&args, MIG_SERVER_MAJOR);
 	arg_name(&args, scope.role_name);
 	new = ledger_run(&query, &args) > 0;
 	ledger_leave(&scope);
@@ -160,19 +151,19 @@ ledger_put_snapshot_object(const char *label, const StateRow *state)
 
 	ledger_enter(&scope);
 	arg_text(&args, label);
-	arg_bytea(&args, bytes(state->key));
+	arg_hash(&args, state->key);
 	arg_text(&args, state->object_type);
 	arg_text(&args, state->identity);
-	arg_bytea(&args, bytes(state->fingerprint));
+	arg_hash(&args, state->fingerprint);
 	ledger_run(&query, &args);
 	ledger_leave(&scope);
 }
 
 bool
-ledger_has_snapshot(const char *label, int *server_major)
+ledger_has_snapshot(const char *label)
 {
 	static LedgerQuery query = {
-		"SELECT server_major FROM migrate.snapshots WHERE label OPERATOR(pg_catalog.=) $1"
+		"SELECT FROM migrate.snapshots WHERE label OPERATOR(pg_catalog.=) $1"
 	};
 	LedgerArgs	args = {0};
 	LedgerScope scope;
@@ -181,13 +172,6 @@ ledger_has_snapshot(const char *label, int *server_major)
 	ledger_enter(&scope);
 	arg_text(&args, label);
 	found = ledger_run(&query, &args) > 0;
-	if (found)
-	{
-		LedgerRow	row;
-
-		row_begin(&row, 0);
-		*server_major = row_int4(&row);
-	}
 	ledger_leave(&scope);
 	return found;
 }
@@ -208,16 +192,13 @@ ledger_each_in_snapshot(const char *label, StateRowFunction function, void *arg)
 	for (uint64 i = 0; i < n; i++)
 	{
 		LedgerRow	row;
-		StateRow	state = {.exists = true};
-		bytea	   *key;
+		StateRow	state;
 
 		row_begin(&row, i);
-		key = row_bytea(&row);
-		memcpy(state.key, VARDATA_ANY(key), LEDGER_KEY_BYTES);
+		(void) row_hash(&row, state.key);
 		state.object_type = row_text(&row);
 		state.identity = row_text(&row);
-		key = row_bytea(&row);
-		memcpy(state.fingerprint, VARDATA_ANY(key), LEDGER_KEY_BYTES);
+		state.exists = row_hash(&row, state.fingerprint);
 		function(&state, arg);
 	}
 	ledger_leave(&scope);

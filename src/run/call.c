@@ -97,18 +97,23 @@ options_arg(FunctionCallInfo fcinfo, int n)
 	return PG_GETARG_JSONB_P_COPY(n);
 }
 
-static Datum
-run_result(FunctionCallInfo fcinfo, const Run *run)
+Datum
+mig_call_row(FunctionCallInfo fcinfo, Datum *values, bool *nulls)
 {
-	Datum		values[2];
-	bool		nulls[2] = {run->run_id == 0, run->call && run->run_id};
 	TupleDesc	desc;
 
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
-	values[0] = Int64GetDatum(run->run_id);
-	values[1] = Int32GetDatum(run->done);
 	return HeapTupleGetDatum(heap_form_tuple(desc, values, nulls));
+}
+
+static Datum
+run_result(FunctionCallInfo fcinfo, const Run *run)
+{
+	Datum		values[2] = {Int64GetDatum(run->run_id), Int32GetDatum(run->done)};
+	bool		nulls[2] = {run->run_id == 0, run->call && run->run_id};
+
+	return mig_call_row(fcinfo, values, nulls);
 }
 
 /* Without a project each step's is asked for when the plan is known. */

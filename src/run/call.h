@@ -37,6 +37,9 @@ extern void mig_run(Run *run);
 /* May a procedure commit?  Only where nothing of the caller's would be committed with it. */
 extern bool mig_may_commit(FunctionCallInfo fcinfo);
 
+/* The one row that a procedure with INOUT arguments returns. */
+extern Datum mig_call_row(FunctionCallInfo fcinfo, Datum *values, bool *nulls);
+
 /* ---- before the first step (admit.c) ---- */
 
 /* 42501 unless the caller may deploy all that is planned, and override what he overrides. */

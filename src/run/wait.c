@@ -9,7 +9,6 @@
 #include "common/compat.h"
 #include "common/errors.h"
 #include "executor/spi.h"
-#include "funcapi.h"
 #include "ledger/entry.h"
 #include "ledger/ledger.h"
 #include "miscadmin.h"
@@ -159,7 +158,6 @@ mig_wait_body(PG_FUNCTION_ARGS)
 	RunSeen    *run;
 	Datum		outcome;
 	bool		isnull = false;
-	TupleDesc	desc;
 
 	mig_deployer_refuse_inside("migrate.wait");
 	SPI_connect_ext(may_commit ? SPI_OPT_NONATOMIC : 0);
@@ -171,7 +169,5 @@ mig_wait_body(PG_FUNCTION_ARGS)
 	outcome = CStringGetTextDatum(run->outcome);
 	SPI_finish();
 	MemoryContextSwitchTo(outer);
-	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
-	return HeapTupleGetDatum(heap_form_tuple(desc, &outcome, &isnull));
+	return mig_call_row(fcinfo, &outcome, &isnull);
 }

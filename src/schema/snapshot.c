@@ -54,7 +54,7 @@ mig_snapshot_body(PG_FUNCTION_ARGS)
 	mig_refuse_read_only("migrate.snapshot");
 	ledger_require("deployer", NULL);
 	check_label(label);
-	if (!ledger_put_snapshot(label, MIG_SERVER_MAJOR))
+	if (!ledger_put_snapshot(label))
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
 				 errmsg("there is a snapshot \"%s\" already", label),

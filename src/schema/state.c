@@ -5,7 +5,6 @@
  */
 #include "postgres.h"
 
-#include "common/cryptohash.h"
 #include "common/errors.h"
 #include "ledger/rowhash.h"
 #include "miscadmin.h"
@@ -34,15 +33,11 @@ typedef struct Comparison
 void
 mig_state_key(const char *object_type, const char *identity, uint8 *key)
 {
-	pg_cryptohash_ctx *hash = pg_cryptohash_create(PG_SHA256);
+	pg_cryptohash_ctx *hash = mig_hash_begin();
 
-	if (pg_cryptohash_init(hash) < 0)
-		elog(ERROR, "could not initialize SHA-256");
 	mig_hash_text(hash, object_type);
 	mig_hash_text(hash, identity);
-	if (pg_cryptohash_final(hash, key, LEDGER_KEY_BYTES) < 0)
-		elog(ERROR, "could not finalize SHA-256");
-	pg_cryptohash_free(hash);
+	mig_hash_end(hash, key);
 }
 
 void
@@ -143,13 +138,11 @@ take_stored(const StateRow *row, void *arg)
 static void
 read_state(Comparison *comparison, const char *label)
 {
-	int			server_major;
-
 	if (strcmp(label, "current") == 0)
 		mig_schema_read_all(take_current, comparison);
 	else if (strcmp(label, "expected") == 0)
 		ledger_each_expected(take_stored, comparison);
-	else if (ledger_has_snapshot(label, &server_major))
+	else if (ledger_has_snapshot(label))
 		ledger_each_in_snapshot(label, take_stored, comparison);
 	else
 		ereport(ERROR,
