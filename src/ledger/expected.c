@@ -148,16 +148,18 @@ List *
 ledger_expected_at(const List *addresses)
 {
 	static LedgerQuery query = {
-		"SELECT e.* FROM (SELECT DISTINCT * FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2)) u (class_id, object_id)) a"
+		"SELECT e.* FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2)) a (class_id, object_id)"
 		" CROSS JOIN LATERAL (SELECT " EXPECTED_COLUMNS " FROM migrate.expected x WHERE x.class_id OPERATOR(pg_catalog.=) a.class_id"
 		" AND x.object_id OPERATOR(pg_catalog.=) a.object_id AND x.place OPERATOR(pg_catalog.=) $3 OFFSET 0) e"
 	};
 	int			n = list_length(addresses);
-	Datum	   *classes = palloc((n + 1) * sizeof(Datum));
-	Datum	   *objects = palloc((n + 1) * sizeof(Datum));
+	Datum	   *classes = palloc(n * sizeof(Datum));
+	Datum	   *objects = palloc(n * sizeof(Datum));
 	LedgerArgs	args = {0};
 	ListCell   *cell;
 
+	if (n == 0)
+		return NIL;
 	foreach(cell, addresses)
 	{
 		const ObjectAddress *address = lfirst(cell);

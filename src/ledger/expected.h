@@ -38,7 +38,7 @@ extern bool ledger_expects(void);
 extern void ledger_each_expected(StateRowFunction function, void *arg);
 extern ExpectedRow *ledger_expected(const uint8 *key);
 
-/* Those of a list of ObjectAddress, as a list of ExpectedRow in no order. */
+/* Those of a list of ObjectAddress, each of which is there once, as a list of ExpectedRow in no order. */
 extern List *ledger_expected_at(const List *addresses);
 
 /* A list of ExpectedRow. */

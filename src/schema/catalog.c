@@ -5,12 +5,14 @@
 #include "postgres.h"
 
 #include "access/table.h"
+#include "catalog/objectaddress.h"
 #include "catalog/pg_type.h"
 #include "schema/schema_private.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 
 static AttrNumber
 column_number(const CatalogRow *row, const char *column)
@@ -144,6 +146,7 @@ scan_begin(CatalogScan *scan, Oid catalog, Oid index, int nkeys, ScanKeyData *ke
 	scan->catalog = table_open(catalog, AccessShareLock);
 	scan->row.desc = RelationGetDescr(scan->catalog);
 	scan->scan = systable_beginscan(scan->catalog, index, OidIsValid(index), NULL, nkeys, keys);
+	scan->cached = NULL;
 }
 
 void
@@ -166,6 +169,22 @@ catalog_scan2(CatalogScan *scan, Oid catalog, Oid index, AttrNumber column1, Oid
 	scan_begin(scan, catalog, index, 2, keys);
 }
 
+/* Through the cache, where there is one: what prints an object looks there, too. */
+void
+catalog_find(CatalogScan *scan, Oid catalog, Oid index, Oid object_id)
+{
+	if (is_objectclass_supported(catalog) && get_object_catcache_oid(catalog) >= 0)
+	{
+		scan->catalog = table_open(catalog, AccessShareLock);
+		scan->row.desc = RelationGetDescr(scan->catalog);
+		scan->row.tuple = NULL;
+		scan->scan = NULL;
+		scan->cached = SearchSysCache1(get_object_catcache_oid(catalog), ObjectIdGetDatum(object_id));
+	}
+	else
+		catalog_scan(scan, catalog, index, 1, object_id);
+}
+
 void
 catalog_scan_all(CatalogScan *scan, Oid catalog)
 {
@@ -175,14 +194,20 @@ catalog_scan_all(CatalogScan *scan, Oid catalog)
 void
 catalog_end(CatalogScan *scan)
 {
-	systable_endscan(scan->scan);
+	if (scan->scan)
+		systable_endscan(scan->scan);
+	if (scan->cached)
+		ReleaseSysCache(scan->cached);
 	table_close(scan->catalog, AccessShareLock);
 }
 
 bool
 catalog_next(CatalogScan *scan)
 {
-	scan->row.tuple = systable_getnext(scan->scan);
+	if (scan->scan)
+		scan->row.tuple = systable_getnext(scan->scan);
+	else
+		scan->row.tuple = scan->row.tuple ? NULL : scan->cached;
 	if (HeapTupleIsValid(scan->row.tuple))
 		return true;
 	catalog_end(scan);

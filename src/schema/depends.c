@@ -20,6 +20,7 @@ typedef struct Reached
 {
 	ObjectAddress address;		/* key; without column */
 	bool		expanded;
+	bool		shown;			/* by itself, and not as a part of another */
 	bool		by_name;		/* only because its text has a name in it */
 } Reached;
 
@@ -68,12 +69,15 @@ expand(Closure *closure, const ObjectAddress *address)
 {
 	Reached    *reached = hash_search(closure->table, address, HASH_FIND, NULL);
 	bool		by_name = reached->by_name;
+	ObjectAddress shown_by;
 	CatalogScan scan;
 
 	if (reached->expanded)
 		return;
 	reached->expanded = true;
-	reach(closure, schema_shown_by(*address), by_name);
+	shown_by = schema_shown_by(*address);
+	reached->shown = shown_by.classId == address->classId && shown_by.objectId == address->objectId;
+	reach(closure, shown_by, by_name);
 	catalog_scan2(&scan, DependRelationId, DependReferenceIndexId, Anum_pg_depend_refclassid, address->classId,
 				  Anum_pg_depend_refobjid, address->objectId);
 	while (catalog_next(&scan))
@@ -89,6 +93,25 @@ expand(Closure *closure, const ObjectAddress *address)
 	}
 }
 
+static List *
+those_shown(Closure *closure)
+{
+	List	   *result = NIL;
+	HASH_SEQ_STATUS status;
+	Reached    *reached;
+
+	hash_seq_init(&status, closure->table);
+	while ((reached = hash_seq_search(&status)) != NULL)
+		if (reached->shown)
+		{
+			ObjectAddress *address = palloc(sizeof(ObjectAddress));
+
+			*address = reached->address;
+			result = lappend(result, address);
+		}
+	return result;
+}
+
 List *
 mig_schema_dependants(const List *addresses)
 {
@@ -101,6 +124,7 @@ mig_schema_dependants(const List *addresses)
 	/* The list grows while it is read. */
 	for (int i = 0; i < list_length(closure.queue); i++)
 		expand(&closure, list_nth(closure.queue, i));
+	addresses = those_shown(&closure);
 	hash_destroy(closure.table);
-	return closure.queue;
+	return unconstify(List *, addresses);
 }

@@ -24,12 +24,19 @@ typedef struct Move
 	const char *name;
 	int64		ddl_id;
 	MemoryContext context;
-	HTAB	   *done;			/* addresses that were looked at */
+	HTAB	   *done;			/* of Done */
 	List	   *found;			/* objects of this round */
 	List	   *changed;		/* their addresses, those that are not as before */
 	List	   *rows;			/* to be written */
 	List	   *definitions;
 } Move;
+
+/* An address that was looked at. */
+typedef struct Done
+{
+	ObjectAddress address;
+	bool		followed;		/* and what depends on it */
+} Done;
 
 /* ---- parts ---- */
 
@@ -180,13 +187,12 @@ note_found(const SchemaObject *object, void *arg)
 {
 	Move	   *move = arg;
 	MemoryContext before = MemoryContextSwitchTo(move->context);
-	bool		seen;
+	Done	   *done = hash_search(move->done, &object->address, HASH_ENTER, NULL);
 
-	/* A type stands for its table, which may have been looked at. */
-	(void) hash_search(move->done, &object->address, HASH_ENTER, &seen);
+	done->followed = false;
 	if (object->problem)
 		mig_state_warn(object);
-	else if (!seen)
+	else
 		move->found = lappend(move->found, mig_state_copy(object));
 	MemoryContextSwitchTo(before);
 }
@@ -231,6 +237,19 @@ rows_by_address(const List *rows)
 	return table;
 }
 
+/* What was made just now is not expected, whatever had its address before. */
+static List *
+not_new(const List *addresses)
+{
+	List	   *result = NIL;
+	ListCell   *cell;
+
+	foreach(cell, addresses)
+		if (!mig_touched_is_new(lfirst(cell)))
+			result = lappend(result, lfirst(cell));
+	return result;
+}
+
 static List *
 addresses_of(const List *objects)
 {
@@ -244,9 +263,9 @@ addresses_of(const List *objects)
 
 /* With the objects that were found, and what was looked for and may be gone. */
 static void
-move_found(Move *move, List *addresses)
+move_found(Move *move, const List *addresses)
 {
-	List	   *rows = ledger_expected_at(list_concat(addresses_of(move->found), addresses));
+	List	   *rows = ledger_expected_at(not_new(addresses));
 	HTAB	   *by_address = rows_by_address(rows);
 	ListCell   *cell;
 
@@ -278,6 +297,37 @@ not_done(const Move *move, List *addresses)
 	return result;
 }
 
+/* Changed objects, but those from which an earlier round has set out. */
+static List *
+to_be_followed(const Move *move)
+{
+	List	   *result = NIL;
+	ListCell   *cell;
+
+	foreach(cell, move->changed)
+	{
+		Done	   *done = hash_search(move->done, lfirst(cell), HASH_FIND, NULL);
+
+		if (!done->followed)
+			result = lappend(result, lfirst(cell));
+	}
+	return result;
+}
+
+static void
+set_followed(const Move *move, const List *addresses)
+{
+	ListCell   *cell;
+
+	foreach(cell, addresses)
+	{
+		Done	   *done = hash_search(move->done, lfirst(cell), HASH_FIND, NULL);
+
+		if (done)
+			done->followed = true;
+	}
+}
+
 /*
  * What mentions a changed object may read otherwise, and so what mentions that,
  * until nothing more has changed.
@@ -287,10 +337,12 @@ move_touched(Move *move, List *addresses)
 {
 	while (addresses != NIL)
 	{
-		addresses = not_done(move, mig_schema_dependants(addresses));
-		mig_schema_read(addresses, note_found, move);
-		move_found(move, addresses);
-		addresses = move->changed;
+		List	   *looked_for = not_done(move, mig_schema_dependants(addresses));
+
+		mig_schema_read(looked_for, note_found, move);
+		set_followed(move, addresses);
+		move_found(move, looked_for);
+		addresses = to_be_followed(move);
 	}
 }
 
@@ -306,7 +358,7 @@ mig_expected_move(const char *project, const char *name)
 {
 	MemoryContext before;
 	Move		move = {.project = project, .name = name};
-	HASHCTL		control = {.keysize = sizeof(ObjectAddress), .entrysize = sizeof(ObjectAddress)};
+	HASHCTL		control = {.keysize = sizeof(ObjectAddress), .entrysize = sizeof(Done)};
 	List	   *addresses;
 	bool		all;
 
@@ -321,7 +373,7 @@ mig_expected_move(const char *project, const char *name)
 	if (all)
 	{
 		mig_schema_read_all(note_found, &move);
-		move_found(&move, NIL);
+		move_found(&move, addresses_of(move.found));
 	}
 	move_touched(&move, addresses);
 	mig_touched_end();

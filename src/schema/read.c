@@ -79,7 +79,7 @@ fetch(CatalogScan *scan, const SchemaClass *class, Oid object_id)
 		catalog_scan2(scan, class->class_id, class->index_id, Anum_pg_db_role_setting_setdatabase, MyDatabaseId,
 					  Anum_pg_db_role_setting_setrole, object_id);
 	else
-		catalog_scan(scan, class->class_id, class->index_id, 1, object_id);
+		catalog_find(scan, class->class_id, class->index_id, object_id);
 }
 
 /* What belongs to this database is called the same in whatever database it is. */
@@ -165,35 +165,12 @@ read_if_shown(Reader *reader, const SchemaClass *class, Oid object_id, const Cat
 		read_row(reader, class, object_id, row, scope);
 }
 
-/* Through the cache, where there is one: what prints the object looks there, too. */
-static void
-read_cached(Reader *reader, const SchemaClass *class, Oid object_id)
-{
-	HeapTuple	tuple = SearchSysCache1(get_object_catcache_oid(class->class_id), ObjectIdGetDatum(object_id));
-	Relation	catalog;
-	CatalogRow	row;
-
-	if (!HeapTupleIsValid(tuple))
-		return;
-	catalog = table_open(class->class_id, AccessShareLock);
-	row.desc = RelationGetDescr(catalog);
-	row.tuple = tuple;
-	read_if_shown(reader, class, object_id, &row);
-	table_close(catalog, AccessShareLock);
-	ReleaseSysCache(tuple);
-}
-
 static void
 read_object(Reader *reader, const SchemaClass *class, Oid object_id)
 {
 	CatalogScan scan;
 
 	CHECK_FOR_INTERRUPTS();
-	if (is_objectclass_supported(class->class_id) && get_object_catcache_oid(class->class_id) >= 0)
-	{
-		read_cached(reader, class, object_id);
-		return;
-	}
 	fetch(&scan, class, object_id);
 	while (catalog_next(&scan))
 		read_if_shown(reader, class, object_id, &scan.row);
@@ -344,7 +321,8 @@ reader_begin(Reader *reader, SchemaObjectFunction function, void *arg)
 	reader->batch = AllocSetContextCreate(CurrentMemoryContext, "schema objects", ALLOCSET_DEFAULT_SIZES);
 	ledger_enter(&reader->scope);
 	for (int i = 0; i < lengthof(pinned); i++)
-		(void) set_config_option(pinned[i][0], pinned[i][1], PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+		if (strcmp(GetConfigOption(pinned[i][0], false, false), pinned[i][1]) != 0)
+			(void) set_config_option(pinned[i][0], pinned[i][1], PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 }
 
 static void
@@ -450,26 +428,20 @@ mig_schema_read_all(SchemaObjectFunction function, void *arg)
 	reader_end(&reader);
 }
 
-/* Each only once. */
 static void
 list_some(Candidates *candidates, const List *addresses)
 {
 	ListCell   *cell;
-	int			kept = 0;
 
 	foreach(cell, addresses)
 	{
-		ObjectAddress address = schema_shown_by(*(const ObjectAddress *) lfirst(cell));
+		const ObjectAddress *address = lfirst(cell);
 
 		for (int rank = 0; rank < schema_nclasses; rank++)
-			if (schema_classes[rank]->class_id == address.classId)
-				add_candidate(candidates, rank, address.objectId, InvalidOid);
+			if (schema_classes[rank]->class_id == address->classId)
+				add_candidate(candidates, rank, address->objectId, InvalidOid);
 	}
 	qsort(candidates->items, candidates->n, sizeof(Candidate), compare_candidates);
-	for (int i = 0; i < candidates->n; i++)
-		if (i == 0 || compare_candidates(&candidates->items[i], &candidates->items[i - 1]) != 0)
-			candidates->items[kept++] = candidates->items[i];
-	candidates->n = kept;
 }
 
 void

@@ -43,15 +43,13 @@ typedef void (*SchemaObjectFunction) (const SchemaObject *object, void *arg);
 /* Every object of this database that is neither the server's, nor temporary, nor ours. */
 extern void mig_schema_read_all(SchemaObjectFunction function, void *arg);
 
-/*
- * Those among these addresses, each once; a column, a default and the like
- * stand for the object that shows them.  What is not there is left out.
- */
+/* Those at these addresses, as mig_schema_dependants() gives them.  What is not there is left out. */
 extern void mig_schema_read(const List *addresses, SchemaObjectFunction function, void *arg);
 
 /*
  * These, and every object whose description may mention one of them: their parts,
- * and what has their names or columns in its text.  Of ObjectAddress.
+ * and what has their names or columns in its text.  Of ObjectAddress, each once; a
+ * column, a default and the like stand for the object that shows them.
  */
 extern List *mig_schema_dependants(const List *addresses);
 

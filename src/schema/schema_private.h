@@ -48,12 +48,14 @@ typedef struct CatalogScan
 {
 	CatalogRow	row;
 	Relation	catalog;
-	SysScanDesc scan;
+	SysScanDesc scan;			/* NULL: one row at most, of the cache */
+	HeapTuple	cached;
 } CatalogScan;
 
 extern void catalog_scan(CatalogScan *scan, Oid catalog, Oid index, AttrNumber column, Oid value);
 extern void catalog_scan2(CatalogScan *scan, Oid catalog, Oid index, AttrNumber column1, Oid value1,
 						  AttrNumber column2, Oid value2);
+extern void catalog_find(CatalogScan *scan, Oid catalog, Oid index, Oid object_id);
 extern void catalog_scan_all(CatalogScan *scan, Oid catalog);
 extern bool catalog_next(CatalogScan *scan);
 extern void catalog_end(CatalogScan *scan);

@@ -96,11 +96,11 @@ has_own_row(ObjectAddress address)
 
 	if (class == NULL)
 		return false;
-	if (class == &class_settings)
+	if (class->has_row == NULL || class == &class_settings)
 		return true;
-	catalog_scan(&scan, class->class_id, class->index_id, 1, address.objectId);
+	catalog_find(&scan, class->class_id, class->index_id, address.objectId);
 	while (catalog_next(&scan))
-		result = class->has_row == NULL || class->has_row(&scan.row);
+		result = class->has_row(&scan.row);
 	return result;
 }
 

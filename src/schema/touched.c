@@ -16,7 +16,13 @@
 #include "catalog/pg_database.h"
 #include "catalog/pg_db_role_setting.h"
 #include "catalog/pg_depend.h"
+#include "catalog/pg_language.h"
 #include "catalog/pg_namespace.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_rewrite.h"
+#include "catalog/pg_transform.h"
+#include "catalog/pg_trigger.h"
+#include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"
 #include "nodes/parsenodes.h"
 #include "schema/schema_private.h"
@@ -37,6 +43,27 @@ static bool touches_all = false;
 
 static object_access_hook_type next_access_hook = NULL;
 static ProcessUtility_hook_type next_utility_hook = NULL;
+
+/*
+ * What CREATE OR REPLACE has changed is told like what it has made.  Only the
+ * former is there before the command counter goes on.
+ */
+static bool
+is_replaced(Oid class_id, Oid object_id)
+{
+	const SchemaClass *class;
+	CatalogScan scan;
+
+	if (class_id != ProcedureRelationId && class_id != TriggerRelationId && class_id != RewriteRelationId &&
+		class_id != LanguageRelationId && class_id != TransformRelationId && class_id != TypeRelationId)
+		return false;
+	class = schema_class(class_id);
+	catalog_find(&scan, class_id, class->index_id, object_id);
+	if (!catalog_next(&scan))
+		return false;
+	catalog_end(&scan);
+	return true;
+}
 
 static void
 note(Oid class_id, Oid object_id, bool is_new)
@@ -78,7 +105,7 @@ note_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id, vo
 			if (class_id == AuthIdRelationId || class_id == DatabaseRelationId || class_id == DbRoleSettingRelationId)
 				touches_all = true;
 			else
-				note(class_id, object_id, access == OAT_POST_CREATE && sub_id == 0);
+				note(class_id, object_id, access == OAT_POST_CREATE && sub_id == 0 && !is_replaced(class_id, object_id));
 			break;
 		default:
 			break;

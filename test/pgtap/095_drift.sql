@@ -8,6 +8,7 @@ CREATE VIEW drifted AS SELECT change || ' ' || object_type || ' ' || identity AS
 CREATE TABLE mine (i int PRIMARY KEY, t text DEFAULT 'x');
 CREATE VIEW reads AS SELECT i, t FROM mine;
 CREATE ROLE tap_drifter;
+CREATE ROLE tap_drifter_too;
 
 SELECT is_empty('SELECT * FROM migrate.drift()', 'nothing is expected, and nothing is adrift');
 SELECT migrate.watch('test') \g /dev/null
@@ -80,6 +81,16 @@ SELECT is(:'LAST_ERROR_SQLSTATE'::text, 'MG007', 'a run can be refused for it');
 CALL migrate.apply(reason => 'test', options => '{"override": ["drift"]}') \g /dev/null
 SELECT has_table('h'::name, 'unless that is overridden');
 SELECT migrate.configure('drift', NULL, 'test') \g /dev/null
+
+-- What CREATE OR REPLACE leaves of it is still what others did.
+
+GRANT EXECUTE ON FUNCTION f() TO tap_drifter_too;
+SELECT migrate.register('0008_i', $$CREATE OR REPLACE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 2'$$) \g /dev/null
+CALL migrate.apply() \g /dev/null
+SELECT set_eq($$SELECT d FROM drifted WHERE d ~ 'function'$$, $$VALUES ('changed function public.f()')$$, 'a replaced function stays adrift');
+SELECT ok((SELECT expected ~ 'SELECT 2' AND expected !~ 'tap_drifter_too' FROM migrate.drift() WHERE object_type = 'function'), 'in what was not replaced');
+REVOKE EXECUTE ON FUNCTION f() FROM tap_drifter_too;
+SELECT is_empty($$SELECT d FROM drifted WHERE d ~ 'function'$$, 'undone, it is as it should be');
 
 -- Accepted.
 
