@@ -82,11 +82,13 @@ ddl_tuple(const DdlRecord *record, TupleDesc desc)
 	int			n = Max(desc->natts, (int) lengthof(column_types));
 	Datum	   *values = palloc0(n * sizeof(Datum));
 	bool	   *nulls = palloc0(n * sizeof(bool));
+	FullTransactionId xid = GetTopFullTransactionId();
 
 	memset(nulls + lengthof(column_types), true, n - lengthof(column_types));
+	/* The transaction has its id before that: see looks.c. */
 	values[0] = Int64GetDatum(ledger_next_id("log_ddl_id_seq"));
 	values[1] = TimestampTzGetDatum(GetCurrentTimestamp());
-	values[2] = FullTransactionIdGetDatum(GetTopFullTransactionId());
+	values[2] = FullTransactionIdGetDatum(xid);
 	put_text(&values[3], &nulls[3], record->command_tag);
 	put_text(&values[4], &nulls[4], record->statement);
 	put_text(&values[5], &nulls[5], record->text_source);

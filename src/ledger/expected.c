@@ -5,24 +5,12 @@
  */
 #include "postgres.h"
 
-#include "access/xlog.h"
 #include "catalog/pg_type.h"
 #include "common/compat.h"
 #include "ledger/expected.h"
 #include "ledger/query.h"
-#include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-
-/*
- * Oids mean something in the database of the cluster that they were read in, and
- * nothing in one that a dump of it was restored into.
- */
-static int64
-this_place(void)
-{
-	return (int64) (GetSystemIdentifier() ^ ((uint64) MyDatabaseId << 32));
-}
 
 static void
 decode_state(LedgerRow *row, StateRow *state)
@@ -94,7 +82,7 @@ ledger_each_expected(StateRowFunction function, void *arg)
 	ledger_leave(&scope);
 }
 
-#define EXPECTED_COLUMNS "key, object_type, identity, fingerprint, place, class_id::pg_catalog.int8, object_id::pg_catalog.int8," \
+#define EXPECTED_COLUMNS "key, object_type, identity, fingerprint, class_id::pg_catalog.int8, object_id::pg_catalog.int8," \
 	" project, name, ddl_id"
 
 /* A list of ExpectedRow. */
@@ -111,15 +99,11 @@ read_expected(LedgerQuery *query, LedgerArgs *args)
 	{
 		ExpectedRow *expected = palloc0(sizeof(ExpectedRow));
 		LedgerRow	row;
-		int64		place;
 
 		row_begin(&row, i);
 		decode_state(&row, &expected->state);
-		place = row_int8(&row);
 		expected->address.classId = row_int8(&row);
 		expected->address.objectId = row_int8(&row);
-		if (place != this_place())
-			expected->address = InvalidObjectAddress;
 		expected->project = row_text(&row);
 		expected->name = row_text(&row);
 		expected->ddl_id = row_int8(&row);
@@ -150,7 +134,7 @@ ledger_expected_at(const List *addresses)
 	static LedgerQuery query = {
 		"SELECT e.* FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2)) a (class_id, object_id)"
 		" CROSS JOIN LATERAL (SELECT " EXPECTED_COLUMNS " FROM migrate.expected x WHERE x.class_id OPERATOR(pg_catalog.=) a.class_id"
-		" AND x.object_id OPERATOR(pg_catalog.=) a.object_id AND x.place OPERATOR(pg_catalog.=) $3 OFFSET 0) e"
+		" AND x.object_id OPERATOR(pg_catalog.=) a.object_id OFFSET 0) e"
 	};
 	int			n = list_length(addresses);
 	Datum	   *classes = palloc(n * sizeof(Datum));
@@ -169,7 +153,6 @@ ledger_expected_at(const List *addresses)
 	}
 	arg_array(&args, OIDARRAYOID, construct_array(classes, n, OIDOID, sizeof(Oid), true, TYPALIGN_INT));
 	arg_array(&args, OIDARRAYOID, construct_array(objects, n, OIDOID, sizeof(Oid), true, TYPALIGN_INT));
-	arg_int8(&args, this_place());
 	return read_expected(&query, &args);
 }
 
@@ -196,11 +179,11 @@ ledger_put_expected(const List *rows)
 {
 	static LedgerQuery query = {
 		"INSERT INTO migrate.expected (key, object_type, identity, fingerprint, class_id, object_id, project, name, ddl_id,"
-		" place, server_major, moved_at)"
-		" SELECT u.*, $10, $11, pg_catalog.clock_timestamp() FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2),"
+		" server_major, moved_at)"
+		" SELECT u.*, $10, pg_catalog.clock_timestamp() FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2),"
 		" pg_catalog.unnest($3), pg_catalog.unnest($4), pg_catalog.unnest($5), pg_catalog.unnest($6), pg_catalog.unnest($7),"
 		" pg_catalog.unnest($8), pg_catalog.unnest($9)) u"
-		" ON CONFLICT (key) DO UPDATE SET fingerprint = EXCLUDED.fingerprint, place = EXCLUDED.place,"
+		" ON CONFLICT (key) DO UPDATE SET fingerprint = EXCLUDED.fingerprint,"
 		" class_id = EXCLUDED.class_id, object_id = EXCLUDED.object_id, server_major = EXCLUDED.server_major,"
 		" project = EXCLUDED.project, name = EXCLUDED.name, ddl_id = EXCLUDED.ddl_id, moved_at = EXCLUDED.moved_at"
 	};
@@ -245,43 +228,50 @@ ledger_put_expected(const List *rows)
 		else
 			arg_column(&args, values[i], nulls[i], n, TEXTOID, TEXTARRAYOID, -1, false, TYPALIGN_INT);
 	}
-	arg_int8(&args, this_place());
 	arg_int4(&args, MIG_SERVER_MAJOR);
 	ledger_run(&query, &args);
 	ledger_leave(&scope);
 }
 
-bool
-ledger_expected_is_elsewhere(void)
+void
+ledger_forget_addresses(void)
 {
 	static LedgerQuery query = {
-		"SELECT FROM migrate.expected WHERE place OPERATOR(pg_catalog.<>) $1 LIMIT 1"
+		"UPDATE migrate.expected SET class_id = 0, object_id = 0 WHERE object_id OPERATOR(pg_catalog.<>) 0"
 	};
-	LedgerArgs	args = {0};
-	LedgerScope scope;
-	bool		found;
 
-	ledger_enter(&scope);
-	arg_int8(&args, this_place());
-	found = ledger_run(&query, &args) > 0;
-	ledger_leave(&scope);
-	return found;
+	run_by_key(&query, NULL);
 }
 
 void
-ledger_set_expected_address(const uint8 *key, const ObjectAddress *address)
+ledger_put_addresses(const List *rows)
 {
 	static LedgerQuery query = {
-		"UPDATE migrate.expected SET class_id = $2, object_id = $3, place = $4 WHERE key OPERATOR(pg_catalog.=) $1"
+		"UPDATE migrate.expected e SET class_id = u.class_id, object_id = u.object_id"
+		" FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2), pg_catalog.unnest($3)) u (key, class_id, object_id)"
+		" WHERE e.key OPERATOR(pg_catalog.=) u.key"
 	};
+	int			n = list_length(rows);
+	Datum	   *keys = palloc((n + 1) * sizeof(Datum));
+	Datum	   *classes = palloc((n + 1) * sizeof(Datum));
+	Datum	   *objects = palloc((n + 1) * sizeof(Datum));
 	LedgerArgs	args = {0};
 	LedgerScope scope;
+	ListCell   *cell;
 
+	foreach(cell, rows)
+	{
+		const ExpectedRow *row = lfirst(cell);
+		int			i = foreach_current_index(cell);
+
+		keys[i] = PointerGetDatum(hash_bytea(row->state.key));
+		classes[i] = ObjectIdGetDatum(row->address.classId);
+		objects[i] = ObjectIdGetDatum(row->address.objectId);
+	}
 	ledger_enter(&scope);
-	arg_hash(&args, key);
-	arg_oid(&args, address->classId);
-	arg_oid(&args, address->objectId);
-	arg_int8(&args, this_place());
+	arg_array(&args, BYTEAARRAYOID, construct_array(keys, n, BYTEAOID, -1, false, TYPALIGN_INT));
+	arg_array(&args, OIDARRAYOID, construct_array(classes, n, OIDOID, sizeof(Oid), true, TYPALIGN_INT));
+	arg_array(&args, OIDARRAYOID, construct_array(objects, n, OIDOID, sizeof(Oid), true, TYPALIGN_INT));
 	ledger_run(&query, &args);
 	ledger_leave(&scope);
 }
@@ -366,6 +356,36 @@ ledger_clear_adrift(void)
 
 	if (any_adrift())
 		run_by_key(&query, NULL);
+}
+
+int
+ledger_count_adrift(char **first)
+{
+	static LedgerQuery query = {
+		"SELECT pg_catalog.count(*) OVER ()::pg_catalog.int4, a.object_type, a.identity,"
+		" CASE WHEN a.fingerprint IS NULL THEN 'removed' WHEN e.key IS NULL THEN 'added' ELSE 'changed' END"
+		" FROM migrate.adrift a LEFT JOIN migrate.expected e USING (key) ORDER BY a.identity, a.object_type LIMIT 1"
+	};
+	LedgerScope scope;
+	int			n = 0;
+
+	if (!any_adrift())
+		return 0;
+	ledger_enter(&scope);
+	if (ledger_run(&query, NULL) > 0)
+	{
+		LedgerRow	row;
+		char	   *type;
+		char	   *identity;
+
+		row_begin(&row, 0);
+		n = row_int4(&row);
+		type = row_text(&row);
+		identity = row_text(&row);
+		*first = psprintf("%s %s was %s", type, identity, row_text(&row));
+	}
+	ledger_leave(&scope);
+	return n;
 }
 
 int64

@@ -24,7 +24,7 @@ typedef struct StateRow
 typedef struct ExpectedRow
 {
 	StateRow	state;
-	ObjectAddress address;		/* in this cluster; invalid if it was read in another */
+	ObjectAddress address;
 	char	   *project;		/* of the migration that moved it last; NULL: taken over */
 	char	   *name;
 	int64		ddl_id;			/* the last captured statement before that */
@@ -45,15 +45,43 @@ extern List *ledger_expected_at(const List *addresses);
 extern void ledger_put_expected(const List *rows);
 extern void ledger_remove_expected(const uint8 *key);
 
-/* Were addresses read in another database, of which this one is a copy? */
-extern bool ledger_expected_is_elsewhere(void);
-extern void ledger_set_expected_address(const uint8 *key, const ObjectAddress *address);
+/* Addresses that were read in another database, of which this one is a copy, and those of here (of ExpectedRow). */
+extern void ledger_forget_addresses(void);
+extern void ledger_put_addresses(const List *rows);
 
 /* What is known not to be as expected. */
 extern StateRow *ledger_adrift(const uint8 *key);
 extern void ledger_put_adrift(const StateRow *row);
 extern void ledger_remove_adrift(const uint8 *key);
 extern void ledger_clear_adrift(void);
+
+/* How many objects, and what became of the first of them. */
+extern int	ledger_count_adrift(char **first);
+
+/* ---- how much of what was captured is known (looks.c) ---- */
+
+typedef struct LedgerLook
+{
+	char	   *seen;			/* transactions, as a pg_snapshot */
+	int64		bound_id;		/* what others have not committed then has a higher number */
+	bool		is_certain;		/* of that; else only what has begun since may be missed */
+	int64		next_bound_id;	/* so has what a transaction of next_horizon or later does */
+	int64		next_horizon;
+	int64		own_id;			/* the last number that was seen, also of this transaction */
+	int64		coverage_id;	/* of the last change of what capture sees */
+	bool		captures;		/* everything, as far as that is known */
+	uint8		globals[LEDGER_HASH_BYTES]; /* what is not captured here */
+} LedgerLook;
+
+/* The last look at this database; false if nobody has had one. */
+extern bool ledger_read_look(LedgerLook *look);
+extern void ledger_write_look(const LedgerLook *look);
+
+/*
+ * Go on from a look, or begin (seen is NULL), to what is known now.  Returns the
+ * identities of what others have changed meanwhile, "" for what has none.
+ */
+extern List *ledger_look_again(LedgerLook *look);
 
 /* ---- definitions, by fingerprint ---- */
 

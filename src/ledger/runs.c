@@ -233,8 +233,10 @@ int64
 ledger_database_bytes(void)
 {
 	static LedgerQuery query = {
-		"SELECT CASE WHEN (SELECT c.reltuples FROM pg_catalog.pg_class c"
-		" WHERE c.oid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass) OPERATOR(pg_catalog.<=) 20000"
+		"SELECT CASE WHEN (SELECT c.reltuples OPERATOR(pg_catalog./) c.relpages OPERATOR(pg_catalog.*) pg_catalog.pg_relation_size(c.oid)"
+		" OPERATOR(pg_catalog./) pg_catalog.current_setting('block_size')::pg_catalog.int4 FROM pg_catalog.pg_class c"
+		" WHERE c.oid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass AND c.relpages OPERATOR(pg_catalog.>) 0)"
+		" OPERATOR(pg_catalog.<=) 20000"
 		" THEN pg_catalog.pg_database_size(pg_catalog.current_database()) ELSE -1 END"
 	};
 	LedgerScope scope;

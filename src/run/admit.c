@@ -115,9 +115,9 @@ void
 mig_admit_drift(const Run *run)
 {
 	char	   *policy = ledger_policy("drift", run->request.project);
-	char	   *first;
-	int			n = mig_expected_look(&first);
 	bool		refuse = policy && strcmp(policy, "refuse") == 0 && !mig_model_overrides(run->plan->model, "drift");
+	char	   *first;
+	int			n = mig_expected_look(refuse, &first);
 
 	if (n == 0 || (policy && strcmp(policy, "ignore") == 0))
 		return;

@@ -241,8 +241,8 @@ describe_columns(Description *d, Oid relation)
 	}
 	if (list_length(names) > 1)
 	{
-		put_part(d, "column order", "");
-		put_line(d, "column order", joined(names, ", "));
+		put_part(d, COLUMN_ORDER, "");
+		put_line(d, COLUMN_ORDER, joined(names, ", "));
 	}
 	table_close(catalog, AccessShareLock);
 }

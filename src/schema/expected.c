@@ -1,7 +1,6 @@
 /*
  * expected.c
- *		What the schema should be: taken over as it is, and compared with what is
- *		there before each run.
+ *		What the schema should be is taken over as it is.
  */
 #include "postgres.h"
 
@@ -12,8 +11,6 @@
 #include "schema/expected.h"
 #include "schema/state.h"
 #include "utils/memutils.h"
-
-/* ---- taking over ---- */
 
 /* Written together, so many at a time. */
 #define BATCH 200
@@ -78,51 +75,4 @@ void
 mig_expected_init(void)
 {
 	mig_capture_at_watch = mig_expected_take_over;
-}
-
-/* ---- before a run ---- */
-
-typedef struct Look
-{
-	MemoryContext context;
-	int			n;
-	char	   *first;
-} Look;
-
-static void
-note_adrift(const Difference *difference, void *arg)
-{
-	Look	   *look = arg;
-	StateRow	row = difference->to ? *difference->to : *difference->from;
-
-	row.exists = difference->to != NULL;
-	if (difference->object)
-		ledger_put_definitions(list_make1(mig_state_stored(difference->object)));
-	ledger_put_adrift(&row);
-	if (look->n++ == 0)
-		look->first = MemoryContextStrdup(look->context, psprintf("%s %s was %s", row.object_type, row.identity, difference->change));
-}
-
-static void
-find_again(const SchemaObject *object, void *arg)
-{
-	StateRow	row;
-
-	mig_state_row(object, &row);
-	ledger_set_expected_address(row.key, &object->address);
-}
-
-int
-mig_expected_look(char **first)
-{
-	Look		look = {.context = CurrentMemoryContext};
-
-	if (!ledger_expects())
-		return 0;
-	if (ledger_expected_is_elsewhere())
-		mig_schema_read_all(find_again, NULL);
-	ledger_clear_adrift();
-	mig_state_compare("expected", "current", note_adrift, &look);
-	*first = look.first;
-	return look.n;
 }

@@ -14,8 +14,22 @@ extern void mig_expected_init(void);
 /*
  * Find out what is not as expected before a run begins, so that the run does not
  * take it over.  Returns how many objects, and the first of them for a message.
+ * If capture says that nobody has changed anything the last answer is good
+ * enough, unless it is to be certain: then everything is compared.
  */
-extern int	mig_expected_look(char **first);
+extern int	mig_expected_look(bool at_everything, char **first);
+
+/* The same once more, if others changed something since. */
+extern void mig_expected_look_after_others(void);
+
+/*
+ * Identities of what others have changed since the last call, or the look before
+ * the run, with a warning if there are any.
+ */
+extern List *mig_expected_of_others(void);
+
+/* The last captured statement that was known by then. */
+extern int64 mig_expected_seen_ddl(void);
 
 /* Around the statements of a migration: what they change is expected. */
 extern void mig_expected_begin(void);

@@ -16,11 +16,22 @@ fingerprint_begin(void)
 	return hash;
 }
 
-/* A part's fingerprint is that of the same part of any object; the object's has its name in it. */
+static int
+compare_parts(const ListCell *a, const ListCell *b)
+{
+	return memcmp(((const SchemaPart *) lfirst(a))->fingerprint, ((const SchemaPart *) lfirst(b))->fingerprint, FINGERPRINT_BYTES);
+}
+
+/*
+ * A part's fingerprint is that of the same part of any object; the object's has
+ * its name in it.  The order of parts does not count: where that of what they
+ * describe does, it is a part itself.
+ */
 void
 mig_schema_fingerprint(SchemaObject *object)
 {
 	pg_cryptohash_ctx *hash;
+	List	   *parts = list_copy(object->parts);
 	ListCell   *cell;
 
 	foreach(cell, object->parts)
@@ -36,7 +47,8 @@ mig_schema_fingerprint(SchemaObject *object)
 	hash = fingerprint_begin();
 	mig_hash_text(hash, object->object_type);
 	mig_hash_text(hash, object->identity);
-	foreach(cell, object->parts)
+	list_sort(parts, compare_parts);
+	foreach(cell, parts)
 		mig_hash_bytes(hash, ((const SchemaPart *) lfirst(cell))->fingerprint, FINGERPRINT_BYTES);
 	mig_hash_end(hash, object->fingerprint);
 }

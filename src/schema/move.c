@@ -13,16 +13,20 @@
 #include "common/errors.h"
 #include "ledger/expected.h"
 #include "schema/expected.h"
+#include "schema/schema_private.h"
 #include "schema/state.h"
 #include "schema/touched.h"
+#include "utils/builtins.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
+#include "utils/varlena.h"
 
 typedef struct Move
 {
 	const char *project;
 	const char *name;
 	int64		ddl_id;
+	List	   *of_others;		/* identities of what others have changed meanwhile */
 	MemoryContext context;
 	HTAB	   *done;			/* of Done */
 	List	   *found;			/* objects of this round */
@@ -72,6 +76,70 @@ moved_part(const StoredPart *expected, const StoredPart *before, const StoredPar
 	return expected;			/* it was adrift */
 }
 
+static bool
+has_column(const List *parts, const char *name)
+{
+	StoredPart	column = {.kind = "column", .name = unconstify(char *, name)};
+
+	return find_part(parts, &column) != NULL;
+}
+
+static bool
+has_name(const List *names, const char *name)
+{
+	ListCell   *cell;
+
+	foreach(cell, names)
+		if (strcmp(lfirst(cell), name) == 0)
+			return true;
+	return false;
+}
+
+/* Where the order of columns was adrift: the expected one, and behind it what is new. */
+static StoredPart *
+moved_order(const StoredPart *expected, const List *parts)
+{
+	StoredPart *order = palloc0(sizeof(StoredPart));
+	List	   *expected_names = NIL;
+	List	   *names = NIL;
+	ListCell   *cell;
+
+	if (expected)
+		(void) SplitIdentifierString(pstrdup(expected->text + strlen(COLUMN_ORDER ": ")), ',', &expected_names);
+	foreach(cell, expected_names)
+		if (has_column(parts, lfirst(cell)))
+			names = lappend(names, (char *) quote_identifier(lfirst(cell)));
+	foreach(cell, parts)
+	{
+		const StoredPart *part = lfirst(cell);
+
+		if (strcmp(part->kind, "column") == 0 && !has_name(expected_names, part->name))
+			names = lappend(names, (char *) quote_identifier(part->name));
+	}
+	order->kind = COLUMN_ORDER;
+	order->name = "";
+	order->text = psprintf("%s: %s\n", COLUMN_ORDER, joined(names, ", "));
+	return list_length(names) > 1 ? order : NULL;
+}
+
+/* The order of columns changes with them, so that it is not simply the one or the other. */
+static List *
+with_moved_order(List *result, const List *expected, const List *before, const List *after)
+{
+	const StoredPart like = {.kind = COLUMN_ORDER, .name = ""};
+	const StoredPart *expected_order = find_part(expected, &like);
+	const StoredPart *before_order = find_part(before, &like);
+	const StoredPart *present = find_part(result, &like);
+	StoredPart *order;
+
+	if (same_part(before_order, find_part(after, &like)) || same_part(expected_order, before_order))
+		return result;
+	order = moved_order(expected_order, result);
+	if (present)
+		result = list_delete_ptr(result, unconstify(StoredPart *, present));
+	return order ? lappend(result, order) : result;
+}
+
 /* In the order of what is there, and behind it what is not. */
 static List *
 moved_parts(const List *expected, const List *before, const List *after)
@@ -90,7 +158,7 @@ moved_parts(const List *expected, const List *before, const List *after)
 		if (find_part(after, lfirst(cell)) == NULL &&
 			moved_part(lfirst(cell), find_part(before, lfirst(cell)), NULL))
 			result = lappend(result, lfirst(cell));
-	return result;
+	return with_moved_order(result, expected, before, after);
 }
 
 /* ---- objects ---- */
@@ -162,8 +230,10 @@ move_object(Move *move, SchemaObject *object, const ExpectedRow *expected)
 	if (before && memcmp(before, actual.fingerprint, LEDGER_KEY_BYTES) == 0)
 		return;
 	move->changed = lappend(move->changed, &object->address);
-	if (expected == NULL && adrift)
+	if ((expected == NULL && adrift) ||
+		(has_name(move->of_others, object->identity) && !mig_touched_is_new(&object->address)))
 	{
+		/* Who changed which part of it cannot be told. */
 		write_adrift(move, object, &actual);
 		return;
 	}
@@ -349,8 +419,10 @@ move_touched(Move *move, List *addresses)
 void
 mig_expected_begin(void)
 {
-	if (ledger_expects())
-		mig_touched_begin();
+	if (!ledger_expects())
+		return;
+	mig_expected_look_after_others();
+	mig_touched_begin();
 }
 
 void
@@ -368,7 +440,8 @@ mig_expected_move(const char *project, const char *name)
 	before = MemoryContextSwitchTo(move.context);
 	control.hcxt = move.context;
 	move.done = hash_create("schema objects done", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	move.ddl_id = ledger_last_ddl();
+	move.of_others = mig_expected_of_others();
+	move.ddl_id = mig_expected_seen_ddl();
 	addresses = mig_touched(&all);
 	if (all)
 	{

@@ -168,6 +168,7 @@ extern const SchemaClass class_access_methods, class_casts, class_collations, cl
 			class_text_search_templates, class_transforms, class_triggers, class_types, class_user_mappings;
 
 /* Parts of relations. */
+#define COLUMN_ORDER "column order" /* of two or more */
 extern void describe_columns(Description *d, Oid relation);
 extern void describe_index(Description *d);
 extern void put_changed_columns(Description *d);

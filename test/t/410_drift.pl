@@ -73,5 +73,91 @@ ask('postgres', q{SELECT migrate.register('0003_c', E'CREATE INDEX CONCURRENTLY 
 ask('postgres', 'CALL migrate.apply()');
 is(ask('postgres', $drift), '', 'and so is the rest');
 
+# ---- whether anything has changed is asked of capture
+
+my $superuser = ask('postgres', 'SELECT session_user');
+
+ask('postgres', q{SELECT migrate.watch('everything is seen again'); CREATE TABLE by_hand (i int)});
+ask('postgres', 'CREATE DATABASE quiet');
+ask('quiet', q{CREATE EXTENSION pg_migrations; CREATE TABLE t (i int); CREATE TABLE u (i int); SELECT migrate.watch('test');});
+
+# Runs one more migration; returns what it warns of.
+my $number = 0;
+sub warned
+{
+	my ($sql, $options) = @_;
+	my ($out, $err) = ('', '');
+
+	$number++;
+	ask('quiet', sprintf(q{SELECT migrate.register('%04d_x', $up$%s$up$)}, $number, $sql // 'SELECT 1'));
+	$node->psql('quiet', 'CALL migrate.apply(' . ($options // '') . ')', stdout => \$out, stderr => \$err);
+	return join(' ', $err =~ /^(?:psql:\S+ )?(?:WARNING|DETAIL|ERROR):  (.*)$/mg);
+}
+
+is(warned(), '', 'nothing has changed') for (1 .. 3);
+ask('quiet', 'ALTER TABLE t ADD by_hand int');
+is(warned(), '1 object of the schema is not as expected table public.t was changed.', 'somebody has changed something');
+is(warned(), '1 object of the schema is not as expected table public.t was changed.', 'and it is still so');
+ask('quiet', 'ALTER TABLE t DROP by_hand; CREATE TABLE extra (i int)');
+is(warned(), '1 object of the schema is not as expected table public.extra was added.', 'now it is something else');
+ask('quiet', 'DROP TABLE extra');
+is(warned(), '', 'and now nothing');
+
+my $late = open_session($node, 'quiet', $superuser);
+my $long = open_session($node, 'quiet', $superuser);
+ask_session($late, 'BEGIN; ALTER TABLE u ADD late int');
+ask_session($long, 'BEGIN; CREATE TABLE long (i int)');
+ask('quiet', 'CREATE TABLE later (i int); DROP TABLE later');
+is(warned(), '', 'what is not committed does not count');
+ask_session($long, 'COMMIT');
+is(warned(), '1 object of the schema is not as expected table public.long was added.', 'what is committed does, though an older one is still under way');
+is(warned('ALTER TABLE t ADD of_another int'), '1 object of the schema is not as expected table public.long was added.', 'and a migration');
+ask_session($late, 'COMMIT');
+is(warned(), '2 objects of the schema are not as expected table public.long was added, for one.', 'and what got its number long before');
+ask('quiet', 'ALTER TABLE u DROP late; DROP TABLE long');
+ask_session($late, 'BEGIN; ALTER TABLE u ADD late int; ROLLBACK');
+is(warned(), '', 'what was rolled back never does');
+
+ask('quiet', 'CREATE ROLE drift_owner; ALTER TABLE u OWNER TO drift_owner');
+ask('quiet', q{SELECT migrate.accept_drift('*', 'test')});
+is(warned(), '', 'accepted');
+ask('postgres', 'ALTER ROLE drift_owner RENAME TO drift_renamed');
+like(warned(), qr/table public\.u was changed/, 'what is done in another database is noticed');
+ask('postgres', 'ALTER ROLE drift_renamed RENAME TO drift_owner');
+is(warned(), '', 'and that it is undone');
+
+# Capture cannot know of this, and a run that only warns asks nobody else.
+
+ask('quiet', q{SET allow_system_table_mods = on; UPDATE pg_attribute SET attname = 'j' WHERE attrelid = 'u'::regclass AND attname = 'i'});
+is(warned(), '', 'a change of the catalogs by hand goes unnoticed');
+is(ask('quiet', $drift), 'changed public.u', 'is drift');
+ask('quiet', q{SELECT migrate.configure('drift', 'refuse', 'test')});
+like(warned(), qr/is not as expected table public\.u was changed/, 'and found where it is to be certain');
+ask('quiet', q{SET allow_system_table_mods = on; UPDATE pg_attribute SET attname = 'i' WHERE attrelid = 'u'::regclass AND attname = 'j'});
+is(warned(), '', 'so is that it is undone');
+ask('quiet', q{SELECT migrate.configure('drift', NULL, 'test')});
+
+# ---- others change something while a run is under way
+
+ask('quiet', q{SELECT migrate.register('1001_waits', 'SELECT pg_advisory_xact_lock(7); ALTER TABLE t ADD by_run int; CREATE TABLE by_run (i int)');
+	SELECT migrate.register('1002_goes_on', 'ALTER TABLE u ADD by_run int; CREATE TABLE by_run_too (i int)')});
+ask_session($late, 'SELECT pg_advisory_lock(7)');
+my $run = start_client($node, 'quiet', 'CALL migrate.apply()');
+wait_until($node, 'quiet', q{SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND objid = 7 AND NOT granted});
+ask('quiet', 'ALTER TABLE t ADD meanwhile int; ALTER TABLE u ADD meanwhile int; CREATE TABLE meanwhile (i int)');
+ask_session($late, 'SELECT pg_advisory_unlock(7)');
+my ($done) = end_client($run);
+ok($done, 'the run ends well');
+like($run->{err}, qr/WARNING: .*others changed the schema while this run was under way/, 'with a warning');
+is(ask('quiet', $drift), 'added public.meanwhile, changed public.t, changed public.u', 'what they did is not taken over');
+is(ask('quiet', q{SELECT string_agg(name, ', ' ORDER BY name) FROM migrate.expected WHERE identity IN ('public.by_run', 'public.by_run_too', 'public.u')}),
+	'1001_waits, 1002_goes_on, 1002_goes_on', 'what the migrations did is');
+ask('quiet', 'ALTER TABLE u DROP meanwhile; DROP TABLE meanwhile');
+is(ask('quiet', $drift), 'changed public.t', 'and what nobody can tell apart is left to people');
+ask('quiet', q{SELECT migrate.accept_drift('public.t', 'seen')});
+$number = 2000;
+is(warned(), '', 'who decide');
+$_->quit foreach ($late, $long);
+
 $node->stop;
 done_testing();

@@ -1,0 +1,225 @@
+/*
+ * look.c
+ *		What is not as expected is found before a run, so that the run does not
+ *		take it over.
+ *
+ * To compare everything takes seconds where there are many tables.  Capture says
+ * whether anybody has changed anything since that was done last: if nobody has,
+ * what was found then is what there is.
+ */
+#include "postgres.h"
+
+#include "access/transam.h"
+#include "capture/capture.h"
+#include "catalog/pg_authid.h"
+#include "catalog/pg_database.h"
+#include "catalog/pg_db_role_setting.h"
+#include "catalog/pg_tablespace.h"
+#include "common/compat.h"
+#include "ledger/expected.h"
+#include "ledger/rowhash.h"
+#include "miscadmin.h"
+#include "schema/expected.h"
+#include "schema/schema_private.h"
+#include "schema/state.h"
+#include "utils/memutils.h"
+
+/* Of this session's run: how much of what was captured it knows. */
+static LedgerLook present;
+static bool has_present = false;
+
+/* Others have changed something meanwhile. */
+static bool changed_by_others = false;
+
+/* ---- what is seen in no log of this database ---- */
+
+static void
+hash_catalog(pg_cryptohash_ctx *hash, Oid catalog, const char *id, const char *name)
+{
+	CatalogScan scan;
+
+	catalog_scan_all(&scan, catalog);
+	while (catalog_next(&scan))
+	{
+		mig_hash_int8(hash, field_oid(&scan.row, id));
+		mig_hash_text(hash, field_name(&scan.row, name));
+	}
+}
+
+/* Versions of rows, since what is in them is compared with what is expected anyway. */
+static void
+hash_versions(pg_cryptohash_ctx *hash, CatalogScan *scan)
+{
+	while (catalog_next(scan))
+		mig_hash_int8(hash, HeapTupleHeaderGetRawXmin(scan->row.tuple->t_data));
+}
+
+/* Roles and the like may be renamed, and databases be changed, from elsewhere. */
+static void
+hash_globals(uint8 *result)
+{
+	pg_cryptohash_ctx *hash = mig_hash_begin();
+	CatalogScan scan;
+
+	hash_catalog(hash, AuthIdRelationId, "oid", "rolname");
+	hash_catalog(hash, TableSpaceRelationId, "oid", "spcname");
+	catalog_scan(&scan, DatabaseRelationId, DatabaseOidIndexId, Anum_pg_database_oid, MyDatabaseId);
+	hash_versions(hash, &scan);
+	catalog_scan(&scan, DbRoleSettingRelationId, DbRoleSettingDatidRolidIndexId, Anum_pg_db_role_setting_setdatabase, MyDatabaseId);
+	hash_versions(hash, &scan);
+	mig_hash_end(hash, result);
+}
+
+/* ---- looking at everything ---- */
+
+static void
+note_adrift(const Difference *difference, void *arg)
+{
+	StateRow	row = difference->to ? *difference->to : *difference->from;
+
+	row.exists = difference->to != NULL;
+	if (difference->object)
+		ledger_put_definitions(list_make1(mig_state_stored(difference->object)));
+	ledger_put_adrift(&row);
+}
+
+/* Written together, so many at a time. */
+#define BATCH 200
+
+typedef struct Found
+{
+	MemoryContext context;
+	List	   *rows;			/* of ExpectedRow: keys and addresses */
+} Found;
+
+static void
+write_found(Found *found)
+{
+	ledger_put_addresses(found->rows);
+	found->rows = NIL;
+	MemoryContextReset(found->context);
+}
+
+static void
+find_again(const SchemaObject *object, void *arg)
+{
+	Found	   *found = arg;
+	MemoryContext before = MemoryContextSwitchTo(found->context);
+	ExpectedRow *row = palloc0(sizeof(ExpectedRow));
+
+	mig_state_key(object->object_type, object->identity, row->state.key);
+	row->address = object->address;
+	found->rows = lappend(found->rows, row);
+	if (list_length(found->rows) == BATCH)
+		write_found(found);
+	MemoryContextSwitchTo(before);
+}
+
+/* In a copy of the database that these addresses were read in. */
+static void
+find_all_again(void)
+{
+	Found		found = {0};
+
+	found.context = AllocSetContextCreate(CurrentMemoryContext, "addresses", ALLOCSET_DEFAULT_SIZES);
+	ledger_forget_addresses();
+	mig_schema_read_all(find_again, &found);
+	write_found(&found);
+	MemoryContextDelete(found.context);
+}
+
+/* ---- before a run ---- */
+
+/*
+ * Go on from the last look to now.  Is what was not as expected then what is not
+ * so now?
+ */
+static bool
+nothing_new(LedgerLook *look)
+{
+	LedgerLook	before = *look;
+	bool		same;
+
+	same = ledger_look_again(look) == NIL && before.is_certain;
+	hash_globals(look->globals);
+	if (look->captures && look->coverage_id == before.coverage_id)
+		return same && memcmp(before.globals, look->globals, sizeof(look->globals)) == 0;
+	/* What happened in between was not captured, and may not have ended yet. */
+	look->seen = NULL;
+	look->next_horizon = 0;
+	look->is_certain = false;
+	(void) ledger_look_again(look);
+	return false;
+}
+
+/* For the rest of the run. */
+static void
+keep(const LedgerLook *look)
+{
+	char	   *seen = MemoryContextStrdup(TopMemoryContext, look->seen);
+
+	if (has_present)
+		pfree(present.seen);
+	present = *look;
+	present.seen = seen;
+	has_present = true;
+}
+
+int
+mig_expected_look(bool at_everything, char **first)
+{
+	LedgerLook	look;
+
+	if (!ledger_expects())
+		return 0;
+	mig_capture_notice();
+	if (!ledger_read_look(&look))
+		find_all_again();
+	if (!nothing_new(&look) || at_everything)
+	{
+		ledger_clear_adrift();
+		mig_state_compare("expected", "current", note_adrift, NULL);
+	}
+	ledger_write_look(&look);
+	keep(&look);
+	changed_by_others = false;
+	return ledger_count_adrift(first);
+}
+
+/* ---- in a run ---- */
+
+void
+mig_expected_look_after_others(void)
+{
+	char	   *first;
+
+	if (changed_by_others)
+		(void) mig_expected_look(true, &first);
+}
+
+List *
+mig_expected_of_others(void)
+{
+	LedgerLook	look = present;
+	List	   *identities;
+
+	/* A worker goes on from what its caller has written. */
+	if (!has_present)
+		(void) ledger_read_look(&look);
+	identities = ledger_look_again(&look);
+	keep(&look);
+	if (identities == NIL)
+		return NIL;
+	changed_by_others = true;
+	ereport(WARNING,
+			(errmsg("others changed the schema while this run was under way"),
+			 errdetail("What they did is not taken over as expected."),
+			 errhint("SELECT change, object_type, identity, changed_by, ddl_ids FROM migrate.drift();")));
+	return identities;
+}
+
+int64
+mig_expected_seen_ddl(void)
+{
+	return present.own_id;
+}
