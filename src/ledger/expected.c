@@ -78,7 +78,7 @@ ledger_each_expected(StateRowFunction function, void *arg)
 	LedgerScope scope;
 
 	ledger_enter(&scope);
-	ledger_run_each(&query, hand_over, &each);
+	ledger_run_each(&query, NULL, hand_over, &each);
 	ledger_leave(&scope);
 }
 

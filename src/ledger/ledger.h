@@ -448,6 +448,16 @@ extern const char *const *ledger_capabilities(int *n);
 extern int64 ledger_seal(void);
 extern char *ledger_head_text(void);
 
+/* What is wrong with a row of a log, or a seal. */
+typedef void (*SealProblemFunction) (const char *source, int64 id, const char *text, void *arg);
+
+/* What verify_history finds in the chain, and in rows written from one time on and before another. */
+extern void ledger_verify_between(TimestampTz since, TimestampTz until, SealProblemFunction function, void *arg);
+
+/* The last seal; false if there is none. */
+extern bool ledger_head(int64 *number, bytea **hash, TimestampTz *sealed_at);
+extern char *ledger_hash_text(const bytea *hash);
+
 /* ---- what is wrong around our tables (surroundings.c) ---- */
 
 typedef struct SurroundingFault

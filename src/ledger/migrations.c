@@ -368,10 +368,10 @@ ledger_read_migrations(Migration ***migrations, int *n)
 	/* One snapshot for all three, as new as one for each would be. */
 	CommandCounterIncrement();
 	PushActiveSnapshot(GetTransactionSnapshot());
-	ledger_run_each(&registered, add_definition, &reading);
+	ledger_run_each(&registered, NULL, add_definition, &reading);
 	index_by_name(set);
-	ledger_run_each(&state, add_state, &reading);
-	ledger_run_each(&holds, add_hold, &reading);
+	ledger_run_each(&state, NULL, add_state, &reading);
+	ledger_run_each(&holds, NULL, add_hold, &reading);
 	PopActiveSnapshot();
 	ledger_leave(&scope);
 	MemoryContextSwitchTo(outer);

@@ -210,6 +210,12 @@ arg_time(LedgerArgs *args, TimestampTz value)
 }
 
 void
+arg_moment(LedgerArgs *args, TimestampTz value)
+{
+	add_arg(args, TIMESTAMPTZOID, TimestampTzGetDatum(value), false);
+}
+
+void
 arg_interval_value(LedgerArgs *args, const Interval *value)
 {
 	add_arg(args, INTERVALOID, IntervalPGetDatum(value), value == NULL);
@@ -345,8 +351,24 @@ receive_end(DestReceiver *self)
 {
 }
 
+/* As SPI's plans with a receiver want them. */
+static ParamListInfo
+params_of(const LedgerArgs *args)
+{
+	ParamListInfo params = makeParamList(args->n);
+
+	for (int i = 0; i < args->n; i++)
+	{
+		params->params[i].value = args->values[i];
+		params->params[i].isnull = args->nulls[i] == 'n';
+		params->params[i].pflags = PARAM_FLAG_CONST;
+		params->params[i].ptype = args->types[i];
+	}
+	return params;
+}
+
 void
-ledger_run_each(LedgerQuery *query, LedgerRowFunction function, void *arg)
+ledger_run_each(LedgerQuery *query, LedgerArgs *args, LedgerRowFunction function, void *arg)
 {
 	RowReceiver receiver = {
 		{receive_row, receive_start, receive_end, receive_end, DestNone}, function, arg, CurrentMemoryContext
@@ -354,7 +376,8 @@ ledger_run_each(LedgerQuery *query, LedgerRowFunction function, void *arg)
 	SPIExecuteOptions options = {0};
 	int			code;
 
-	prepare(query, NULL);
+	prepare(query, args);
+	options.params = args ? params_of(args) : NULL;
 	options.dest = &receiver.receiver;
 	options.read_only = true;
 	code = SPI_execute_plan_extended(query->plan, &options);

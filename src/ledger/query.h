@@ -58,6 +58,7 @@ extern void arg_bytea(LedgerArgs *args, const bytea *value);
 extern void arg_hash(LedgerArgs *args, const uint8 *value);	/* of LEDGER_HASH_BYTES, or NULL */
 extern void arg_jsonb(LedgerArgs *args, const Jsonb *value);
 extern void arg_time(LedgerArgs *args, TimestampTz value);	/* 0 is NULL */
+extern void arg_moment(LedgerArgs *args, TimestampTz value);	/* any, also 2000-01-01 */
 extern void arg_interval(LedgerArgs *args, int64 microseconds);
 extern void arg_interval_value(LedgerArgs *args, const Interval *value);
 extern void arg_lsn(LedgerArgs *args, uint64 value);	/* 0 is NULL */
@@ -78,13 +79,12 @@ typedef struct LedgerRow
 } LedgerRow;
 
 /*
- * Run a query without arguments on the active snapshot and hand each row to a
- * function as it comes, in the caller's memory context: for results of tens of
- * thousands of rows.
+ * Run a query on the active snapshot and hand each row to a function as it comes,
+ * in the caller's memory context: for results of tens of thousands of rows.
  */
 typedef void (*LedgerRowFunction) (LedgerRow *row, void *arg);
 
-extern void ledger_run_each(LedgerQuery *query, LedgerRowFunction function, void *arg);
+extern void ledger_run_each(LedgerQuery *query, LedgerArgs *args, LedgerRowFunction function, void *arg);
 
 extern void row_begin(LedgerRow *row, uint64 number);
 extern Datum row_next(LedgerRow *row, bool *isnull);

@@ -10,6 +10,7 @@ use Test::More;
 
 # Every function is in one of these two; one that is in neither fails the test.
 my %reads = (
+	audit => [ q{SELECT * FROM migrate.audit('-infinity') WHERE event <> 'history_head'}, q{SELECT * FROM migrate.audit('-infinity', project => 'shop')} ],
 	check => [ 'SELECT * FROM migrate.check()', q{SELECT * FROM migrate.check('shop')} ],
 	deployer => ['SELECT count(*) FROM migrate.deployer()'],
 	drift => ['SELECT * FROM migrate.drift()'],
