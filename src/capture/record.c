@@ -12,12 +12,17 @@
 #include "access/xlog.h"
 #include "capture/capture_private.h"
 #include "common/hashfn.h"
+#include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/guc.h"
 #include "utils/hsearch.h"
 #include "utils/jsonb.h"
 #include "utils/resowner.h"
 #include "utils/snapmgr.h"
+
+/* As much of a statement as goes into the server's log. */
+#define LOGGED_BYTES 1000
 
 /* Values of pg_migrations.capture. */
 static const struct config_enum_entry capture_values[] = {
@@ -180,6 +185,7 @@ leniently(bool (*work) (DdlRecord *, List *), DdlRecord *record, List *objects)
 			PG_RE_THROW();
 		FlushErrorState();
 		RollbackAndReleaseCurrentSubTransaction();
+		record->id = 0;
 		ereport(WARNING,
 				(errcode(error->sqlerrcode),
 				 errmsg("%s could not be recorded: %s", record->command_tag, error->message)));
@@ -189,6 +195,40 @@ leniently(bool (*work) (DdlRecord *, List *), DdlRecord *record, List *objects)
 	MemoryContextSwitchTo(context);
 	CurrentResourceOwner = owner;
 	return done;
+}
+
+/* "bob as owner from 192.0.2.1 ("psql")" */
+static char *
+who(void)
+{
+	const char *session_role = GetUserNameFromId(GetSessionUserId(), true);
+	const char *role = GetUserNameFromId(GetUserId(), true);
+	const char *address = ledger_client_address();
+	StringInfoData text;
+
+	initStringInfo(&text);
+	appendStringInfoString(&text, session_role ? session_role : "a dropped role");
+	if (role && session_role && strcmp(role, session_role) != 0)
+		appendStringInfo(&text, " as %s", role);
+	if (address)
+		appendStringInfo(&text, " from %s", address);
+	if (application_name[0])
+		appendStringInfo(&text, " (\"%s\")", application_name);
+	return text.data;
+}
+
+/* For whoever watches the server's log, which is not rolled back, nor changed from here. */
+static void
+log_direct(const DdlRecord *record)
+{
+	int			length = pg_mbcliplen(record->statement, strlen(record->statement), LOGGED_BYTES);
+
+	ereport(LOG_SERVER_ONLY,
+			(errmsg("%s outside of a migration, by %s, %s%s%s", record->command_tag, who(),
+					record->id ? psprintf("ddl_log " INT64_FORMAT, record->id) : "not recorded",
+					record->reason ? ", reason: " : "", record->reason ? record->reason : ""),
+			 errdetail_log("%.*s%s", length, record->statement, record->statement[length] ? " ..." : ""),
+			 errhidestmt(true), errhidecontext(true)));
 }
 
 void
@@ -212,6 +252,8 @@ mig_record(CommandTag tag, const char *statement, bool exact, List *objects)
 						record.command_tag, record.statement)));
 	else if (!(lenient ? leniently(write_row, &record, objects) : write_row(&record, objects)))
 		(void) leniently(leave_gap, &record, objects);
+	if (strcmp(record.origin, "direct") == 0 && !RecoveryInProgress() && !XactReadOnly)
+		log_direct(&record);
 	error_context_stack = callback.previous;
 }
 

@@ -14,6 +14,7 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
+#include "utils/fmgrprotos.h"
 #include "utils/inet.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
@@ -30,6 +31,15 @@ client_addr(bool *isnull)
 	result = inet_client_addr(fcinfo);
 	*isnull = fcinfo->isnull;
 	return result;
+}
+
+char *
+ledger_client_address(void)
+{
+	bool		isnull;
+	Datum		address = client_addr(&isnull);
+
+	return isnull ? NULL : DatumGetCString(DirectFunctionCall1(inet_out, address));
 }
 
 static void
@@ -77,7 +87,7 @@ ledger_takes_ddl(void)
 }
 
 static HeapTuple
-ddl_tuple(const DdlRecord *record, TupleDesc desc)
+ddl_tuple(DdlRecord *record, TupleDesc desc)
 {
 	int			n = Max(desc->natts, (int) lengthof(column_types));
 	Datum	   *values = palloc0(n * sizeof(Datum));
@@ -86,7 +96,8 @@ ddl_tuple(const DdlRecord *record, TupleDesc desc)
 
 	memset(nulls + lengthof(column_types), true, n - lengthof(column_types));
 	/* The transaction has its id before that: see looks.c. */
-	values[0] = Int64GetDatum(ledger_next_id("log_ddl_id_seq"));
+	record->id = ledger_next_id("log_ddl_id_seq");
+	values[0] = Int64GetDatum(record->id);
 	values[1] = TimestampTzGetDatum(GetCurrentTimestamp());
 	values[2] = FullTransactionIdGetDatum(xid);
 	put_text(&values[3], &nulls[3], record->command_tag);
@@ -110,7 +121,7 @@ ddl_tuple(const DdlRecord *record, TupleDesc desc)
  * its way, and it costs as little as a row can.
  */
 bool
-ledger_write_ddl(const DdlRecord *record)
+ledger_write_ddl(DdlRecord *record)
 {
 	Relation	relation = table_open(ledger_relation("log_ddl"), RowExclusiveLock);
 	bool		takes = takes_ddl(RelationGetDescr(relation));

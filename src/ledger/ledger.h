@@ -396,13 +396,17 @@ typedef struct DdlRecord
 	const char *origin;
 	int64		history_id;		/* 0: none */
 	const char *reason;			/* or NULL */
+	int64		id;				/* of its row, once that is written */
 } DdlRecord;
 
 /* Can a row be written, though the tables be of another version than the library? */
 extern bool ledger_takes_ddl(void);
 
 /* Write the row of a statement that the current user has executed; false: the table cannot take it. */
-extern bool ledger_write_ddl(const DdlRecord *record);
+extern bool ledger_write_ddl(DdlRecord *record);
+
+/* Where the session's client is; NULL: on this machine, or there is none. */
+extern char *ledger_client_address(void);
 
 /* Those of the ids that are of changes outside of migrations, as int64 pointers. */
 extern List *ledger_direct_ddl(ArrayType *ids);
