@@ -11,3 +11,12 @@ CREATE FUNCTION migrate.audit(
     AS 'MODULE_PATHNAME', 'mig_audit';
 COMMENT ON FUNCTION migrate.audit IS 'what was changed around the migrations and why, runs, decisions, gaps in capture, and whether the records are intact; needs monitor';
 GRANT EXECUTE ON FUNCTION migrate.audit TO PUBLIC;
+
+CREATE FUNCTION migrate.prune_ddl_log(
+    before timestamptz,
+    reason text)
+    RETURNS bigint
+    LANGUAGE c VOLATILE PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME', 'mig_prune_ddl_log';
+COMMENT ON FUNCTION migrate.prune_ddl_log IS 'remove what was captured before a time, as far as it is sealed, and leave a seal instead; returns how many rows; needs administrator';
+GRANT EXECUTE ON FUNCTION migrate.prune_ddl_log TO PUBLIC;

@@ -458,6 +458,12 @@ typedef void (*SealProblemFunction) (const char *source, int64 id, const char *t
 /* What verify_history finds in the chain, and in rows written from one time on and before another. */
 extern void ledger_verify_between(TimestampTz since, TimestampTz until, SealProblemFunction function, void *arg);
 
+/*
+ * Take out rows of ddl_log that are older, as far as whole seals are.  Returns how
+ * many, and what is to be recorded of them.
+ */
+extern int64 ledger_prune_ddl(TimestampTz before, char **detail);
+
 /* The last seal; false if there is none. */
 extern bool ledger_head(int64 *number, bytea **hash, TimestampTz *sealed_at);
 extern char *ledger_hash_text(const bytea *hash);

@@ -166,13 +166,10 @@ last_seal(void)
 }
 
 List *
-all_seals(void)
+read_seals(const char *where, const char *arg)
 {
-	static LedgerQuery query = {
-		"SELECT " SEAL_COLUMNS " FROM migrate.seals ORDER BY seal"
-	};
 	List	   *seals = NIL;
-	uint64		n = ledger_run(&query, NULL);
+	uint64		n = run_text(psprintf("SELECT " SEAL_COLUMNS " FROM migrate.seals s WHERE %s ORDER BY seal", where), arg);
 
 	for (uint64 i = 0; i < n; i++)
 		seals = lappend(seals, read_seal(i));

@@ -51,8 +51,10 @@ typedef struct Seal
 /* Run a statement with one text as its argument, or none. */
 extern uint64 run_text(const char *sql, const char *arg);
 
-/* Source of the seals that prune_ddl_log leaves. */
+/* Source of the seals that prune_ddl_log leaves, and the numbers that they stand for. */
 #define PRUNED_SOURCE "pruned_ddl_log"
+#define PRUNED_IDS \
+	"(SELECT COALESCE(pg_catalog.range_agg(ids), '{}') FROM migrate.seals WHERE source OPERATOR(pg_catalog.=) '" PRUNED_SOURCE "')"
 
 extern const Source *find_source(const char *name);
 
@@ -73,7 +75,8 @@ extern Seal *add_seal(Seal *seal, const Seal *previous);
 /* Seal what can be sealed of a source; with a time only rows that are older.  Returns the last seal. */
 extern Seal *seal_source(const Source *source, TimestampTz before, Seal *last);
 
-extern List *all_seals(void);
+/* Those for which something holds, with one text as its argument, in order. */
+extern List *read_seals(const char *where, const char *arg);
 
 /* NULL if there is none. */
 extern Seal *last_seal(void);

@@ -99,31 +99,21 @@ find_bounds(const Report *report, const Source *source, int64 *first, int64 *las
 	}
 }
 
-/* Those that prune_ddl_log has taken away, as a multirange. */
-static char *
-pruned_ids(void)
-{
-	LedgerRow	row;
-
-	run_text("SELECT COALESCE(pg_catalog.range_agg(ids), '{}')::pg_catalog.text FROM migrate.seals"
-			 " WHERE source OPERATOR(pg_catalog.=) $1", PRUNED_SOURCE);
-	row_begin(&row, 0);
-	return row_text(&row);
-}
-
+/* Has prune_ddl_log taken all of these away? */
 static bool
-is_within(const char *ids, const char *others)
+are_pruned(const Source *source, const char *ids)
 {
 	LedgerRow	row;
 
-	run_text(psprintf("SELECT $1::pg_catalog.int8multirange OPERATOR(pg_catalog.<@) %s::pg_catalog.int8multirange",
-					  quote_literal_cstr(others)), ids);
+	if (strcmp(source->name, "ddl_log") != 0)
+		return false;
+	run_text("SELECT $1::pg_catalog.int8multirange OPERATOR(pg_catalog.<@) " PRUNED_IDS, ids);
 	row_begin(&row, 0);
 	return row_bool(&row);
 }
 
 static void
-verify_rows(const Report *report, const Source *source, const Seal *seal, const char *pruned)
+verify_rows(const Report *report, const Source *source, const Seal *seal)
 {
 	int64		rows;
 	bytea	   *hash;
@@ -141,7 +131,7 @@ verify_rows(const Report *report, const Source *source, const Seal *seal, const 
 			problem(report, source->name, seal->number,
 					psprintf("changed: rows %s are not as seal " INT64_FORMAT " has them", seal->ids, seal->number));
 	}
-	else if (rows > 0 || strcmp(source->name, "ddl_log") != 0 || !is_within(seal->ids, pruned))
+	else if (rows > 0 || !are_pruned(source, seal->ids))
 		report_missing(report, source, seal);
 }
 
@@ -171,7 +161,6 @@ verify_chain(const Report *report, List *seals, int64 wanted, bytea **head)
 static void
 verify_sealed(const Report *report, List *seals)
 {
-	char	   *pruned = pruned_ids();
 	int64	   *first = palloc(seal_nsources * sizeof(int64));
 	int64	   *last = palloc(seal_nsources * sizeof(int64));
 	ListCell   *cell;
@@ -185,7 +174,7 @@ verify_sealed(const Report *report, List *seals)
 		int			i = source ? source - seal_sources : -1;
 
 		if (source && (source->table == NULL || (seal->last_id >= first[i] && seal->first_id <= last[i])))
-			verify_rows(report, source, seal, pruned);
+			verify_rows(report, source, seal);
 	}
 }
 
@@ -233,7 +222,7 @@ verify_all(const Report *report, bool has_head, int64 wanted, const bytea *hash)
 	List	   *seals;
 
 	ledger_enter(&scope);
-	seals = all_seals();
+	seals = read_seals("true", NULL);
 	verify_chain(report, seals, wanted, &head);
 	verify_sealed(report, seals);
 	for (int i = 0; i < seal_nsources; i++)

@@ -60,6 +60,7 @@ INSERT INTO rights VALUES
     ('sql', 'monitor', 'SELECT migrate.sql(''p:0001_a'')'),
     ('inventory', 'monitor', 'SELECT * FROM migrate.inventory()'),
     ('seal', 'monitor', 'SELECT migrate.seal()'),
+    ('prune_ddl_log', 'administrator', 'SELECT migrate.prune_ddl_log(''infinity'', ''why'')'),
     ('audit', 'monitor', 'SELECT * FROM migrate.audit()'),
     ('verify_history', 'monitor', 'SELECT * FROM migrate.verify_history()'),
     ('history_head', 'monitor', 'SELECT * FROM migrate.history_head()'),

@@ -89,5 +89,78 @@ SELECT isnt_empty($$SELECT * FROM migrate.audit(now() - interval '1 second') WHE
 ROLLBACK;
 
 SELECT is_empty('SELECT * FROM migrate.verify_history()', 'all is sound');
+
+-- What is old is removed, and what is left verifies.
+
+CREATE FUNCTION pg_temp.problems(tampering text, OUT found text) LANGUAGE plpgsql AS $$
+BEGIN
+    ALTER TABLE migrate.log_ddl DISABLE TRIGGER ALL;
+    ALTER TABLE migrate.seals DISABLE TRIGGER ALL;
+    EXECUTE tampering;
+    SELECT string_agg(DISTINCT source || ' ' || split_part(problem, ':', 1), ', ') INTO found FROM migrate.verify_history();
+    RAISE SQLSTATE 'P0101';
+EXCEPTION WHEN SQLSTATE 'P0101' THEN
+    RETURN;
+END
+$$;
+SELECT throws_ok($$SELECT migrate.prune_ddl_log(NULL, 'why')$$, '22004', NULL, 'prune: no time');
+SELECT throws_ok($$SELECT migrate.prune_ddl_log(now(), ' ')$$, '22023', NULL, 'prune: no reason');
+SELECT is(migrate.prune_ddl_log(:'began', 'nothing is that old'), 0::bigint, 'nothing to remove');
+SELECT is_empty($$SELECT * FROM migrate.decisions WHERE decision = 'pruned'$$, 'is no decision');
+SELECT seal AS head, hash AS head_hash FROM migrate.history_head() \gset
+SELECT max(id) AS old, count(*) AS olds FROM migrate.ddl_log \gset
+SELECT set_eq('SELECT DISTINCT ddl_ids IS NULL FROM migrate.drift() WHERE identity IN (''public.t'', ''public.theirs'')', 'VALUES (false)', 'drift is explained');
+SELECT clock_timestamp() AS cut \gset
+CREATE TABLE younger ();
+SELECT migrate.seal() \g /dev/null
+SELECT throws_ok(format('DELETE FROM migrate.log_ddl WHERE id = %s', :old), '42501', NULL, 'a superuser may not remove it himself');
+BEGIN;
+ALTER TABLE migrate.log_ddl DISABLE TRIGGER ALL;
+UPDATE migrate.log_ddl SET statement = 'forged' WHERE id = :old;
+SELECT throws_ok($$SELECT migrate.prune_ddl_log('infinity', 'why')$$, '55000', NULL, 'what was changed is not removed');
+ROLLBACK;
+BEGIN;
+CREATE TABLE mine ();
+SELECT is(migrate.prune_ddl_log('infinity', 'all'), :olds::bigint + 1, 'all that is sealed, or can be');
+SELECT pg_temp.rows_are('SELECT statement FROM migrate.ddl_log', $$VALUES ('CREATE TABLE mine ()')$$, 'not what this transaction has done');
+SELECT is_empty('SELECT * FROM migrate.verify_history()', 'it verifies in its transaction');
+ROLLBACK;
+CREATE TABLE youngest ();
+SELECT clock_timestamp() AS cut_2 \gset
+CREATE INDEX ON t (i);
+SELECT is(migrate.prune_ddl_log(:'cut_2', 'two years are enough'), :olds::bigint + 2, 'what is not sealed yet is, apart from what is younger');
+SELECT pg_temp.rows_are('SELECT statement FROM migrate.ddl_log', $$VALUES ('CREATE INDEX ON t (i)')$$, 'which stays');
+SELECT pg_temp.rows_are($$SELECT reason, (detail ->> 'rows')::bigint, (detail ->> 'unexplained')::bigint > 0,
+    (SELECT source FROM migrate.seals WHERE seal = (detail ->> 'seal')::bigint) FROM migrate.decisions WHERE decision = 'pruned'$$,
+    format($$VALUES ('two years are enough', %s, true, 'pruned_ddl_log')$$, :olds + 2), 'it is a decision');
+SELECT is_empty('SELECT * FROM migrate.verify_history()', 'what is left verifies');
+SELECT is_empty(format('SELECT * FROM migrate.verify_history(%s, %L)', :head, :'head_hash'), 'from a head that was kept before');
+SELECT isnt_empty(format('SELECT * FROM migrate.verify_history(%s, %L)', :head, '\x00'), 'and not from another one');
+SELECT is(pg_temp.problems('SELECT 1'), NULL, 'nothing is wrong');
+SELECT matches(pg_temp.problems('DELETE FROM migrate.log_ddl'), 'ddl_log removed', 'what else is removed is found');
+SELECT matches(pg_temp.problems($$DELETE FROM migrate.seals WHERE source = 'pruned_ddl_log'$$), 'ddl_log removed', 'and a seal that stands for others');
+SELECT matches(pg_temp.problems($$UPDATE migrate.seals SET ids = ids + '{[1000,1001)}', rows = rows + 1 WHERE source = 'pruned_ddl_log'$$), 'seals changed',
+    'and one that stands for more');
+SELECT matches(pg_temp.problems(format($$INSERT INTO migrate.log_ddl SELECT (jsonb_populate_record(l, '{"id": %s}')).* FROM migrate.log_ddl l LIMIT 1$$, :old)),
+    'ddl_log', 'and a row put where one was');
+SELECT is((SELECT count(*) FROM migrate.drift() WHERE identity IN ('public.t', 'public.theirs')), 2::bigint, 'what is adrift stays so');
+SELECT is((SELECT ddl_ids FROM migrate.drift() WHERE identity = 'public.theirs'), NULL, 'without its author');
+ALTER TABLE theirs ADD i int;
+SELECT is((SELECT ddl_ids FROM migrate.drift() WHERE identity = 'public.theirs'), ARRAY[(SELECT max(id) FROM migrate.ddl_log)],
+    'until somebody changes it again');
+SELECT is((SELECT ddl_ids FROM migrate.drift() WHERE identity = 'public.younger'), NULL, 'who is not taken for the author of another change');
+SELECT lives_ok('SELECT * FROM migrate.audit()', 'an audit goes on');
+SELECT isnt_empty($$SELECT * FROM migrate.decisions WHERE decision = 'acknowledged'$$, 'decisions about what is gone are kept');
+SELECT migrate.seal() \g /dev/null
+SELECT cmp_ok(migrate.prune_ddl_log('infinity', 'all of it'), '>', 0::bigint, 'all of it');
+SELECT is_empty('SELECT * FROM migrate.ddl_log', 'nothing is left');
+SELECT migrate.accept_drift('*', 'test') \g /dev/null
+ALTER TABLE theirs ADD j int;
+SELECT is((SELECT changed_by FROM migrate.drift()), session_user::name, 'what comes behind is explained');
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT count(*) FROM t \g /dev/null
+SELECT lives_ok($$SELECT migrate.prune_ddl_log('infinity', 'again')$$, 'in a transaction that has begun to look');
+COMMIT;
+SELECT is_empty('SELECT * FROM migrate.verify_history()', 'all is sound again');
 SELECT migrate.unwatch('test') \g /dev/null
 SELECT * FROM finish();

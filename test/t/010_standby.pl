@@ -37,6 +37,7 @@ my %reads = (
 	  [ 'SELECT * FROM migrate.verify_history()', q{SELECT * FROM migrate.verify_history(1)} ]);
 my %writes = (
 	accept_text => q{SELECT migrate.accept_text('0001_a', 'SELECT 2', 'why')},
+	prune_ddl_log => q{SELECT migrate.prune_ddl_log(now(), 'why')},
 	accept_drift => q{SELECT migrate.accept_drift('*', 'why')},
 	snapshot => q{SELECT migrate.snapshot('now')},
 	apply => 'CALL migrate.apply()',

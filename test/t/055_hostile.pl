@@ -98,6 +98,7 @@ SELECT migrate.is_applied('0001_b');
 SELECT migrate.baseline('1.7', 'was there', 'legacy');
 CALL migrate.revert(project => 'dir');
 SELECT project, name, ok, error_message FROM migrate.verify();
+SELECT migrate.prune_ddl_log('infinity', 'old');
 SELECT event, project, name, object, statement, reason, decision FROM migrate.audit() WHERE source OPERATOR(pg_catalog.<>) 'seals';
 SELECT migrate.sql('0001_a'), migrate.graph(), migrate.graph(format => 'dot'), migrate.graph(format => 'mermaid');
 SELECT severity, code, project, name, message, hint FROM migrate.check();
