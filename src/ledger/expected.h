@@ -114,6 +114,23 @@ extern void ledger_each_in_snapshot(const char *label, StateRowFunction function
 
 /* ---- what explains a drift (explain.c) ---- */
 
+/* What an object whose name was captured has to do with one that is adrift. */
+typedef enum DriftTie
+{
+	TIE_OWN,					/* it is that one */
+	TIE_ALL,					/* all in its schema */
+	TIE_ROLE,					/* a role that owns it or has privileges */
+	TIE_PART,					/* that one is a part of it */
+	TIE_MENTIONED				/* that one mentions it; counts if it is adrift as well */
+} DriftTie;
+
+typedef struct DriftName
+{
+	DriftTie	tie;
+	const char *object_type;	/* NULL: the name is enough */
+	char	   *identity;
+} DriftName;
+
 typedef struct Drift
 {
 	const char *change;			/* "added", "removed", "changed" */
@@ -124,7 +141,7 @@ typedef struct Drift
 	char	   *project;		/* of the migration that moved it last, or NULL */
 	char	   *last_migration;
 	int64		since;			/* statements up to this one are in what is expected */
-	List	   *names;			/* identities that a statement which explains it has touched */
+	List	   *names;			/* of DriftName: what a statement that explains it was about */
 } Drift;
 
 typedef struct Explanation
@@ -134,8 +151,11 @@ typedef struct Explanation
 	TimestampTz changed_at;
 } Explanation;
 
+/* May a statement explain a drift, if it was about something with this tie to it? */
+typedef bool (*MayExplainFunction) (const Drift *drift, DriftTie tie, const char *statement);
+
 /* An array, for each of a list of Drift. */
-extern Explanation *ledger_explain(const List *drifts);
+extern Explanation *ledger_explain(const List *drifts, MayExplainFunction may_explain);
 
 /* The last number that a captured statement has had. */
 extern int64 ledger_last_ddl(void);

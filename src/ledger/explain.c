@@ -9,95 +9,233 @@
 #include "ledger/query.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/hsearch.h"
 
-/* One element of each array for each name that a statement may have touched. */
+/* ---- what is looked for ---- */
+
+/* One element of each array for each name that a statement may have been about. */
 typedef struct Wanted
 {
 	Datum	   *drifts;
+	Datum	   *ties;
+	Datum	   *types;
+	bool	   *any_type;
 	Datum	   *names;
-	Datum	   *ranks;			/* 0: its own, 1: of what it depends on */
 	Datum	   *since;
 	int			n;
 } Wanted;
 
+/* Longer identities are compared as far as this. */
+#define IDENTITY_BYTES 512
+
+/* An entry for the identity of what is adrift. */
+typedef struct Adrift
+{
+	char		identity[IDENTITY_BYTES];
+	int			number;
+} Adrift;
+
+static HTAB *
+table_of(const List *drifts)
+{
+	HASHCTL		control = {.keysize = IDENTITY_BYTES, .entrysize = sizeof(Adrift), .hcxt = CurrentMemoryContext};
+	HTAB	   *result = hash_create("what is adrift", list_length(drifts) + 1, &control, HASH_ELEM | HASH_STRINGS | HASH_CONTEXT);
+
+	for (int i = 0; i < list_length(drifts); i++)
+	{
+		Adrift	   *entry = hash_search(result, ((const Drift *) list_nth(drifts, i))->identity, HASH_ENTER, NULL);
+
+		entry->number = i;
+	}
+	return result;
+}
+
+static void
+want(Wanted *wanted, int number, const Drift *drift, const DriftName *name)
+{
+	int			n = wanted->n++;
+
+	wanted->drifts[n] = Int32GetDatum(number);
+	wanted->ties[n] = Int32GetDatum(name->tie);
+	wanted->any_type[n] = name->object_type == NULL;
+	wanted->types[n] = name->object_type ? CStringGetTextDatum(name->object_type) : (Datum) 0;
+	wanted->names[n] = CStringGetTextDatum(name->identity);
+	wanted->since[n] = Int64GetDatum(drift->since);
+}
+
 static Wanted
-wanted(const List *drifts)
+wanted_of(const List *drifts, HTAB *adrift)
 {
 	Wanted		result = {0};
-	int			size = 0;
+	int			size = 1;
 	int			number = 0;
 	ListCell   *cell;
-	ListCell   *name;
+	ListCell   *name_cell;
 
 	foreach(cell, drifts)
 		size += list_length(((const Drift *) lfirst(cell))->names);
-	result.drifts = palloc((size + 1) * sizeof(Datum));
-	result.names = palloc((size + 1) * sizeof(Datum));
-	result.ranks = palloc((size + 1) * sizeof(Datum));
-	result.since = palloc((size + 1) * sizeof(Datum));
+	result.drifts = palloc(size * sizeof(Datum));
+	result.ties = palloc(size * sizeof(Datum));
+	result.types = palloc(size * sizeof(Datum));
+	result.any_type = palloc(size * sizeof(bool));
+	result.names = palloc(size * sizeof(Datum));
+	result.since = palloc(size * sizeof(Datum));
 	foreach(cell, drifts)
 	{
-		const Drift *drift = lfirst(cell);
-
-		foreach(name, drift->names)
+		foreach(name_cell, ((const Drift *) lfirst(cell))->names)
 		{
-			result.drifts[result.n] = Int32GetDatum(number);
-			result.ranks[result.n] = Int32GetDatum(name == list_head(drift->names) ? 0 : 1);
-			result.names[result.n] = CStringGetTextDatum(lfirst(name));
-			result.since[result.n++] = Int64GetDatum(drift->since);
+			const DriftName *name = lfirst(name_cell);
+
+			/* What is as it should be has not changed what mentions it. */
+			if (name->tie != TIE_MENTIONED || hash_search(adrift, name->identity, HASH_FIND, NULL))
+				want(&result, number, lfirst(cell), name);
 		}
 		number++;
 	}
 	return result;
 }
 
+static ArrayType *
+text_array(Datum *values, bool *nulls, int n)
+{
+	int			lower = 1;
+
+	return construct_md_array(values, nulls, 1, &n, &lower, TEXTOID, -1, false, TYPALIGN_INT);
+}
+
+/* ---- what is found ---- */
+
+typedef struct Found
+{
+	bool		closely;		/* by what was done to it itself */
+	char	   *statement;		/* the last */
+	Datum	   *ids;
+	int			n;
+} Found;
+
+/* Rows come in the order of their numbers: the last is the latest. */
+static void
+add_statement(Explanation *explanation, Found *found, bool closely, int64 id, char *role, TimestampTz at, char *statement)
+{
+	if (closely && !found->closely)
+		found->n = 0;
+	found->closely = closely;
+	found->statement = statement;
+	if (found->n > 0 && DatumGetInt64(found->ids[found->n - 1]) == id)
+		return;
+	found->ids = found->ids ? repalloc(found->ids, (found->n + 1) * sizeof(Datum)) : palloc(sizeof(Datum));
+	found->ids[found->n++] = Int64GetDatum(id);
+	explanation->changed_by = role;
+	explanation->changed_at = at;
+}
+
+/* A row of the query below. */
+static void
+take_row(LedgerRow *row, const List *drifts, MayExplainFunction may_explain, Explanation *explanations, Found *founds)
+{
+	int			number = row_int4(row);
+	DriftTie	tie = row_int4(row);
+	int64		id = row_int8(row);
+	char	   *role = row_name(row);
+	TimestampTz at = row_time(row);
+	char	   *statement = row_text(row);
+	bool		closely = tie != TIE_PART && tie != TIE_MENTIONED;
+
+	if (founds[number].closely && !closely)
+		return;
+	if (may_explain(list_nth(drifts, number), tie, statement))
+		add_statement(&explanations[number], &founds[number], closely, id, role, at, statement);
+}
+
+/* Something that it is a part of, or mentions, has been removed by a statement that is known. */
+static bool
+take_over(const List *drifts, int number, HTAB *adrift, MayExplainFunction may_explain, Explanation *explanations, Found *founds)
+{
+	ListCell   *cell;
+
+	foreach(cell, ((const Drift *) list_nth(drifts, number))->names)
+	{
+		const Adrift *entry = hash_search(adrift, ((const DriftName *) lfirst(cell))->identity, HASH_FIND, NULL);
+		const Found *other = entry ? &founds[entry->number] : NULL;
+
+		if (other && other->n > 0 && strcmp(((const Drift *) list_nth(drifts, entry->number))->change, "removed") == 0 &&
+			may_explain(list_nth(drifts, number), TIE_MENTIONED, other->statement))
+		{
+			add_statement(&explanations[number], &founds[number], false, DatumGetInt64(other->ids[other->n - 1]),
+						  explanations[entry->number].changed_by, explanations[entry->number].changed_at, other->statement);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* DROP ... CASCADE names only some of what goes: from one to the next, until nothing more is explained. */
+static void
+take_over_all(const List *drifts, HTAB *adrift, MayExplainFunction may_explain, Explanation *explanations, Found *founds)
+{
+	bool		more = true;
+
+	while (more)
+	{
+		more = false;
+		for (int i = 0; i < list_length(drifts); i++)
+			if (founds[i].n == 0 && take_over(drifts, i, adrift, may_explain, explanations, founds))
+				more = true;
+	}
+}
+
 /*
- * The statements that touched an object itself, or if there are none those that
- * touched what it depends on.  One pass over what was captured since the oldest
- * of what is expected here.  Statements of migrations explain nothing: what they
- * did is expected.
+ * The statements that were about an object itself, or if there are none those
+ * that may have changed it by changing another one.  One pass over what was
+ * captured since the oldest of what is expected here.  Statements of migrations
+ * explain nothing: what they did is expected.  A column stands for its table.
  */
 Explanation *
-ledger_explain(const List *drifts)
+ledger_explain(const List *drifts, MayExplainFunction may_explain)
 {
 	static LedgerQuery query = {
-		"SELECT DISTINCT ON (x.drift) x.drift, pg_catalog.array_agg(x.id ORDER BY x.id),"
-		" (pg_catalog.array_agg(x.session_role ORDER BY x.id DESC))[1], pg_catalog.max(x.logged_at)"
-		" FROM (SELECT DISTINCT w.drift, w.rank, d.id, d.session_role, d.logged_at"
-		" FROM migrate.log_ddl d CROSS JOIN LATERAL pg_catalog.jsonb_array_elements(d.objects) o"
-		" JOIN ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2), pg_catalog.unnest($3), pg_catalog.unnest($4))"
-		" w (drift, name, since, rank)"
-		" ON w.name OPERATOR(pg_catalog.=) (o OPERATOR(pg_catalog.->>) 'identity') AND d.id OPERATOR(pg_catalog.>) w.since"
+		"SELECT DISTINCT w.drift, w.tie, d.id, d.session_role, d.logged_at, d.statement"
+		" FROM migrate.log_ddl d CROSS JOIN LATERAL (SELECT o OPERATOR(pg_catalog.->>) 'object_type' AS object_type,"
+		" CASE WHEN (o OPERATOR(pg_catalog.->>) 'object_type') OPERATOR(pg_catalog.~~) '%column'"
+		" THEN pg_catalog.regexp_replace(o OPERATOR(pg_catalog.->>) 'identity', '[.](\"([^\"]|\"\")*\"|[^.\"]*)$', '')"
+		" ELSE o OPERATOR(pg_catalog.->>) 'identity' END AS identity"
+		" FROM pg_catalog.jsonb_array_elements(d.objects) o) o"
+		" JOIN ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2), pg_catalog.unnest($3), pg_catalog.unnest($4), pg_catalog.unnest($5))"
+		" w (drift, tie, object_type, name, since)"
+		" ON w.name OPERATOR(pg_catalog.=) o.identity AND d.id OPERATOR(pg_catalog.>) w.since"
+		" AND (w.object_type IS NULL OR w.object_type OPERATOR(pg_catalog.=) o.object_type)"
 		" WHERE d.origin OPERATOR(pg_catalog.<>) 'migration'"
-		" AND d.id OPERATOR(pg_catalog.>) (SELECT pg_catalog.min(s) FROM pg_catalog.unnest($3) s)) x"
-		" GROUP BY x.drift, x.rank ORDER BY x.drift, x.rank"
+		" AND d.id OPERATOR(pg_catalog.>) (SELECT pg_catalog.min(s) FROM pg_catalog.unnest($5) s)"
+		" ORDER BY d.id"
 	};
 	Explanation *result = palloc0((list_length(drifts) + 1) * sizeof(Explanation));
-	Wanted		names = wanted(drifts);
+	Found	   *founds = palloc0((list_length(drifts) + 1) * sizeof(Found));
+	HTAB	   *adrift = table_of(drifts);
+	Wanted		wanted = wanted_of(drifts, adrift);
 	LedgerArgs	args = {0};
 	LedgerScope scope;
 	uint64		n;
 
-	if (names.n == 0)
+	if (wanted.n == 0)
 		return result;
 	ledger_enter(&scope);
-	arg_array(&args, INT4ARRAYOID, construct_array(names.drifts, names.n, INT4OID, 4, true, TYPALIGN_INT));
-	arg_array(&args, TEXTARRAYOID, construct_array(names.names, names.n, TEXTOID, -1, false, TYPALIGN_INT));
-	arg_array(&args, INT8ARRAYOID, construct_array(names.since, names.n, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
-	arg_array(&args, INT4ARRAYOID, construct_array(names.ranks, names.n, INT4OID, 4, true, TYPALIGN_INT));
+	arg_array(&args, INT4ARRAYOID, construct_array(wanted.drifts, wanted.n, INT4OID, 4, true, TYPALIGN_INT));
+	arg_array(&args, INT4ARRAYOID, construct_array(wanted.ties, wanted.n, INT4OID, 4, true, TYPALIGN_INT));
+	arg_array(&args, TEXTARRAYOID, text_array(wanted.types, wanted.any_type, wanted.n));
+	arg_array(&args, TEXTARRAYOID, text_array(wanted.names, NULL, wanted.n));
+	arg_array(&args, INT8ARRAYOID, construct_array(wanted.since, wanted.n, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
 	n = ledger_run(&query, &args);
 	for (uint64 i = 0; i < n; i++)
 	{
 		LedgerRow	row;
-		Explanation *explanation;
-		bool		isnull;
 
 		row_begin(&row, i);
-		explanation = &result[row_int4(&row)];
-		explanation->ids = DatumGetArrayTypePCopy(row_next(&row, &isnull));
-		explanation->changed_by = row_name(&row);
-		explanation->changed_at = row_time(&row);
+		take_row(&row, drifts, may_explain, result, founds);
 	}
+	take_over_all(drifts, adrift, may_explain, result, founds);
+	for (int i = 0; i < list_length(drifts); i++)
+		if (founds[i].n > 0)
+			result[i].ids = construct_array(founds[i].ids, founds[i].n, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
 	ledger_leave(&scope);
 	return result;
 }

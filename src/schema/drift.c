@@ -5,17 +5,13 @@
  */
 #include "postgres.h"
 
-#include "access/genam.h"
-#include "catalog/dependency.h"
-#include "catalog/pg_class.h"
-#include "catalog/pg_depend.h"
 #include "common/compat.h"
 #include "common/rows.h"
 #include "ledger/entry.h"
 #include "ledger/expected.h"
 #include "plan/see.h"
+#include "schema/author.h"
 #include "schema/drift.h"
-#include "schema/schema_private.h"
 #include "schema/state.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
@@ -28,28 +24,6 @@ typedef struct Collect
 	const char *project;		/* NULL: all */
 	List	   *drifts;
 } Collect;
-
-/* A statement about a table may have changed what is of it, or reads it. */
-static List *
-explaining_names(const Difference *difference)
-{
-	const StateRow *row = difference->to ? difference->to : difference->from;
-	List	   *names = list_make1(pstrdup(row->identity));
-	CatalogScan scan;
-
-	if (difference->object == NULL)
-		return names;
-	catalog_scan2(&scan, DependRelationId, DependDependerIndexId, Anum_pg_depend_classid, difference->object->address.classId,
-				  Anum_pg_depend_objid, difference->object->address.objectId);
-	while (catalog_next(&scan))
-	{
-		Form_pg_depend depend = (Form_pg_depend) GETSTRUCT(scan.row.tuple);
-
-		if (depend->refclassid == RelationRelationId && depend->deptype != DEPENDENCY_EXTENSION)
-			names = lappend(names, identity_of(depend->refclassid, depend->refobjid));
-	}
-	return names;
-}
 
 static void
 add_drift(const Difference *difference, void *arg)
@@ -72,7 +46,7 @@ add_drift(const Difference *difference, void *arg)
 		drift->project = expected ? expected->project : NULL;
 		drift->last_migration = expected ? expected->name : NULL;
 		drift->since = expected ? expected->ddl_id : 0;
-		drift->names = explaining_names(difference);
+		drift->names = mig_author_names(difference, expected ? &expected->address : NULL);
 		collect->drifts = lappend(collect->drifts, drift);
 	}
 	MemoryContextSwitchTo(before);
@@ -150,7 +124,7 @@ mig_drift_body(PG_FUNCTION_ARGS)
 
 	mig_require_monitor(project);
 	drifts = mig_drift_collect(project);
-	explanations = ledger_explain(drifts);
+	explanations = ledger_explain(drifts, mig_author_may_have);
 	foreach(cell, drifts)
 		put_drift(result, lfirst(cell), &explanations[i++]);
 	return (Datum) 0;

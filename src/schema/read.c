@@ -179,7 +179,7 @@ read_object(Reader *reader, const SchemaClass *class, Oid object_id)
 /* ---- batches ---- */
 
 /* Is it no fault of the object: a cancel, or no memory? */
-static bool
+bool
 is_error_of_others(int code)
 {
 	return ERRCODE_TO_CATEGORY(code) == ERRCODE_OPERATOR_INTERVENTION ||

@@ -139,6 +139,9 @@ extern void put_grants(Description *d, const Acl *acl, ObjectType type);
 /* Options, sorted; of those that are secret, or of all, the names alone. */
 extern char *options_text(const CatalogRow *row, const char *column, bool names_only);
 
+/* An error that says nothing of the object that was read: a cancel, no memory (read.c). */
+extern bool is_error_of_others(int code);
+
 /* ---- classes of objects (a file for each group) ---- */
 
 typedef struct SchemaClass

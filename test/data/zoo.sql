@@ -286,6 +286,10 @@ COMMENT ON POLICY own ON zoo.customer IS 'mine';
 CREATE EVENT TRIGGER zoo_event ON ddl_command_end WHEN TAG IN ('DROP TABLE', 'CREATE TABLE') EXECUTE FUNCTION zoo.on_event();
 ALTER EVENT TRIGGER zoo_event DISABLE;
 COMMENT ON EVENT TRIGGER zoo_event IS 'never';
+\if :v17
+CREATE EVENT TRIGGER zoo_login ON login EXECUTE FUNCTION zoo.on_event();
+ALTER EVENT TRIGGER zoo_login DISABLE;
+\endif
 
 -- Replication.
 CREATE PUBLICATION zoo_all FOR ALL TABLES WITH (publish = 'insert, truncate');

@@ -1,0 +1,219 @@
+/*
+ * reach.c
+ *		Whether a captured statement can have changed an object, from its kind.
+ */
+#include "postgres.h"
+
+#include "commands/dbcommands.h"
+#include "miscadmin.h"
+#include "nodes/parsenodes.h"
+#include "parser/parser.h"
+#include "schema/author.h"
+
+/* What of a table an ALTER TABLE changes besides itself. */
+#define REACHES_TRIGGERS	1
+#define REACHES_RULES		2
+#define REACHES_CONSTRAINTS	4
+#define REACHES_INDEXES		8
+#define REACHES_SEQUENCES	16
+#define REACHES_CHILDREN	32
+#define REACHES_TEXTS		64
+#define REACHES_ALL			127
+
+static int
+reach_of(const AlterTableCmd *command)
+{
+	switch (command->subtype)
+	{
+		case AT_EnableTrig:
+		case AT_EnableAlwaysTrig:
+		case AT_EnableReplicaTrig:
+		case AT_DisableTrig:
+		case AT_EnableTrigUser:
+		case AT_DisableTrigUser:
+			return REACHES_TRIGGERS;
+		case AT_EnableTrigAll:
+		case AT_DisableTrigAll:
+			return REACHES_TRIGGERS | REACHES_CONSTRAINTS;
+		case AT_EnableRule:
+		case AT_EnableAlwaysRule:
+		case AT_EnableReplicaRule:
+		case AT_DisableRule:
+			return REACHES_RULES;
+		case AT_AddConstraint:
+		case AT_AlterConstraint:
+		case AT_ValidateConstraint:
+		case AT_DropConstraint:
+			return REACHES_CONSTRAINTS | REACHES_INDEXES | REACHES_CHILDREN;
+		case AT_AddColumn:
+			return REACHES_SEQUENCES | REACHES_CHILDREN | REACHES_TEXTS |
+				(castNode(ColumnDef, command->def)->constraints ? REACHES_CONSTRAINTS | REACHES_INDEXES : 0);
+		case AT_AlterColumnType:
+			return REACHES_ALL & ~(REACHES_TRIGGERS | REACHES_RULES);
+		case AT_ReplicaIdentity:
+		case AT_ClusterOn:
+		case AT_DropCluster:
+			return REACHES_INDEXES;
+		case AT_ChangeOwner:
+		case AT_SetLogged:
+		case AT_SetUnLogged:
+			return REACHES_SEQUENCES;
+		case AT_AddIdentity:
+		case AT_SetIdentity:
+		case AT_DropIdentity:
+			return REACHES_SEQUENCES | REACHES_CHILDREN;
+		case AT_AttachPartition:
+		case AT_DetachPartition:
+		case AT_DetachPartitionFinalize:
+		case AT_AddInherit:
+		case AT_DropInherit:
+			return REACHES_TRIGGERS | REACHES_CONSTRAINTS | REACHES_INDEXES | REACHES_CHILDREN;
+		case AT_SetStatistics:
+		case AT_SetStorage:
+		case AT_SetCompression:
+		case AT_SetOptions:
+		case AT_ResetOptions:
+		case AT_ColumnDefault:
+		case AT_SetNotNull:
+		case AT_DropNotNull:
+			return REACHES_CHILDREN | REACHES_CONSTRAINTS;
+		case AT_SetRelOptions:
+		case AT_ResetRelOptions:
+		case AT_SetTableSpace:
+		case AT_EnableRowSecurity:
+		case AT_DisableRowSecurity:
+		case AT_ForceRowSecurity:
+		case AT_NoForceRowSecurity:
+		case AT_GenericOptions:
+		case AT_AlterColumnGenericOptions:
+			return 0;
+		default:
+			return REACHES_ALL;
+	}
+}
+
+static int
+reached_as(const char *object_type)
+{
+	static const struct
+	{
+		const char *object_type;
+		int			reach;
+	}			types[] = {
+		{"trigger", REACHES_TRIGGERS},
+		{"rule", REACHES_RULES | REACHES_TEXTS},
+		{"table constraint", REACHES_CONSTRAINTS},
+		{"index", REACHES_INDEXES},
+		{"sequence", REACHES_SEQUENCES},
+		{"table", REACHES_CHILDREN},
+		{"foreign table", REACHES_CHILDREN}
+	};
+
+	for (int i = 0; i < lengthof(types); i++)
+		if (strcmp(types[i].object_type, object_type) == 0)
+			return types[i].reach;
+	return REACHES_TEXTS;
+}
+
+/* May it change what is a part of its object, or mentions it? */
+static bool
+reaches_others(const Node *stmt, const char *object_type)
+{
+	ListCell   *cell;
+
+	switch (nodeTag(stmt))
+	{
+		case T_AlterTableStmt:
+			foreach(cell, ((const AlterTableStmt *) stmt)->cmds)
+				if (reach_of(lfirst_node(AlterTableCmd, cell)) & reached_as(object_type))
+					return true;
+			return false;
+		case T_GrantStmt:
+		case T_CommentStmt:
+		case T_SecLabelStmt:
+		case T_AlterOwnerStmt:
+		case T_AlterFunctionStmt:
+		case T_AlterOperatorStmt:
+		case T_AlterSeqStmt:
+		case T_AlterStatsStmt:
+		case T_AlterPolicyStmt:
+		case T_AlterObjectDependsStmt:
+		case T_CreateTrigStmt:
+		case T_CreatePolicyStmt:
+		case T_RuleStmt:
+		case T_IndexStmt:
+			return false;
+		default:
+			return true;
+	}
+}
+
+/* The settings of a database are another object than the database. */
+static bool
+is_about(const Node *stmt, const char *object_type)
+{
+	if (strcmp(object_type, "database") == 0)
+		return !IsA(stmt, AlterDatabaseSetStmt) && !IsA(stmt, AlterRoleSetStmt);
+	if (strcmp(object_type, "database setting") != 0)
+		return true;
+	if (IsA(stmt, AlterRoleSetStmt))
+	{
+		const char *database = ((const AlterRoleSetStmt *) stmt)->database;
+
+		return database && strcmp(database, get_database_name(MyDatabaseId)) == 0;
+	}
+	return IsA(stmt, AlterDatabaseSetStmt) || IsA(stmt, DropRoleStmt) ||
+		(IsA(stmt, RenameStmt) && ((const RenameStmt *) stmt)->renameType == OBJECT_ROLE);
+}
+
+static bool
+may_have(const Node *stmt, const char *object_type, DriftTie tie)
+{
+	switch (tie)
+	{
+		case TIE_OWN:
+			return is_about(stmt, object_type);
+		case TIE_ALL:
+			return IsA(stmt, GrantStmt);
+		case TIE_ROLE:
+			return IsA(stmt, DropOwnedStmt) || IsA(stmt, ReassignOwnedStmt) ||
+				(IsA(stmt, RenameStmt) && ((const RenameStmt *) stmt)->renameType == OBJECT_ROLE);
+		default:
+			return reaches_others(stmt, object_type);
+	}
+}
+
+/* What was captured could be read then, but secrets have been taken out since. */
+static List *
+statements_of(const char *text)
+{
+	MemoryContext context = CurrentMemoryContext;
+	List	   *volatile result = NIL;
+
+	PG_TRY();
+	{
+		result = raw_parser(text, RAW_PARSE_DEFAULT);
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(context);
+		if (ERRCODE_TO_CATEGORY(geterrcode()) != ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION)
+			PG_RE_THROW();
+		FlushErrorState();
+	}
+	PG_END_TRY();
+	return result;
+}
+
+bool
+mig_author_may_have(const Drift *drift, DriftTie tie, const char *statement)
+{
+	List	   *statements = statements_of(statement);
+	ListCell   *cell;
+
+	foreach(cell, statements)
+		if (may_have(lfirst_node(RawStmt, cell)->stmt, drift->object_type, tie))
+			return true;
+	/* Of what cannot be read it is known what it was about. */
+	return statements == NIL && tie == TIE_OWN;
+}
