@@ -69,7 +69,6 @@ typedef struct LedgerLook
 	int64		next_horizon;
 	int64		own_id;			/* the last number that was seen, also of this transaction */
 	int64		coverage_id;	/* of the last change of what capture sees */
-	bool		captures;		/* everything, as far as that is known */
 	uint8		globals[LEDGER_HASH_BYTES]; /* what is not captured here */
 } LedgerLook;
 
@@ -77,11 +76,20 @@ typedef struct LedgerLook
 extern bool ledger_read_look(LedgerLook *look);
 extern void ledger_write_look(const LedgerLook *look);
 
+/* What nobody has looked at may be gone from the log, or what counts as adrift is another. */
+extern void ledger_doubt_looks(void);
+
+/* One that knows what there is now, and of nothing before. */
+extern void ledger_begin_look(LedgerLook *look);
+
 /*
- * Go on from a look, or begin (seen is NULL), to what is known now.  Returns the
- * identities of what others have changed meanwhile, "" for what has none.
+ * Go on from a look to what is known now.  Returns the identities of what others
+ * have changed meanwhile, "" for what has none.
  */
 extern List *ledger_look_again(LedgerLook *look);
+
+/* Does capture see everything, and has it done so since? */
+extern bool ledger_look_coverage(LedgerLook *look);
 
 /* ---- definitions, by fingerprint ---- */
 

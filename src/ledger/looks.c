@@ -12,12 +12,26 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/xact.h"
 #include "access/xlog.h"
+#include "catalog/pg_type.h"
 #include "ledger/expected.h"
 #include "ledger/query.h"
 #include "miscadmin.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/fmgrprotos.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/xid8.h"
+
+#define Anum_log_ddl_id				1
+#define Anum_log_ddl_transaction_id	3
+#define Anum_log_ddl_objects		7
+#define Anum_log_ddl_origin			8
 
 /* Oids mean something in this database of this cluster, and nothing in a copy of it. */
 static int64
@@ -86,67 +100,150 @@ ledger_write_look(const LedgerLook *look)
 	ledger_leave(&scope);
 }
 
-/* What one statement has found out, on one snapshot. */
-static List *
-take_row(LedgerLook *look)
+void
+ledger_doubt_looks(void)
 {
-	LedgerRow	row;
-	int64		xmin;
-	int64		xmax;
-	List	   *identities = NIL;
-	bool		isnull;
-	Datum	   *values;
-	int			n;
+	static LedgerQuery query = {
+		"UPDATE migrate.looks SET is_certain = false"
+	};
+	LedgerScope scope;
 
-	row_begin(&row, 0);
-	look->seen = row_text(&row);
-	xmin = row_int8(&row);
-	xmax = row_int8(&row);
-	look->own_id = row_int8(&row);
-	look->coverage_id = row_int8(&row);
-	look->captures = row_bool(&row);
-	deconstruct_array(DatumGetArrayTypeP(row_next(&row, &isnull)), TEXTOID, -1, false, TYPALIGN_INT, &values, NULL, &n);
-	for (int i = 0; i < n; i++)
-		identities = lappend(identities, TextDatumGetCString(values[i]));
+	ledger_enter(&scope);
+	ledger_run(&query, NULL);
+	ledger_leave(&scope);
+}
+
+/* ---- going on ---- */
+
+/* The identities in a row's objects, "" for none. */
+static List *
+add_identities(List *identities, Jsonb *objects)
+{
+	JsonbIterator *iterator = JsonbIteratorInit(&objects->root);
+	JsonbIteratorToken token;
+	JsonbValue	value;
+	int			n = list_length(identities);
+
+	while ((token = JsonbIteratorNext(&iterator, &value, false)) != WJB_DONE)
+		if (token == WJB_KEY && value.val.string.len == strlen("identity") &&
+			strncmp(value.val.string.val, "identity", value.val.string.len) == 0 &&
+			JsonbIteratorNext(&iterator, &value, false) == WJB_VALUE && value.type == jbvString)
+			identities = lappend(identities, pnstrdup(value.val.string.val, value.val.string.len));
+	return list_length(identities) > n ? identities : lappend(identities, "");
+}
+
+/* A row that was written by others, and not seen so far. */
+static bool
+is_new(HeapTuple row, TupleDesc desc, int64 id, const LedgerLook *look, Datum seen)
+{
+	bool		isnull;
+	Datum		xid = heap_getattr(row, Anum_log_ddl_transaction_id, desc, &isnull);
+	char	   *origin = TextDatumGetCString(heap_getattr(row, Anum_log_ddl_origin, desc, &isnull));
+
+	if (strcmp(origin, "migration") == 0)
+		return false;
+	if (FullTransactionIdEquals(DatumGetFullTransactionId(xid), GetTopFullTransactionIdIfAny()))
+		return id > look->own_id;
+	return !DatumGetBool(DirectFunctionCall2(pg_visible_in_snapshot, xid, seen));
+}
+
+/* From the bound on; the number of the last row that is visible is *last. */
+static List *
+read_new(const LedgerLook *look, int64 *last)
+{
+	Relation	log = table_open(ledger_relation("log_ddl"), AccessShareLock);
+	Datum		seen = DirectFunctionCall1(pg_snapshot_in, CStringGetDatum(look->seen));
+	List	   *identities = NIL;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	row;
+	bool		isnull;
+
+	ScanKeyInit(&key, Anum_log_ddl_id, BTGreaterStrategyNumber, F_INT8GT, Int64GetDatum(look->bound_id));
+	scan = systable_beginscan(log, ledger_relation("log_ddl_pkey"), true, GetActiveSnapshot(), 1, &key);
+	while (HeapTupleIsValid(row = systable_getnext(scan)))
+	{
+		int64		id = DatumGetInt64(heap_getattr(row, Anum_log_ddl_id, RelationGetDescr(log), &isnull));
+
+		CHECK_FOR_INTERRUPTS();
+		*last = Max(*last, id);
+		if (is_new(row, RelationGetDescr(log), id, look, seen))
+			identities = add_identities(identities, DatumGetJsonbPCopy(heap_getattr(row, Anum_log_ddl_objects, RelationGetDescr(log), &isnull)));
+	}
+	systable_endscan(scan);
+	table_close(log, AccessShareLock);
+	return identities;
+}
+
+/* All up to here is known. */
+static void
+advance(LedgerLook *look, int64 last)
+{
+	Datum		now = OidFunctionCall0(F_PG_CURRENT_SNAPSHOT);
+	int64		xmin = U64FromFullTransactionId(DatumGetFullTransactionId(DirectFunctionCall1(pg_snapshot_xmin, now)));
+
+	look->seen = DatumGetCString(DirectFunctionCall1(pg_snapshot_out, now));
+	look->own_id = last;
 	if (look->next_horizon == 0)
-		look->bound_id = look->own_id;
+		look->bound_id = last;
 	else if (look->next_horizon <= xmin)
 	{
 		look->bound_id = look->next_bound_id;
 		look->is_certain = true;
 	}
 	else
-		return identities;
-	look->next_bound_id = look->own_id;
-	look->next_horizon = xmax;
-	return identities;
+		return;
+	look->next_bound_id = last;
+	look->next_horizon = U64FromFullTransactionId(DatumGetFullTransactionId(DirectFunctionCall1(pg_snapshot_xmax, now)));
 }
 
 List *
 ledger_look_again(LedgerLook *look)
 {
-	static LedgerQuery query = {
-		"SELECT s.now::pg_catalog.text, pg_catalog.pg_snapshot_xmin(s.now), pg_catalog.pg_snapshot_xmax(s.now),"
-		" COALESCE((SELECT id FROM migrate.log_ddl ORDER BY id DESC LIMIT 1), 0), c.id, c.level OPERATOR(pg_catalog.=) 'full',"
-		" ARRAY(SELECT DISTINCT COALESCE(o OPERATOR(pg_catalog.->>) 'identity', '') FROM migrate.log_ddl d"
-		" LEFT JOIN LATERAL pg_catalog.jsonb_array_elements(d.objects) o ON true"
-		" WHERE d.id OPERATOR(pg_catalog.>) $2 AND d.origin OPERATOR(pg_catalog.<>) 'migration'"
-		" AND NOT pg_catalog.pg_visible_in_snapshot(d.transaction_id, $1::pg_catalog.pg_snapshot)"
-		" AND (d.id OPERATOR(pg_catalog.>) $3 OR d.transaction_id OPERATOR(pg_catalog.<>)"
-		" COALESCE(pg_catalog.pg_current_xact_id_if_assigned(), '0'::pg_catalog.xid8)))"
-		" FROM pg_catalog.pg_current_snapshot() s (now)"
-		" LEFT JOIN LATERAL (SELECT id, level FROM migrate.log_coverage ORDER BY id DESC LIMIT 1) c ON true"
-	};
-	LedgerArgs	args = {0};
 	LedgerScope scope;
 	List	   *identities;
+	int64		last = Max(look->own_id, look->bound_id);
 
 	ledger_enter(&scope);
-	arg_text(&args, look->seen);
-	arg_int8(&args, look->seen ? look->bound_id : PG_INT64_MAX);
-	arg_int8(&args, look->own_id);
-	ledger_run(&query, &args);
-	identities = take_row(look);
+	CommandCounterIncrement();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	identities = read_new(look, &last);
+	advance(look, last);
+	PopActiveSnapshot();
 	ledger_leave(&scope);
 	return identities;
+}
+
+void
+ledger_begin_look(LedgerLook *look)
+{
+	memset(look, 0, sizeof(LedgerLook));
+	look->own_id = ledger_last_ddl();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	advance(look, look->own_id);
+	PopActiveSnapshot();
+}
+
+bool
+ledger_look_coverage(LedgerLook *look)
+{
+	static LedgerQuery query = {
+		"SELECT id, level OPERATOR(pg_catalog.=) 'full' FROM migrate.log_coverage ORDER BY id DESC LIMIT 1"
+	};
+	LedgerScope scope;
+	int64		before = look->coverage_id;
+	bool		captures = false;
+
+	ledger_enter(&scope);
+	look->coverage_id = 0;
+	if (ledger_run(&query, NULL) > 0)
+	{
+		LedgerRow	row;
+
+		row_begin(&row, 0);
+		look->coverage_id = row_int8(&row);
+		captures = row_bool(&row);
+	}
+	ledger_leave(&scope);
+	return captures && look->coverage_id == before;
 }

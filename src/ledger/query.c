@@ -12,6 +12,7 @@
 #include "common/compat.h"
 #include "commands/sequence.h"
 #include "commands/trigger.h"
+#include "jit/jit.h"
 #include "ledger/ledger.h"
 #include "ledger/query.h"
 #include "miscadmin.h"
@@ -105,6 +106,9 @@ ledger_enter(LedgerScope *scope)
 	scope->guc_level = NewGUCNestLevel();
 	(void) set_config_option("search_path", "pg_catalog, pg_temp",
 							 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	/* Our tables are long at most, and what is asked of them is not: to compile it takes longer than to run it. */
+	if (jit_enabled)
+		(void) set_config_option("jit", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 	scope->snapshot = !ActiveSnapshotSet();
 	if (scope->snapshot)
 		PushActiveSnapshot(GetTransactionSnapshot());

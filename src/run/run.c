@@ -73,7 +73,6 @@ start(Run *run)
 	if (run->commits)
 		mig_event_run_started(run->run_id, &start);
 	MIG_FAULT("run_start_written");
-	mig_capture_notice();
 	ereport(LOG_SERVER_ONLY,
 			(errmsg_plural("run " INT64_FORMAT " started: %d migration to be %s",
 						   "run " INT64_FORMAT " started: %d migrations to be %s",
@@ -528,6 +527,7 @@ plan_and_run(Run *run)
 		return;
 	mig_admit_capabilities(run);
 	mig_admit_scripts(run);
+	mig_capture_notice();
 	mig_admit_drift(run);
 	mig_report_late(run);
 	MIG_FAULT("run_planned");

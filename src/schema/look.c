@@ -142,14 +142,16 @@ nothing_new(LedgerLook *look)
 
 	same = ledger_look_again(look) == NIL && before.is_certain;
 	hash_globals(look->globals);
-	if (look->captures && look->coverage_id == before.coverage_id)
-		return same && memcmp(before.globals, look->globals, sizeof(look->globals)) == 0;
-	/* What happened in between was not captured, and may not have ended yet. */
-	look->seen = NULL;
-	look->next_horizon = 0;
-	look->is_certain = false;
-	(void) ledger_look_again(look);
-	return false;
+	return same && memcmp(before.globals, look->globals, sizeof(look->globals)) == 0;
+}
+
+/* There is none before it, or what happened in between was not captured. */
+static void
+begin_anew(LedgerLook *look)
+{
+	ledger_begin_look(look);
+	(void) ledger_look_coverage(look);
+	hash_globals(look->globals);
 }
 
 /* For the rest of the run. */
@@ -169,13 +171,19 @@ int
 mig_expected_look(bool at_everything, char **first)
 {
 	LedgerLook	look;
+	bool		known;
+	bool		same = false;
 
 	if (!ledger_expects())
 		return 0;
-	mig_capture_notice();
-	if (!ledger_read_look(&look))
+	known = ledger_read_look(&look);
+	if (!known)
 		find_all_again();
-	if (!nothing_new(&look) || at_everything)
+	if (known && ledger_look_coverage(&look))
+		same = nothing_new(&look);
+	else
+		begin_anew(&look);
+	if (!same || at_everything)
 	{
 		ledger_clear_adrift();
 		mig_state_compare("expected", "current", note_adrift, NULL);
@@ -204,8 +212,8 @@ mig_expected_of_others(void)
 	List	   *identities;
 
 	/* A worker goes on from what its caller has written. */
-	if (!has_present)
-		(void) ledger_read_look(&look);
+	if (!has_present && !ledger_read_look(&look))
+		ledger_begin_look(&look);
 	identities = ledger_look_again(&look);
 	keep(&look);
 	if (identities == NIL)

@@ -118,6 +118,12 @@ ask('quiet', 'ALTER TABLE u DROP late; DROP TABLE long');
 ask_session($late, 'BEGIN; ALTER TABLE u ADD late int; ROLLBACK');
 is(warned(), '', 'what was rolled back never does');
 
+ask('quiet', 'CREATE TABLE forgotten (i int)');
+ask('quiet', q{SELECT migrate.prune_ddl_log(now() + interval '1 day', 'test')});
+is(warned(), '1 object of the schema is not as expected table public.forgotten was added.', 'what is no longer in the log is found');
+ask('quiet', 'DROP TABLE forgotten');
+is(warned(), '', 'and that it is gone');
+
 ask('quiet', 'CREATE ROLE drift_owner; ALTER TABLE u OWNER TO drift_owner');
 ask('quiet', q{SELECT migrate.accept_drift('*', 'test')});
 is(warned(), '', 'accepted');
