@@ -92,12 +92,12 @@ SELECT is_empty('SELECT * FROM migrate.verify_history()', 'all is sound');
 
 -- What is old is removed, and what is left verifies.
 
-CREATE FUNCTION pg_temp.problems(tampering text, OUT found text) LANGUAGE plpgsql AS $$
+CREATE FUNCTION pg_temp.problems(tampering text, OUT what text) LANGUAGE plpgsql AS $$
 BEGIN
     ALTER TABLE migrate.log_ddl DISABLE TRIGGER ALL;
     ALTER TABLE migrate.seals DISABLE TRIGGER ALL;
     EXECUTE tampering;
-    SELECT string_agg(DISTINCT source || ' ' || split_part(problem, ':', 1), ', ') INTO found FROM migrate.verify_history();
+    SELECT string_agg(DISTINCT source || ' ' || split_part(problem, ':', 1), ', ') INTO what FROM migrate.verify_history();
     RAISE SQLSTATE 'P0101';
 EXCEPTION WHEN SQLSTATE 'P0101' THEN
     RETURN;
