@@ -51,3 +51,24 @@ CREATE FUNCTION migrate.compare(
     AS 'MODULE_PATHNAME', 'mig_compare';
 COMMENT ON FUNCTION migrate.compare IS 'what is different between two snapshots, or what is current or expected; needs monitor';
 GRANT EXECUTE ON FUNCTION migrate.compare TO PUBLIC;
+
+CREATE FUNCTION migrate.ignore(
+    reason text,
+    schema_name text DEFAULT NULL,
+    object_type text DEFAULT NULL,
+    identity_like text DEFAULT NULL,
+    role_name text DEFAULT NULL)
+    RETURNS bigint
+    LANGUAGE c VOLATILE PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME', 'mig_ignore';
+COMMENT ON FUNCTION migrate.ignore IS 'do not call adrift what another tool owns: objects for which all holds that is given; returns an id; needs administrator';
+GRANT EXECUTE ON FUNCTION migrate.ignore TO PUBLIC;
+
+CREATE FUNCTION migrate.unignore(
+    id bigint,
+    reason text)
+    RETURNS void
+    LANGUAGE c VOLATILE PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME', 'mig_unignore';
+COMMENT ON FUNCTION migrate.unignore IS 'call adrift again what was ignored under this id; needs administrator';
+GRANT EXECUTE ON FUNCTION migrate.unignore TO PUBLIC;

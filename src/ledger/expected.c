@@ -321,10 +321,10 @@ ledger_adrift(const uint8 *key)
 }
 
 void
-ledger_put_adrift(const StateRow *state)
+ledger_put_adrift(const StateRow *state, bool ignored)
 {
 	static LedgerQuery query = {
-		"INSERT INTO migrate.adrift (key, object_type, identity, fingerprint) VALUES ($1, $2, $3, $4)"
+		"INSERT INTO migrate.adrift (key, object_type, identity, fingerprint, is_ignored) VALUES ($1, $2, $3, $4, $5)"
 		" ON CONFLICT (key) DO UPDATE SET fingerprint = EXCLUDED.fingerprint"
 	};
 	LedgerArgs	args = {0};
@@ -332,6 +332,7 @@ ledger_put_adrift(const StateRow *state)
 
 	ledger_enter(&scope);
 	arg_state(&args, state);
+	arg_bool(&args, ignored);
 	ledger_run(&query, &args);
 	ledger_leave(&scope);
 }
@@ -364,7 +365,7 @@ ledger_count_adrift(char **first)
 	static LedgerQuery query = {
 		"SELECT pg_catalog.count(*) OVER ()::pg_catalog.int4, a.object_type, a.identity,"
 		" CASE WHEN a.fingerprint IS NULL THEN 'removed' WHEN e.key IS NULL THEN 'added' ELSE 'changed' END"
-		" FROM migrate.adrift a LEFT JOIN migrate.expected e USING (key) ORDER BY a.identity, a.object_type LIMIT 1"
+		" FROM migrate.adrift a LEFT JOIN migrate.expected e USING (key) WHERE NOT a.is_ignored ORDER BY a.identity, a.object_type LIMIT 1"
 	};
 	LedgerScope scope;
 	int			n = 0;

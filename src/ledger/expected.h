@@ -51,7 +51,8 @@ extern void ledger_put_addresses(const List *rows);
 
 /* What is known not to be as expected. */
 extern StateRow *ledger_adrift(const uint8 *key);
-extern void ledger_put_adrift(const StateRow *row);
+/* ignored: it is not counted; what is there already stays so or not. */
+extern void ledger_put_adrift(const StateRow *row, bool ignored);
 extern void ledger_remove_adrift(const uint8 *key);
 extern void ledger_clear_adrift(void);
 
@@ -90,6 +91,27 @@ extern List *ledger_look_again(LedgerLook *look);
 
 /* Does capture see everything, and has it done so since? */
 extern bool ledger_look_coverage(LedgerLook *look);
+
+/* ---- what is not called adrift (ignored.c) ---- */
+
+/* Objects for which all of it holds; what is NULL holds for every one. */
+typedef struct IgnoreRule
+{
+	int64		id;
+	char	   *schema_name;
+	char	   *object_type;
+	char	   *identity_like;
+	char	   *role_name;		/* of the owner */
+} IgnoreRule;
+
+/* Returns its id. */
+extern int64 ledger_ignore(const IgnoreRule *rule, const char *reason);
+
+/* Take it back; NULL: there is none with this id. */
+extern IgnoreRule *ledger_unignore(int64 id);
+
+/* All of them, as a list of IgnoreRule. */
+extern List *ledger_ignore_rules(void);
 
 /* ---- definitions, by fingerprint ---- */
 

@@ -12,6 +12,7 @@
 #include "plan/see.h"
 #include "schema/author.h"
 #include "schema/drift.h"
+#include "schema/ignored.h"
 #include "schema/state.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
@@ -22,6 +23,7 @@ typedef struct Collect
 {
 	MemoryContext context;
 	const char *project;		/* NULL: all */
+	List	   *rules;
 	List	   *drifts;
 } Collect;
 
@@ -33,8 +35,9 @@ add_drift(const Difference *difference, void *arg)
 	ExpectedRow *expected = difference->from ? ledger_expected(difference->from->key) : NULL;
 	const StateRow *row = difference->to ? difference->to : difference->from;
 
-	if (collect->project == NULL ||
-		(expected && expected->project && strcmp(expected->project, collect->project) == 0))
+	if ((collect->project == NULL ||
+		 (expected && expected->project && strcmp(expected->project, collect->project) == 0)) &&
+		!mig_is_ignored(collect->rules, difference))
 	{
 		Drift	   *drift = palloc0(sizeof(Drift));
 
@@ -65,7 +68,7 @@ by_identity(const ListCell *a, const ListCell *b)
 List *
 mig_drift_collect(const char *project)
 {
-	Collect		collect = {CurrentMemoryContext, project, NIL};
+	Collect		collect = {CurrentMemoryContext, project, ledger_ignore_rules(), NIL};
 
 	if (!ledger_expects())
 	{
@@ -161,6 +164,7 @@ typedef struct Accept
 	MemoryContext context;
 	const char *identity;
 	const char *object_type;	/* NULL: any */
+	List	   *rules;			/* for whoever names none */
 	int64		ddl_id;
 	List	   *accepted;
 } Accept;
@@ -170,10 +174,11 @@ accept(const Difference *difference, void *arg)
 {
 	Accept	   *accept = arg;
 	const StateRow *row = difference->to ? difference->to : difference->from;
+	bool		all = strcmp(accept->identity, "*") == 0;
 	MemoryContext before;
 	Drift	   *drift;
 
-	if ((strcmp(accept->identity, "*") != 0 && strcmp(accept->identity, row->identity) != 0) ||
+	if ((all ? mig_is_ignored(accept->rules, difference) : strcmp(accept->identity, row->identity) != 0) ||
 		(accept->object_type && strcmp(accept->object_type, row->object_type) != 0))
 		return;
 	if (difference->object)
@@ -201,7 +206,7 @@ accept(const Difference *difference, void *arg)
 List *
 mig_drift_accept(const char *identity, const char *object_type)
 {
-	Accept		arg = {CurrentMemoryContext, identity, object_type, ledger_last_ddl(), NIL};
+	Accept		arg = {CurrentMemoryContext, identity, object_type, ledger_ignore_rules(), ledger_last_ddl(), NIL};
 
 	if (ledger_expects())
 		mig_state_compare("expected", "current", accept, &arg);

@@ -20,6 +20,7 @@
 #include "ledger/rowhash.h"
 #include "miscadmin.h"
 #include "schema/expected.h"
+#include "schema/ignored.h"
 #include "schema/schema_private.h"
 #include "schema/state.h"
 #include "utils/memutils.h"
@@ -80,7 +81,8 @@ note_adrift(const Difference *difference, void *arg)
 	row.exists = difference->to != NULL;
 	if (difference->object)
 		ledger_put_definitions(list_make1(mig_state_stored(difference->object)));
-	ledger_put_adrift(&row);
+	/* A run does not take over what is ignored, but says nothing of it. */
+	ledger_put_adrift(&row, mig_is_ignored(arg, difference));
 }
 
 /* Written together, so many at a time. */
@@ -186,7 +188,7 @@ mig_expected_look(bool at_everything, char **first)
 	if (!same || at_everything)
 	{
 		ledger_clear_adrift();
-		mig_state_compare("expected", "current", note_adrift, NULL);
+		mig_state_compare("expected", "current", note_adrift, ledger_ignore_rules());
 	}
 	ledger_write_look(&look);
 	keep(&look);

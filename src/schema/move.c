@@ -166,7 +166,7 @@ moved_parts(const List *expected, const List *before, const List *after)
 static void
 write_adrift(Move *move, const SchemaObject *object, const StateRow *actual)
 {
-	ledger_put_adrift(actual);
+	ledger_put_adrift(actual, false);
 	move->definitions = lappend(move->definitions, mig_state_stored(object));
 	ereport(WARNING,
 			(errmsg("%s %s is still not as expected", object->object_type, object->identity),

@@ -23,7 +23,7 @@ SELECT migrate.register('0005_e', 'SELECT 1/0', requires => '{}', project => 'fu
 CALL migrate.apply(project => 'full');
 \set ON_ERROR_STOP 1
 CALL migrate.revert('0002_b', 'full') \g /dev/null
-SELECT migrate.snapshot('full') \g /dev/null
+SELECT migrate.snapshot('full'), migrate.ignore('test', 'nowhere') \g /dev/null
 INSERT INTO migrate.cancel_requests SELECT run_id, 'tap_writer', 'test', now() FROM migrate.runs WHERE outcome = 'succeeded' LIMIT 1;
 CREATE TABLE twice AS SELECT 1 AS i FROM generate_series(1, 2);
 SELECT migrate.register('0006_f', 'CREATE UNIQUE INDEX CONCURRENTLY ON twice (i)', requires => '{}', project => 'full') \g /dev/null
@@ -34,7 +34,7 @@ SELECT migrate.watch('test') \g /dev/null
 CREATE TABLE watched ();
 DROP TABLE watched;
 CALL migrate.apply('0003_c', 'full') \g /dev/null
-INSERT INTO migrate.adrift VALUES ('\x00', 'table', 'gone', NULL);
+INSERT INTO migrate.adrift VALUES ('\x00', 'table', 'gone', NULL, false);
 SELECT migrate.break_glass('test') \g /dev/null
 SELECT migrate.unwatch('test') \g /dev/null
 SELECT is_empty('SELECT * FROM migrate.verify_history()', 'to begin with all is sound');

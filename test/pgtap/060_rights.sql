@@ -27,7 +27,7 @@ SELECT migrate.grant_capability('tap_' || c, c)
     FROM unnest('{monitor,author,deployer,approver,break_glass,administrator}'::text[]) c \g /dev/null
 SELECT migrate.register('0001_a', 'SELECT 1', '', 'SELECT true', project => 'p'), migrate.register('0002_b', '', '', project => 'p'),
        migrate.register('0003_c', '', '', project => 'p'), migrate.mark_applied('0001_a', 'test', 'p'),
-       migrate.hold('0003_c', 'test', 'p') \g /dev/null
+       migrate.hold('0003_c', 'test', 'p'), migrate.ignore('test', 'nowhere') \g /dev/null
 
 -- What comes of a statement that a role executes: 'yes', 'no' for 42501, else the SQLSTATE.
 -- Nothing of it stands.
@@ -79,6 +79,8 @@ INSERT INTO rights VALUES
     ('compare', 'monitor', 'SELECT * FROM migrate.compare(''expected'', ''current'')'),
     ('snapshot', 'deployer', 'SELECT migrate.snapshot(''now'')'),
     ('accept_drift', 'administrator', 'SELECT migrate.accept_drift(''*'', ''why'')'),
+    ('ignore', 'administrator', 'SELECT migrate.ignore(''why'', ''partman'')'),
+    ('unignore', 'administrator', 'SELECT migrate.unignore(1, ''why'')'),
     ('hold', 'deployer', 'SELECT migrate.hold(''p:0002_b'', ''why'')'),
     ('release', 'deployer', 'SELECT migrate.release(''p:0003_c'', ''why'')'),
     ('mark_applied', 'administrator', 'SELECT migrate.mark_applied(''p:0002_b'', ''why'')'),
@@ -147,7 +149,7 @@ CREATE TABLE readable (relation text PRIMARY KEY, may text);
 INSERT INTO readable VALUES
     ('history', 'monitor'), ('statement_log', 'monitor'), ('decisions', 'monitor'), ('runs', 'monitor'), ('progress', 'monitor'),
     ('texts', 'monitor'), ('migrations', 'monitor'), ('capabilities', 'monitor'), ('settings', 'monitor'), ('seals', 'monitor'),
-    ('ddl_log', 'monitor'), ('out_of_band', 'monitor'), ('out_of_band_history', 'monitor'), ('coverage', 'monitor'),
+    ('ignored', 'monitor'), ('ddl_log', 'monitor'), ('out_of_band', 'monitor'), ('out_of_band_history', 'monitor'), ('coverage', 'monitor'),
     ('log_ddl', 'nobody'), ('log_coverage', 'nobody'), ('glasses', 'nobody'),
     ('registered', 'nobody'), ('text_bodies', 'nobody'), ('definitions', 'nobody'), ('state', 'nobody'), ('baselines', 'nobody'),
     ('holds', 'nobody'), ('cancel_requests', 'nobody'), ('object_definitions', 'nobody'), ('expected', 'nobody'), ('adrift', 'nobody'), ('looks', 'nobody'), ('snapshots', 'nobody'), ('snapshot_objects', 'nobody'),

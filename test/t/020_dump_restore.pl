@@ -41,6 +41,7 @@ SELECT migrate.register('1.0', 'CREATE TABLE old ()', project => 'legacy');
 SELECT migrate.baseline('1.5', 'it was there before', 'legacy');
 SELECT migrate.accept_text('0001_a', 'CREATE TABLE a (i integer)', 'the same thing');
 SELECT migrate.configure('heads', 'one', 'we agreed', 'other');
+SELECT migrate.ignore('they are theirs', 'partman', role_name => 'owner');
 SELECT migrate.configure('out_of_order', 'refuse', 'we agreed');
 SELECT migrate.grant_capability('Ünï "rolë"', 'author', 'other');
 SELECT migrate.seal();

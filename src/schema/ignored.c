@@ -1,0 +1,123 @@
+/*
+ * ignored.c
+ *		Does an object belong to what is ignored?  Told from what is known of it,
+ *		since it may not be there any more.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_collation.h"
+#include "lib/stringinfo.h"
+#include "schema/ignored.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+
+/* The identifier that a text begins with, without its quotes; *end is what follows. */
+static char *
+first_identifier(const char *text, const char **end)
+{
+	StringInfoData name;
+	bool		quoted = *text == '"';
+
+	initStringInfo(&name);
+	for (text += quoted; *text; text++)
+	{
+		if (quoted && *text == '"' && *++text != '"')
+			break;
+		if (!quoted && strchr(" .(", *text))
+			break;
+		appendStringInfoChar(&name, *text);
+	}
+	*end = text;
+	return name.data;
+}
+
+/* What follows a word, but for where it is part of a name; NULL: it is not there. */
+static const char *
+behind(const char *text, const char *word)
+{
+	bool		quoted = false;
+
+	for (; *text; text++)
+	{
+		if (*text == '"')
+			quoted = !quoted;
+		else if (!quoted && strncmp(text, word, strlen(word)) == 0)
+			return text + strlen(word);
+	}
+	return NULL;
+}
+
+/* Of an object as its identity says it, or NULL. */
+static char *
+schema_of(const char *object_type, const char *identity)
+{
+	const char *end;
+	const char *on;
+	char	   *name;
+
+	if (strcmp(object_type, "schema") == 0)
+		return first_identifier(identity, &end);
+	if (strcmp(object_type, "default acl") == 0)
+	{
+		on = behind(identity, " in schema ");
+		return on ? first_identifier(on, &end) : NULL;
+	}
+	on = behind(identity, " on ");
+	name = first_identifier(on ? on : identity, &end);
+	return *end == '.' ? name : NULL;
+}
+
+/* A definition has its owner in a line of its own. */
+static bool
+is_owned_by(const char *definition, const char *role_name)
+{
+	char	   *line = psprintf("owner: %s", quote_identifier(role_name));
+	size_t		length = strlen(line);
+
+	for (const char *p = definition; p; p = strchr(p, '\n'))
+	{
+		p += *p == '\n';
+		if (strncmp(p, line, length) == 0 && (p[length] == '\n' || p[length] == '\0'))
+			return true;
+	}
+	return false;
+}
+
+static bool
+is_like(const char *text, const char *pattern)
+{
+	return DatumGetBool(DirectFunctionCall2Coll(textlike, C_COLLATION_OID,
+												CStringGetTextDatum(text), CStringGetTextDatum(pattern)));
+}
+
+static bool
+holds(const IgnoreRule *rule, const Difference *difference)
+{
+	const StateRow *row = difference->to ? difference->to : difference->from;
+	const char *schema;
+
+	if (rule->object_type && strcmp(rule->object_type, row->object_type) != 0)
+		return false;
+	if (rule->identity_like && !is_like(row->identity, rule->identity_like))
+		return false;
+	if (rule->schema_name &&
+		((schema = schema_of(row->object_type, row->identity)) == NULL || strcmp(schema, rule->schema_name) != 0))
+		return false;
+	/* On both sides: nobody hides what he has done by giving it away. */
+	if (rule->role_name &&
+		((difference->from && !is_owned_by(difference->from_definition, rule->role_name)) ||
+		 (difference->to && !is_owned_by(difference->to_definition, rule->role_name))))
+		return false;
+	return true;
+}
+
+bool
+mig_is_ignored(const List *rules, const Difference *difference)
+{
+	ListCell   *cell;
+
+	foreach(cell, rules)
+		if (holds(lfirst(cell), difference))
+			return true;
+	return false;
+}
