@@ -50,13 +50,17 @@ describe_index(Description *d)
 	Oid			index = d->object->address.objectId;
 	Oid			tablespace = field_oid(&d->row, "reltablespace");
 	HeapTuple	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(index));
+	HTAB	   *operator_classes = marks_operator_classes(d->marks);
+	char	   *text = NULL;
 	Form_pg_index form;
 
 	if (!HeapTupleIsValid(tuple))
 		elog(ERROR, "cache lookup failed for index %u", index);
 	form = (Form_pg_index) GETSTRUCT(tuple);
 	put_part(d, "definition", "");
-	put_line(d, "definition", deparse(pg_get_indexdef, index));
+	if (operator_classes)
+		text = index_text(operator_classes, &d->row, tuple);
+	put_line(d, "definition", text ? text : deparse(pg_get_indexdef, index));
 	if (OidIsValid(tablespace))
 		put_line(d, "tablespace", quote_identifier(get_tablespace_name(tablespace)));
 	put_parent(d, index);

@@ -31,6 +31,7 @@ typedef struct MarkEntry
 struct Marks
 {
 	HTAB	   *table;
+	HTAB	   *operator_classes;
 };
 
 static MarkEntry *
@@ -104,6 +105,7 @@ marks_read(void)
 	Marks	   *marks = palloc(sizeof(Marks));
 
 	marks->table = hash_create("schema marks", 8192, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	marks->operator_classes = operator_classes_create();
 	note_extensions(marks);
 	note_remarks(marks, DescriptionRelationId);
 	note_remarks(marks, SecLabelRelationId);
@@ -134,4 +136,10 @@ extension_of(const Marks *marks, const ObjectAddress *address)
 		return getExtensionOfObject(address->classId, address->objectId);
 	entry = hash_search(marks->table, &key, HASH_FIND, NULL);
 	return entry ? entry->extension : InvalidOid;
+}
+
+HTAB *
+marks_operator_classes(const Marks *marks)
+{
+	return marks ? marks->operator_classes : NULL;
 }

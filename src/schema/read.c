@@ -157,23 +157,24 @@ read_row(Reader *reader, const SchemaClass *class, Oid object_id, const CatalogR
 }
 
 static void
-read_if_shown(Reader *reader, const SchemaClass *class, Oid object_id, const CatalogRow *row)
+read_if_shown(Reader *reader, const Candidate *candidate, const CatalogRow *row)
 {
-	SchemaScope scope = schema_scope(class, row, reader->marks);
+	Oid			relation = candidate->relation == candidate->object_id ? InvalidOid : candidate->relation;
+	SchemaScope scope = schema_scope(candidate->class, row, relation, reader->marks);
 
 	if (scope != SCOPE_NONE)
-		read_row(reader, class, object_id, row, scope);
+		read_row(reader, candidate->class, candidate->object_id, row, scope);
 }
 
 static void
-read_object(Reader *reader, const SchemaClass *class, Oid object_id)
+read_object(Reader *reader, const Candidate *candidate)
 {
 	CatalogScan scan;
 
 	CHECK_FOR_INTERRUPTS();
-	fetch(&scan, class, object_id);
+	fetch(&scan, candidate->class, candidate->object_id);
 	while (catalog_next(&scan))
-		read_if_shown(reader, class, object_id, &scan.row);
+		read_if_shown(reader, candidate, &scan.row);
 }
 
 /* ---- batches ---- */
@@ -201,7 +202,7 @@ try_to_read(Reader *reader, const Candidate *candidates, int n)
 	PG_TRY();
 	{
 		for (int i = 0; i < n; i++)
-			read_object(reader, candidates[i].class, candidates[i].object_id);
+			read_object(reader, candidates + i);
 	}
 	PG_CATCH();
 	{

@@ -16,6 +16,7 @@
 #include "lib/stringinfo.h"
 #include "nodes/parsenodes.h"
 #include "schema/schema.h"
+#include "utils/hsearch.h"
 #include "utils/rel.h"
 
 /* ---- rows of catalogs (catalog.c) ---- */
@@ -72,6 +73,7 @@ typedef struct Marks Marks;
 /* Read them; for whoever does not, NULL, each object is looked at. */
 extern Marks *marks_read(void);
 extern bool may_have_mark(const Marks *marks, const ObjectAddress *address, int mark);
+extern HTAB *marks_operator_classes(const Marks *marks);
 extern Oid	extension_of(const Marks *marks, const ObjectAddress *address);
 
 /* ---- how things are called (names.c) ---- */
@@ -174,6 +176,10 @@ extern const SchemaClass class_access_methods, class_casts, class_collations, cl
 #define COLUMN_ORDER "column order" /* of two or more */
 extern void describe_columns(Description *d, Oid relation);
 extern void describe_index(Description *d);
+
+/* Of a row of pg_class and one of pg_index; NULL: it has what is left to the server (index_text.c). */
+extern char *index_text(HTAB *operator_classes, const CatalogRow *row, HeapTuple tuple);
+extern HTAB *operator_classes_create(void);
 extern void put_changed_columns(Description *d);
 
 extern bool schema_makes_range(Oid class_id, Oid object_id);
@@ -187,7 +193,8 @@ typedef enum SchemaScope
 	SCOPE_ALL
 } SchemaScope;
 
-extern SchemaScope schema_scope(const SchemaClass *class, const CatalogRow *row, const Marks *marks);
+/* relation: of which it is known to be a part, or invalid. */
+extern SchemaScope schema_scope(const SchemaClass *class, const CatalogRow *row, Oid relation, const Marks *marks);
 extern bool is_ours(Oid class_id, Oid object_id);
 
 /* The object in whose description this one is. */

@@ -48,7 +48,7 @@ is_information_schema(Oid namespace)
 }
 
 SchemaScope
-schema_scope(const SchemaClass *class, const CatalogRow *row, const Marks *marks)
+schema_scope(const SchemaClass *class, const CatalogRow *row, Oid relation, const Marks *marks)
 {
 	Oid			object_id = field_oid(row, "oid");
 	ObjectAddress whole;
@@ -65,8 +65,10 @@ schema_scope(const SchemaClass *class, const CatalogRow *row, const Marks *marks
 	namespace = class->namespace ? field_oid(row, class->namespace) : InvalidOid;
 	if (class->part_of)
 	{
-		ObjectAddress other = class->part_of(row);
+		ObjectAddress other = {RelationRelationId, relation, 0};
 
+		if (!OidIsValid(relation))
+			other = class->part_of(row);
 		if (OidIsValid(other.objectId))
 		{
 			whole = other;

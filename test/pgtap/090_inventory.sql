@@ -165,6 +165,27 @@ SELECT set_eq($$
     EXCEPT SELECT pg_temp.property(key) FROM cases, unnest(others) o, unnest(string_to_array(split_part(o, ': ', 2), ', ')) key$$,
     '{body,query,table}'::text[], 'every property has a case, but for what is part of a name, and what is above other lines');
 
+-- An index that has nothing but columns is printed without asking the server.
+
+CREATE FUNCTION pg_temp.printed(index oid) RETURNS text LANGUAGE sql SET search_path = pg_catalog, pg_temp
+    AS $$SELECT 'definition: ' || split_part(pg_get_indexdef(index), E'\n', 1)$$;
+CREATE TABLE indexed ("I" int, t text COLLATE "C", u text, v varchar, n name, r int4range, c zoo.code, m zoo.mood);
+CREATE INDEX "Odd ""name" ON indexed ("I" DESC, t NULLS FIRST, u COLLATE "POSIX" text_pattern_ops DESC NULLS LAST) INCLUDE (v, r);
+CREATE INDEX ON indexed USING hash (v varchar_pattern_ops);
+CREATE INDEX ON indexed (v COLLATE "C", n, c, m DESC);
+CREATE UNIQUE INDEX ON indexed (n COLLATE "POSIX", v COLLATE "C" text_pattern_ops, "I") NULLS NOT DISTINCT;
+CREATE INDEX ON indexed USING gist (r);
+CREATE INDEX ON indexed USING spgist (u);
+CREATE INDEX ON indexed USING gin (to_tsvector('simple', u));
+CREATE INDEX ON indexed ("I") WHERE t IS NULL;
+CREATE INDEX ON indexed (t) WITH (fillfactor = 50);
+CREATE INDEX ON zoo.measures (kind COLLATE "C") INCLUDE (value);
+SELECT set_eq($$SELECT identity, split_part(definition, E'\n', 1) FROM migrate.inventory() WHERE object_type = 'index'$$,
+    $$SELECT i.identity, pg_temp.printed(c.oid) FROM pg_class c, pg_identify_object('pg_class'::regclass, c.oid, 0) i
+      WHERE relkind IN ('i', 'I') AND i.identity IN (SELECT identity FROM migrate.inventory() WHERE object_type = 'index')$$,
+    'an index is as the server prints it');
+DROP TABLE indexed;
+
 SELECT * FROM finish();
 DROP SUBSCRIPTION zoo_subscription;
 DROP OWNED BY zoo_owner CASCADE;
