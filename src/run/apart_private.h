@@ -1,0 +1,66 @@
+/*
+ * apart_private.h
+ *		What the worker's files share: the migration it works on, and how far it is.
+ */
+#ifndef MIG_APART_PRIVATE_H
+#define MIG_APART_PRIVATE_H
+
+#include "run/apart.h"
+
+/* What the worker works on, all of it in its own memory. */
+typedef struct Apart
+{
+	ApartJob   *job;
+	StepRun		run;
+	RunPlan		plan;
+	const Migration *migration;
+	Script	   *script;
+	StoredText *text;
+	MigrationOptions options;
+	LockWait   *locks;
+	bool		every;			/* each statement is a step */
+	int			done;			/* statements that stand, of this attempt and those before */
+	Oid			user;			/* to be again, after a superuser */
+	int			began;			/* number of the last statement begun at top level */
+	bool		noted;			/* that the migration is half done */
+	Unfinished *before;			/* where another attempt stopped, or NULL */
+	MemoryContext context;
+} Apart;
+
+/* By its number, from 1. */
+extern ScriptStatement *apart_statement(const Apart *apart, int number);
+
+/* A transaction; memory stays the worker's. */
+extern void apart_begin(Apart *apart);
+extern void apart_commit(Apart *apart);
+
+/* Nothing of what was under way stands, as far as a transaction can see to it. */
+extern void apart_abort(Apart *apart);
+
+/* All statements up to this one are done: write it, and once that is committed, know it. */
+extern void apart_note_done(const Apart *apart, int last);
+extern void apart_count_done(Apart *apart, int last);
+
+extern void apart_describe(StatementRecord *record, const ScriptStatement *stmt);
+extern void apart_set_lock_timeout(int ms);
+
+/* ---- apart_step.c ---- */
+
+/*
+ * Try the next step.  If the transaction around a statement is why it fails,
+ * nothing of the step stands, and it is divided; if a lock is, it waits.
+ */
+extern void apart_run_step(Apart *apart, ScriptStep step);
+
+/* Has the statement under way left anything, as far as can be known? */
+extern bool apart_has_left_something(const Apart *apart, const Unfinished *now);
+
+/* ---- resume.c ---- */
+
+/* From what stands of an earlier attempt. */
+extern void apart_go_on(Apart *apart);
+
+/* A statement was under way: find out what became of it, and clear up what it left. */
+extern void apart_reconcile(Apart *apart);
+
+#endif							/* MIG_APART_PRIVATE_H */

@@ -1,0 +1,258 @@
+/*
+ * apart_step.c
+ *		One step in the worker: a transaction, or a statement at top level between
+ *		the records that it begins and that it is done.
+ */
+#include "postgres.h"
+
+#include "capture/capture.h"
+#include "common/faults.h"
+#include "executor/instrument.h"
+#include "run/activity.h"
+#include "run/apart_private.h"
+#include "run/deployer.h"
+#include "schema/expected.h"
+#include "storage/proc.h"
+#include "utils/timestamp.h"
+
+/* From when something of it stands, or may stand, until all does. */
+static void
+note_half_done(Apart *apart)
+{
+	if (apart->noted)
+		return;
+	apart->run.attempt.finished_at = GetCurrentTimestamp();
+	ledger_set_state(apart->migration->project, apart->migration->name, "interrupted", &apart->run.attempt, NULL, NULL);
+}
+
+/* One transaction: the statements, their records, and that they are done. */
+static void
+run_transaction(Apart *apart, ScriptStep step)
+{
+	Execution  *execution = &apart->run.execution;
+
+	apart_begin(apart);
+	execution->first = step.first;
+	execution->last = step.last;
+	execution->records = palloc0((step.last - step.first + 1) * sizeof(StatementRecord));
+	execution->done = 0;
+	mig_capture_migration(apart->job->attempt_id);
+	mig_expected_begin();
+	mig_execute(execution);
+	MIG_FAULT("apart_executed");
+	mig_step_check_deferred(execution, false);
+	mig_capture_migration(0);
+	mig_expected_move(apart->migration->project, apart->migration->name);
+	note_half_done(apart);
+	ledger_write_statements(apart->job->attempt_id, execution->records, execution->done);
+	MIG_FAULT("apart_statements_written");
+	apart_note_done(apart, step.last);
+	MIG_FAULT("apart_step_written");
+	apart_commit(apart);
+	MIG_FAULT("apart_step_committed");
+	apart->noted = true;
+	apart_count_done(apart, step.last);
+}
+
+/*
+ * What works concurrently waits for other transactions without anybody waiting
+ * for it: the lock timeout of migrations, which is there for those behind, is
+ * not for it, unless the migration says so.
+ */
+static bool
+waits_for_as_long_as_it_takes(const Apart *apart, const ScriptStatement *stmt)
+{
+	return stmt->concurrent && apart->options.lock_timeout < 0 && LockTimeout == mig_lock_timeout;
+}
+
+/* A statement at top level, as it is recorded. */
+typedef struct TopLevel
+{
+	Apart	   *apart;
+	StatementRecord record;
+	uint64		wal;			/* written before it */
+} TopLevel;
+
+static void
+write_done(uint64 rows, void *arg)
+{
+	TopLevel   *top = arg;
+	Apart	   *apart = top->apart;
+	StatementRecord *record = &top->record;
+
+	record->rows = rows;
+	record->duration = GetCurrentTimestamp() - record->started_at;
+	record->wal_bytes = pgWalUsage.wal_bytes - top->wal;
+	mig_locks_after(apart->locks, record);
+	mig_expected_move(apart->migration->project, apart->migration->name);
+	ledger_write_statements(apart->job->attempt_id, record, 1);
+	apart_note_done(apart, record->number);
+}
+
+/*
+ * What the catalog does not show is written in the statement's own last
+ * transaction.  What makes or removes files is not to wait for that with its
+ * commit.
+ */
+static bool
+is_recorded_within(const ScriptStatement *stmt)
+{
+	return IsA(stmt->raw->stmt, CallStmt) || IsA(stmt->raw->stmt, DoStmt) || IsA(stmt->raw->stmt, AlterSubscriptionStmt);
+}
+
+/* A statement at top level, between the records that it begins and that it is done. */
+static void
+run_top_level(Apart *apart, int number)
+{
+	ScriptStatement *stmt = apart_statement(apart, number);
+	Execution  *execution = &apart->run.execution;
+	TopLevel	top = {apart};
+	ErrorContextCallback callback = {error_context_stack, mig_execution_context, execution};
+	bool		waits = waits_for_as_long_as_it_takes(apart, stmt);
+	bool		within = is_recorded_within(stmt);
+	uint64		rows;
+
+	apart_begin(apart);
+	note_half_done(apart);
+	ledger_note_under_way(apart->migration->project, apart->migration->name, apart->text->checksum, number,
+						  mig_reconcile_object(stmt));
+	mig_expected_begin();
+	MIG_FAULT("apart_intent_written");
+	apart_commit(apart);
+	MIG_FAULT("apart_intent_committed");
+	apart->noted = true;
+	apart->began = number;
+	execution->current = stmt;
+	apart_describe(&top.record, stmt);
+	top.record.started_at = GetCurrentTimestamp();
+	top.wal = pgWalUsage.wal_bytes;
+	error_context_stack = &callback;
+	mig_locks_at(apart->locks, stmt);
+	mig_deployer_inside_worker(true);
+	mig_capture_session(apart->job->attempt_id);
+	if (waits)
+		apart_set_lock_timeout(0);
+	mig_activity_statement(execution->full_name, number, apart->script->nstatements, stmt->sql);
+	rows = mig_top_level_run(apart->migration, stmt, within ? write_done : NULL, &top);
+	MIG_FAULT("apart_statement_ended");
+	if (waits)
+		apart_set_lock_timeout(mig_lock_timeout);
+	mig_capture_session(0);
+	mig_deployer_inside_worker(false);
+	error_context_stack = callback.previous;
+	if (!within)
+	{
+		apart_begin(apart);
+		write_done(rows, &top);
+		MIG_FAULT("apart_statement_written");
+		apart_commit(apart);
+		MIG_FAULT("apart_statement_committed");
+	}
+	execution->rows += top.record.rows;
+	execution->wal_bytes += top.record.wal_bytes;
+	apart_count_done(apart, number);
+}
+
+/* Some lock was not to be had: wait until it may be, with nothing held. */
+static void
+wait_for_locks(Apart *apart)
+{
+	bool		again = true;
+
+	while (again)
+	{
+		apart_begin(apart);
+		mig_locks_look(apart->locks);
+		apart_commit(apart);
+		apart_begin(apart);
+		again = mig_locks_sleep(apart->locks);
+		apart_commit(apart);
+	}
+}
+
+/* Run a step; the error, if it failed for what can be changed, is taken, and nothing of it stands. */
+static ErrorData *
+try_step(Apart *apart, ScriptStep step)
+{
+	ErrorData  *volatile error = NULL;
+
+	PG_TRY();
+	{
+		if (step.top_level)
+			run_top_level(apart, step.first);
+		else
+			run_transaction(apart, step);
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(apart->context);
+		error = CopyErrorData();
+		FlushErrorState();
+		apart_abort(apart);
+	}
+	PG_END_TRY();
+	return error;
+}
+
+/* ---- what makes a step worth another try ---- */
+
+/* Has the statement under way left anything, as far as can be known? */
+bool
+apart_has_left_something(const Apart *apart, const Unfinished *now)
+{
+	const ScriptStatement *stmt;
+
+	if (now->under_way != apart->began)
+		return true;
+	stmt = apart_statement(apart, now->under_way);
+	if (IsA(stmt->raw->stmt, CallStmt) || IsA(stmt->raw->stmt, DoStmt))
+		return mig_top_level_has_committed();
+	return mig_reconcile_left(apart->migration, stmt, now->object);
+}
+
+/*
+ * Can a statement at top level that failed run again?  What it has left is
+ * cleared up.  What works concurrently had as long as it takes.
+ */
+static bool
+can_run_again(Apart *apart, ScriptStep step)
+{
+	const ScriptStatement *stmt = apart_statement(apart, step.first);
+	bool		left;
+	bool		known;
+
+	if (!step.top_level)
+		return true;
+	if (stmt->concurrent)
+		return false;
+	apart_begin(apart);
+	apart->before = ledger_unfinished(apart->migration->project, apart->migration->name);
+	left = apart_has_left_something(apart, apart->before);
+	known = !left || mig_reconcile(apart->migration, stmt, apart->before->object).verdict != VERDICT_UNKNOWN;
+	if (!left)
+		apart_note_done(apart, apart->before->done);
+	apart_commit(apart);
+	if (left && known)
+		apart_reconcile(apart);
+	return known;
+}
+
+/*
+ * Try the next step.  If the transaction around a statement is why it fails,
+ * nothing of the step stands, and it is divided; if a lock is, it waits.
+ */
+void
+apart_run_step(Apart *apart, ScriptStep step)
+{
+	ErrorData  *error = try_step(apart, step);
+	const ScriptStatement *failed = apart->run.execution.current;
+
+	if (error == NULL)
+		mig_locks_begin(apart->locks);
+	else if (!step.top_level && failed && mig_script_divide(apart->script, step, failed->number, error->sqlerrcode))
+		MIG_FAULT("apart_step_divided");
+	else if (!mig_locks_failed(apart->locks, error) || !can_run_again(apart, step))
+		ReThrowError(error);
+	else if (apart->done < step.first)
+		wait_for_locks(apart);
+}

@@ -1,0 +1,149 @@
+/*
+ * resume.c
+ *		Go on where another attempt of a migration stopped.
+ */
+#include "postgres.h"
+
+#include "capture/capture.h"
+#include "catalog/pg_authid.h"
+#include "common/errors.h"
+#include "common/faults.h"
+#include "common/lines.h"
+#include "miscadmin.h"
+#include "run/apart_private.h"
+#include "schema/expected.h"
+#include "utils/timestamp.h"
+
+void
+mig_apart_check_text(const Unfinished *unfinished, const char *body)
+{
+	char	   *before = ledger_text_by_checksum(unfinished->project, unfinished->checksum, unfinished->part);
+	const char *name = psprintf("%s:%s", unfinished->project, unfinished->name);
+	int			changed = 0;
+
+	if (before && strcmp(before, body) != 0)
+		changed = mig_script_first_change(mig_script_read(before, unfinished->part, NULL, 1),
+										  mig_script_read(body, unfinished->part, NULL, 1), unfinished->done);
+	if (changed > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_MIG_INTERRUPTED),
+				 errmsg("migration \"%s\" is half done, and statement %d of it, which stands, was changed", name, changed),
+				 errdetail_plural("Its first %d statement stands.", "Its first %d statements stand.",
+							  unfinished->done, unfinished->done),
+				 errhint("Leave those as they were.  If they were undone by hand: SELECT migrate.resolve('%s', 'restart', '<why>');", name)));
+}
+
+/* What the script had set for its session holds for what comes behind it, too. */
+static void
+set_again(Apart *apart)
+{
+	for (int number = 1; number <= apart->done; number++)
+		if (mig_script_sets_session(apart_statement(apart, number)))
+			mig_top_level_sql(apart_statement(apart, number)->sql);
+}
+
+static void
+raise_unknown(const Apart *apart, const ScriptStatement *stmt, const char *evidence)
+{
+	const char *name = mig_full_name(apart->migration);
+
+	ereport(ERROR,
+			(errcode(ERRCODE_MIG_INTERRUPTED),
+			 errmsg("migration \"%s\" was interrupted in statement %d, and nobody knows whether it was done", name, stmt->number),
+			 errdetail("%s  %s: %s", mig_place(apart->text->path, stmt->line), GetCommandTagName(stmt->tag), evidence),
+			 errhint("Look, then say which: SELECT migrate.resolve('%s', 'skip_statement', '<it was done>');"
+					 " or SELECT migrate.resolve('%s', 'continue', '<it was not done>');", name, name)));
+}
+
+/* The statement that was under way, as it was then. */
+static const ScriptStatement *
+statement_before(const Apart *apart)
+{
+	const Unfinished *before = apart->before;
+	char	   *body = ledger_text_by_checksum(before->project, before->checksum, before->part);
+
+	if (body == NULL)
+		body = apart->text->body;
+	return list_nth(mig_script_read(body, before->part, NULL, 1)->statements, before->under_way - 1);
+}
+
+static void
+clear_up(Apart *apart, const Remedy *remedy)
+{
+	bool		waits = apart->options.lock_timeout < 0;
+
+	ereport(NOTICE,
+			(errmsg("an earlier attempt has left something: %s", remedy->sql)));
+	mig_capture_session(apart->job->attempt_id);
+	if (waits)
+		apart_set_lock_timeout(0);
+	apart->user = GetUserId();
+	if (remedy->as_superuser)
+		SetUserIdAndSecContext(BOOTSTRAP_SUPERUSERID, 0);
+	mig_top_level_sql(remedy->sql);
+	MIG_FAULT("apart_cleared_up");
+	SetUserIdAndSecContext(apart->user, 0);
+	apart->user = InvalidOid;
+	if (waits)
+		apart_set_lock_timeout(mig_lock_timeout);
+	mig_capture_session(0);
+}
+
+/* A statement was under way: find out what became of it, and clear up what it left. */
+void
+apart_reconcile(Apart *apart)
+{
+	int			number = apart->before->under_way;
+	const ScriptStatement *stmt;
+	StatementRecord record = {0};
+	Reconciliation result;
+	ListCell   *cell;
+
+	record.started_at = GetCurrentTimestamp();
+	apart_begin(apart);
+	stmt = statement_before(apart);
+	result = mig_reconcile(apart->migration, stmt, apart->before->object);
+	apart_commit(apart);
+	MIG_FAULT("apart_judged");
+	if (number <= apart->script->nstatements && strcmp(stmt->sql, apart_statement(apart, number)->sql) == 0)
+		stmt = apart_statement(apart, number);
+	else if (result.verdict == VERDICT_DONE)
+	{
+		result.verdict = VERDICT_UNKNOWN;
+		result.evidence = psprintf("It was done as it was before the text was changed: %s", stmt->sql);
+	}
+	apart->run.execution.current = stmt;
+	apart_describe(&record, stmt);
+	if (result.verdict == VERDICT_UNKNOWN)
+		raise_unknown(apart, stmt, result.evidence);
+	foreach(cell, result.before)
+		clear_up(apart, lfirst(cell));
+	if (result.verdict != VERDICT_DONE)
+		return;
+	record.duration = GetCurrentTimestamp() - record.started_at;
+	apart_begin(apart);
+	mig_expected_claim(apart->migration->project, apart->migration->name, mig_reconcile_object(stmt));
+	ledger_write_statements(apart->job->attempt_id, &record, 1);
+	apart_note_done(apart, number);
+	MIG_FAULT("apart_done_already_written");
+	apart_commit(apart);
+	MIG_FAULT("apart_done_already_committed");
+	apart_count_done(apart, number);
+}
+
+void
+apart_go_on(Apart *apart)
+{
+	if (apart->before == NULL || apart->before->done + apart->before->under_way == 0)
+		return;
+	apart_begin(apart);
+	mig_apart_check_text(apart->before, apart->text->body);
+	apart_commit(apart);
+	ereport(NOTICE,
+			(errmsg("migration \"%s\" goes on behind statement %d of %d", mig_full_name(apart->migration),
+					apart->done, apart->script->nstatements)));
+	set_again(apart);
+	MIG_FAULT("apart_set_again");
+	if (apart->before->under_way > 0)
+		apart_reconcile(apart);
+}
