@@ -8,7 +8,6 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "catalog/dependency.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_authid.h"
@@ -25,7 +24,6 @@
 #include "schema/schema_private.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
-#include "utils/resowner.h"
 #include "utils/varlena.h"
 
 /* ---- names ---- */
@@ -353,35 +351,29 @@ names_of(List *names, const Difference *difference, const ObjectAddress *address
 	return names_around(names, address);
 }
 
+typedef struct Naming
+{
+	const Difference *difference;
+	const ObjectAddress *address;
+	List	   *names;
+} Naming;
+
+static void
+name_all(void *arg)
+{
+	Naming	   *naming = arg;
+
+	naming->names = names_of(naming->names, naming->difference, naming->address);
+}
+
 List *
 mig_author_names(const Difference *difference, const ObjectAddress *known)
 {
 	const StateRow *row = difference->to ? difference->to : difference->from;
 	const ObjectAddress *address = difference->object ? &difference->object->address : known;
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
 	bool		by_name = address && is_told_by_name(address->classId);
 	List	   *own = add_name(NIL, TIE_OWN, by_name ? NULL : row->object_type, row->identity);
-	List	   *volatile names = own;
+	Naming		naming = {difference, address, list_copy(own)};
 
-	/* Something may be damaged, or go while we look. */
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		names = names_of(list_copy(own), difference, address);
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(context);
-		if (is_error_of_others(geterrcode()))
-			PG_RE_THROW();
-		FlushErrorState();
-		names = own;
-	}
-	PG_END_TRY();
-	RollbackAndReleaseCurrentSubTransaction();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
-	return names;
+	return schema_attempt(name_all, &naming) == NULL ? naming.names : own;
 }

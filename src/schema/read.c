@@ -179,44 +179,33 @@ read_object(Reader *reader, const Candidate *candidate)
 
 /* ---- batches ---- */
 
-/* Is it no fault of the object: a cancel, or no memory? */
-bool
-is_error_of_others(int code)
+/* Candidates that are tried together. */
+typedef struct Try
 {
-	return ERRCODE_TO_CATEGORY(code) == ERRCODE_OPERATOR_INTERVENTION ||
-		ERRCODE_TO_CATEGORY(code) == ERRCODE_INSUFFICIENT_RESOURCES;
+	Reader	   *reader;
+	const Candidate *candidates;
+	int			n;
+} Try;
+
+static void
+read_together(void *arg)
+{
+	Try		   *try = arg;
+
+	MemoryContextSwitchTo(try->reader->batch);
+	for (int i = 0; i < try->n; i++)
+		read_object(try->reader, try->candidates + i);
 }
 
 /* Returns what went wrong, or NULL. */
 static ErrorData *
 try_to_read(Reader *reader, const Candidate *candidates, int n)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	ErrorData  *volatile error = NULL;
+	Try			try = {reader, candidates, n};
 
 	reader->objects = NIL;
 	MemoryContextReset(reader->batch);
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(reader->batch);
-	PG_TRY();
-	{
-		for (int i = 0; i < n; i++)
-			read_object(reader, candidates + i);
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-	}
-	PG_END_TRY();
-	RollbackAndReleaseCurrentSubTransaction();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
-	if (error && is_error_of_others(error->sqlerrcode))
-		ReThrowError(error);
-	return error;
+	return schema_attempt(read_together, &try);
 }
 
 static void
@@ -235,32 +224,20 @@ hand_over(Reader *reader)
 	reader->objects = NIL;
 }
 
+static void
+give_name(void *object)
+{
+	name_object(object);
+}
+
 /* The name of what cannot be read, if even that can be told. */
 static void
 try_to_name(SchemaObject *object)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		name_object(object);
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(context);
-		if (is_error_of_others(geterrcode()))
-			PG_RE_THROW();
-		FlushErrorState();
-		object->object_type = get_rel_name(object->address.classId);
-		object->identity = psprintf("oid %u", object->address.objectId);
-	}
-	PG_END_TRY();
-	RollbackAndReleaseCurrentSubTransaction();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
+	if (schema_attempt(give_name, object) == NULL)
+		return;
+	object->object_type = get_rel_name(object->address.classId);
+	object->identity = psprintf("oid %u", object->address.objectId);
 }
 
 static void
@@ -313,6 +290,14 @@ read_candidates(Reader *reader, const Candidates *candidates)
 
 /* ---- all, or some ---- */
 
+void
+schema_pin_settings(void)
+{
+	for (int i = 0; i < lengthof(pinned); i++)
+		if (strcmp(GetConfigOption(pinned[i][0], false, false), pinned[i][1]) != 0)
+			(void) set_config_option(pinned[i][0], pinned[i][1], PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+}
+
 static void
 reader_begin(Reader *reader, SchemaObjectFunction function, void *arg)
 {
@@ -321,9 +306,7 @@ reader_begin(Reader *reader, SchemaObjectFunction function, void *arg)
 	reader->arg = arg;
 	reader->batch = AllocSetContextCreate(CurrentMemoryContext, "schema objects", ALLOCSET_DEFAULT_SIZES);
 	ledger_enter(&reader->scope);
-	for (int i = 0; i < lengthof(pinned); i++)
-		if (strcmp(GetConfigOption(pinned[i][0], false, false), pinned[i][1]) != 0)
-			(void) set_config_option(pinned[i][0], pinned[i][1], PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	schema_pin_settings();
 }
 
 static void

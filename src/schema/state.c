@@ -8,6 +8,7 @@
 #include "common/errors.h"
 #include "ledger/rowhash.h"
 #include "miscadmin.h"
+#include "schema/reparse.h"
 #include "schema/state.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
@@ -17,7 +18,7 @@ typedef struct StateEntry
 {
 	uint8		key[LEDGER_KEY_BYTES];
 	StateRow	row;
-	char	   *definition;		/* NULL: the ledger has it */
+	SchemaObject *object;		/* NULL: the ledger has it */
 	bool		seen;			/* the other state has it, too */
 } StateEntry;
 
@@ -162,7 +163,7 @@ take_from(Comparison *comparison, const StateRow *row, const SchemaObject *objec
 	entry->row = *row;
 	entry->row.object_type = pstrdup(row->object_type);
 	entry->row.identity = pstrdup(row->identity);
-	entry->definition = object ? mig_schema_definition(object) : NULL;
+	entry->object = object ? mig_state_copy(object) : NULL;
 	entry->seen = false;
 	MemoryContextSwitchTo(before);
 }
@@ -170,7 +171,23 @@ take_from(Comparison *comparison, const StateRow *row, const SchemaObject *objec
 static char *
 definition_of(const StateEntry *entry)
 {
-	return entry->definition ? entry->definition : mig_state_definition(entry->row.fingerprint);
+	return entry->object ? mig_schema_definition(entry->object) : mig_state_definition(entry->row.fingerprint);
+}
+
+/*
+ * Alike, as far as the server can tell: a restore changes how some texts are
+ * printed.  Where neither state is the current one they are compared as they are.
+ */
+static bool
+is_alike(const StateEntry *entry, const StateRow *row, const SchemaObject *object)
+{
+	if (memcmp(entry->row.fingerprint, row->fingerprint, LEDGER_KEY_BYTES) == 0)
+		return true;
+	if (object && entry->object == NULL)
+		return mig_reparse_same(object, ledger_definition(entry->row.fingerprint));
+	if (entry->object && object == NULL)
+		return mig_reparse_same(entry->object, ledger_definition(row->fingerprint));
+	return false;
 }
 
 static void
@@ -186,7 +203,7 @@ take_to(Comparison *comparison, const StateRow *row, const SchemaObject *object)
 		mig_state_warn(object);
 		return;
 	}
-	if (entry && memcmp(entry->row.fingerprint, row->fingerprint, LEDGER_KEY_BYTES) == 0)
+	if (entry && is_alike(entry, row, object))
 		return;
 	difference.change = entry ? "changed" : "added";
 	difference.from = entry ? &entry->row : NULL;
