@@ -30,9 +30,12 @@ CREATE TABLE migrate.adrift (
     object_type     text COLLATE "C" NOT NULL,
     identity        text COLLATE "C" NOT NULL,
     fingerprint     bytea,
-    is_ignored      boolean NOT NULL
+    is_ignored      boolean NOT NULL,
+    seen            pg_snapshot,
+    looked_at       timestamptz,
+    is_stale        boolean NOT NULL DEFAULT false
 );
-COMMENT ON TABLE migrate.adrift IS 'what was not as expected when somebody last looked, and how it was; NULL: not there';
+COMMENT ON TABLE migrate.adrift IS 'what was not as expected when somebody last looked, how it was (NULL: not there), and how much of what was captured the look had seen before that which found it';
 
 -- A place is a database of a cluster: a row means nothing in a copy of it.
 CREATE TABLE migrate.looks (

@@ -324,8 +324,11 @@ void
 ledger_put_adrift(const StateRow *state, bool ignored)
 {
 	static LedgerQuery query = {
-		"INSERT INTO migrate.adrift (key, object_type, identity, fingerprint, is_ignored) VALUES ($1, $2, $3, $4, $5)"
-		" ON CONFLICT (key) DO UPDATE SET fingerprint = EXCLUDED.fingerprint"
+		"INSERT INTO migrate.adrift (key, object_type, identity, fingerprint, is_ignored, seen, looked_at)"
+		" SELECT $1, $2, $3, $4, $5, l.seen, l.looked_at"
+		" FROM (SELECT) x LEFT JOIN migrate.looks l ON l.place OPERATOR(pg_catalog.=) $6"
+		" ON CONFLICT (key) DO UPDATE SET fingerprint = EXCLUDED.fingerprint, is_stale = false,"
+		" is_ignored = CASE WHEN adrift.is_stale THEN EXCLUDED.is_ignored ELSE adrift.is_ignored END"
 	};
 	LedgerArgs	args = {0};
 	LedgerScope scope;
@@ -333,6 +336,7 @@ ledger_put_adrift(const StateRow *state, bool ignored)
 	ledger_enter(&scope);
 	arg_state(&args, state);
 	arg_bool(&args, ignored);
+	arg_int8(&args, ledger_place());
 	ledger_run(&query, &args);
 	ledger_leave(&scope);
 }
@@ -349,10 +353,29 @@ ledger_remove_adrift(const uint8 *key)
 }
 
 void
-ledger_clear_adrift(void)
+ledger_begin_adrift(void)
+{
+	/* Transactions of another cluster say nothing here. */
+	static LedgerQuery query = {
+		"UPDATE migrate.adrift SET is_stale = true,"
+		" seen = (SELECT adrift.seen FROM migrate.looks l WHERE l.place OPERATOR(pg_catalog.=) $1)"
+	};
+	LedgerArgs	args = {0};
+	LedgerScope scope;
+
+	if (!any_adrift())
+		return;
+	ledger_enter(&scope);
+	arg_int8(&args, ledger_place());
+	ledger_run(&query, &args);
+	ledger_leave(&scope);
+}
+
+void
+ledger_end_adrift(void)
 {
 	static LedgerQuery query = {
-		"DELETE FROM migrate.adrift"
+		"DELETE FROM migrate.adrift WHERE is_stale"
 	};
 
 	if (any_adrift())

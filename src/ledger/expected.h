@@ -54,7 +54,11 @@ extern StateRow *ledger_adrift(const uint8 *key);
 /* ignored: it is not counted; what is there already stays so or not. */
 extern void ledger_put_adrift(const StateRow *row, bool ignored);
 extern void ledger_remove_adrift(const uint8 *key);
-extern void ledger_clear_adrift(void);
+
+/* Around noting again all that is: what is not noted in between no longer is. */
+extern void ledger_begin_adrift(void);
+extern void ledger_end_adrift(void);
+
 
 /* How many objects, and what became of the first of them. */
 extern int	ledger_count_adrift(char **first);
@@ -72,6 +76,9 @@ typedef struct LedgerLook
 	int64		coverage_id;	/* of the last change of what capture sees */
 	uint8		globals[LEDGER_HASH_BYTES]; /* what is not captured here */
 } LedgerLook;
+
+/* This database of this cluster. */
+extern int64 ledger_place(void);
 
 /* The last look at this database; false if nobody has had one. */
 extern bool ledger_read_look(LedgerLook *look);
@@ -171,6 +178,9 @@ typedef struct Drift
 	char	   *project;		/* of the migration that moved it last, or NULL */
 	char	   *last_migration;
 	int64		since;			/* statements up to this one are in what is expected */
+	uint8		key[LEDGER_KEY_BYTES];
+	bool		is_gone;		/* only a DROP does that */
+	int			lines;			/* kinds of lines that differ, as schema/reach.c counts them */
 	List	   *names;			/* of DriftName: what a statement that explains it was about */
 } Drift;
 
@@ -181,7 +191,7 @@ typedef struct Explanation
 	TimestampTz changed_at;
 } Explanation;
 
-/* May a statement explain a drift, if it was about something with this tie to it? */
+/* May a statement explain a drift, if it was about something with this tie to it? (schema/reach.c) */
 typedef bool (*MayExplainFunction) (const Drift *drift, DriftTie tie, const char *statement);
 
 /* An array, for each of a list of Drift. */

@@ -22,6 +22,7 @@ typedef struct Wanted
 	bool	   *any_type;
 	Datum	   *names;
 	Datum	   *since;
+	Datum	   *keys;
 	int			n;
 } Wanted;
 
@@ -61,6 +62,7 @@ want(Wanted *wanted, int number, const Drift *drift, const DriftName *name)
 	wanted->types[n] = name->object_type ? CStringGetTextDatum(name->object_type) : (Datum) 0;
 	wanted->names[n] = CStringGetTextDatum(name->identity);
 	wanted->since[n] = Int64GetDatum(drift->since);
+	wanted->keys[n] = PointerGetDatum(hash_bytea(drift->key));
 }
 
 static Wanted
@@ -80,6 +82,7 @@ wanted_of(const List *drifts, HTAB *adrift)
 	result.any_type = palloc(size * sizeof(bool));
 	result.names = palloc(size * sizeof(Datum));
 	result.since = palloc(size * sizeof(Datum));
+	result.keys = palloc(size * sizeof(Datum));
 	foreach(cell, drifts)
 	{
 		foreach(name_cell, ((const Drift *) lfirst(cell))->names)
@@ -129,21 +132,51 @@ add_statement(Explanation *explanation, Found *found, bool closely, int64 id, ch
 	explanation->changed_at = at;
 }
 
+static void
+forget_statements(Explanation *explanation, Found *found)
+{
+	memset(explanation, 0, sizeof(Explanation));
+	found->n = 0;
+	found->closely = false;
+}
+
+/*
+ * What was done before an object was made is not why it is there, and what was
+ * done to it otherwise not why it is gone.
+ */
+static bool
+may_be_why(const Drift *drift, const char *action, Explanation *explanation, Found *found)
+{
+	bool		made = strcmp(action, "create") == 0;
+	bool		dropped = strcmp(action, "drop") == 0;
+
+	if (strcmp(drift->change, "changed") == 0 || !(made || dropped))
+		return !drift->is_gone;
+	forget_statements(explanation, found);
+	return strcmp(drift->change, "added") == 0 ? made : dropped;
+}
+
 /* A row of the query below. */
 static void
 take_row(LedgerRow *row, const List *drifts, MayExplainFunction may_explain, Explanation *explanations, Found *founds)
 {
 	int			number = row_int4(row);
 	DriftTie	tie = row_int4(row);
+	char	   *name = row_text(row);
+	char	   *action = row_text(row);
 	int64		id = row_int8(row);
 	char	   *role = row_name(row);
 	TimestampTz at = row_time(row);
 	char	   *statement = row_text(row);
+	const Drift *drift = list_nth(drifts, number);
 	bool		closely = tie != TIE_PART && tie != TIE_MENTIONED;
 
+	if (tie == TIE_OWN && strcmp(name, drift->identity) == 0 &&
+		!may_be_why(drift, action, &explanations[number], &founds[number]))
+		return;
 	if (founds[number].closely && !closely)
 		return;
-	if (may_explain(list_nth(drifts, number), tie, statement))
+	if (may_explain(drift, tie, statement))
 		add_statement(&explanations[number], &founds[number], closely, id, role, at, statement);
 }
 
@@ -188,24 +221,33 @@ take_over_all(const List *drifts, HTAB *adrift, MayExplainFunction may_explain, 
  * The statements that were about an object itself, or if there are none those
  * that may have changed it by changing another one.  One pass over what was
  * captured since the oldest of what is expected here.  Statements of migrations
- * explain nothing: what they did is expected.  A column stands for its table.
+ * explain nothing: what they did is expected.  Neither do those that had been seen
+ * when the object was as expected: by the last look before a run, or in a copy of
+ * the database, which has had none, when a run began.  A column stands for its
+ * table.
  */
 Explanation *
 ledger_explain(const List *drifts, MayExplainFunction may_explain)
 {
 	static LedgerQuery query = {
-		"SELECT DISTINCT w.drift, w.tie, d.id, d.session_role, d.logged_at, d.statement"
+		"SELECT DISTINCT w.drift, w.tie, w.name, o.action, d.id, d.session_role, d.logged_at, d.statement"
 		" FROM migrate.log_ddl d CROSS JOIN LATERAL (SELECT o OPERATOR(pg_catalog.->>) 'object_type' AS object_type,"
+		" CASE WHEN (o OPERATOR(pg_catalog.->>) 'object_type') OPERATOR(pg_catalog.~~) '%column'"
+		" THEN 'alter' ELSE o OPERATOR(pg_catalog.->>) 'action' END AS action,"
 		" CASE WHEN (o OPERATOR(pg_catalog.->>) 'object_type') OPERATOR(pg_catalog.~~) '%column'"
 		" THEN pg_catalog.regexp_replace(o OPERATOR(pg_catalog.->>) 'identity', '[.](\"([^\"]|\"\")*\"|[^.\"]*)$', '')"
 		" ELSE o OPERATOR(pg_catalog.->>) 'identity' END AS identity"
 		" FROM pg_catalog.jsonb_array_elements(d.objects) o) o"
-		" JOIN ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2), pg_catalog.unnest($3), pg_catalog.unnest($4), pg_catalog.unnest($5))"
-		" w (drift, tie, object_type, name, since)"
+		" JOIN ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2), pg_catalog.unnest($3), pg_catalog.unnest($4), pg_catalog.unnest($5),"
+		" pg_catalog.unnest($6)) w (drift, tie, object_type, name, since, key)"
 		" ON w.name OPERATOR(pg_catalog.=) o.identity AND d.id OPERATOR(pg_catalog.>) w.since"
 		" AND (w.object_type IS NULL OR w.object_type OPERATOR(pg_catalog.=) o.object_type)"
+		" LEFT JOIN migrate.adrift a ON a.key OPERATOR(pg_catalog.=) w.key LEFT JOIN migrate.looks l ON l.place OPERATOR(pg_catalog.=) $7"
 		" WHERE d.origin OPERATOR(pg_catalog.<>) 'migration'"
 		" AND d.id OPERATOR(pg_catalog.>) (SELECT pg_catalog.min(s) FROM pg_catalog.unnest($5) s)"
+		" AND COALESCE(pg_catalog.pg_visible_in_snapshot(d.transaction_id, CASE WHEN l.place IS NULL THEN NULL WHEN a.key IS NULL THEN l.seen ELSE a.seen END),"
+		" d.logged_at OPERATOR(pg_catalog.<) CASE WHEN a.key IS NULL THEN (SELECT pg_catalog.max(r.started_at) FROM migrate.log_runs r) ELSE a.looked_at END)"
+		" IS NOT TRUE"
 		" ORDER BY d.id"
 	};
 	Explanation *result = palloc0((list_length(drifts) + 1) * sizeof(Explanation));
@@ -224,6 +266,8 @@ ledger_explain(const List *drifts, MayExplainFunction may_explain)
 	arg_array(&args, TEXTARRAYOID, text_array(wanted.types, wanted.any_type, wanted.n));
 	arg_array(&args, TEXTARRAYOID, text_array(wanted.names, NULL, wanted.n));
 	arg_array(&args, INT8ARRAYOID, construct_array(wanted.since, wanted.n, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+	arg_array(&args, BYTEAARRAYOID, construct_array(wanted.keys, wanted.n, BYTEAOID, -1, false, TYPALIGN_INT));
+	arg_int8(&args, ledger_place());
 	n = ledger_run(&query, &args);
 	for (uint64 i = 0; i < n; i++)
 	{

@@ -34,8 +34,8 @@
 #define Anum_log_ddl_origin			8
 
 /* Oids mean something in this database of this cluster, and nothing in a copy of it. */
-static int64
-this_place(void)
+int64
+ledger_place(void)
 {
 	return (int64) (GetSystemIdentifier() ^ ((uint64) MyDatabaseId << 32));
 }
@@ -55,7 +55,7 @@ ledger_read_look(LedgerLook *look)
 	if (ledger_is_empty("looks"))
 		return false;
 	ledger_enter(&scope);
-	arg_int8(&args, this_place());
+	arg_int8(&args, ledger_place());
 	found = ledger_run(&query, &args) > 0;
 	if (found)
 	{
@@ -88,7 +88,7 @@ ledger_write_look(const LedgerLook *look)
 	LedgerScope scope;
 
 	ledger_enter(&scope);
-	arg_int8(&args, this_place());
+	arg_int8(&args, ledger_place());
 	arg_text(&args, look->seen);
 	arg_int8(&args, look->bound_id);
 	arg_bool(&args, look->is_certain);

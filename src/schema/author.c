@@ -10,7 +10,6 @@
 
 #include "catalog/dependency.h"
 #include "catalog/namespace.h"
-#include "catalog/pg_authid.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_depend.h"
 #include "catalog/pg_extension.h"
@@ -355,25 +354,44 @@ typedef struct Naming
 {
 	const Difference *difference;
 	const ObjectAddress *address;
-	List	   *names;
+	Drift	   *drift;
 } Naming;
+
+/* Is it not in the catalogs any more, at least not where it was, and does that take a statement about itself? */
+static bool
+is_gone(const Difference *difference, const ObjectAddress *address)
+{
+	static const char *const others[] = {
+		"database setting", "default acl", "publication relation", "publication namespace"
+	};
+
+	if (difference->to)
+		return false;
+	for (int i = 0; i < lengthof(others); i++)
+		if (strcmp(difference->from->object_type, others[i]) == 0)
+			return false;
+	return address == NULL || !OidIsValid(address->objectId) || getObjectIdentity(address, true) == NULL;
+}
 
 static void
 name_all(void *arg)
 {
 	Naming	   *naming = arg;
 
-	naming->names = names_of(naming->names, naming->difference, naming->address);
+	naming->drift->names = names_of(naming->drift->names, naming->difference, naming->address);
+	naming->drift->is_gone = is_gone(naming->difference, naming->address);
 }
 
-List *
-mig_author_names(const Difference *difference, const ObjectAddress *known)
+void
+mig_author_names(const Difference *difference, const ObjectAddress *known, Drift *drift)
 {
 	const StateRow *row = difference->to ? difference->to : difference->from;
 	const ObjectAddress *address = difference->object ? &difference->object->address : known;
 	bool		by_name = address && is_told_by_name(address->classId);
 	List	   *own = add_name(NIL, TIE_OWN, by_name ? NULL : row->object_type, row->identity);
-	Naming		naming = {difference, address, list_copy(own)};
+	Naming		naming = {difference, address, drift};
 
-	return schema_attempt(name_all, &naming) == NULL ? naming.names : own;
+	drift->names = list_copy(own);
+	if (schema_attempt(name_all, &naming) != NULL)
+		drift->names = own;
 }

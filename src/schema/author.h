@@ -9,10 +9,14 @@
 #include "schema/state.h"
 
 /*
- * The names of what a statement that has made this difference was about, as a
- * list of DriftName.  known: where the object was when it was expected, or NULL.
+ * Fill in what tells a statement that has made this difference: the names of what
+ * it was about, and whether it was a DROP.  known: where the object was when it
+ * was expected, or NULL.
  */
-extern List *mig_author_names(const Difference *difference, const ObjectAddress *known);
+extern void mig_author_names(const Difference *difference, const ObjectAddress *known, Drift *drift);
+
+/* Which kinds of lines do two definitions not have alike? */
+extern int	mig_author_lines(const char *expected, const char *actual);
 
 /* May a statement that was about something with such a tie to the object have changed it? */
 extern bool mig_author_may_have(const Drift *drift, DriftTie tie, const char *statement);

@@ -49,7 +49,9 @@ add_drift(const Difference *difference, void *arg)
 		drift->project = expected ? expected->project : NULL;
 		drift->last_migration = expected ? expected->name : NULL;
 		drift->since = expected ? expected->ddl_id : 0;
-		drift->names = mig_author_names(difference, expected ? &expected->address : NULL);
+		memcpy(drift->key, row->key, LEDGER_KEY_BYTES);
+		drift->lines = mig_author_lines(drift->expected, drift->actual);
+		mig_author_names(difference, expected ? &expected->address : NULL, drift);
 		collect->drifts = lappend(collect->drifts, drift);
 	}
 	MemoryContextSwitchTo(before);

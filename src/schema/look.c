@@ -187,8 +187,9 @@ mig_expected_look(bool at_everything, char **first)
 		begin_anew(&look);
 	if (!same || at_everything)
 	{
-		ledger_clear_adrift();
+		ledger_begin_adrift();
 		mig_state_compare("expected", "current", note_adrift, ledger_ignore_rules());
+		ledger_end_adrift();
 	}
 	ledger_write_look(&look);
 	keep(&look);

@@ -10,6 +10,120 @@
 #include "parser/parser.h"
 #include "schema/author.h"
 
+/* ---- the object itself ---- */
+
+/* Lines of a definition that have statements of their own. */
+#define LINES_GRANTS	1
+#define LINES_COMMENTS	2
+#define LINES_LABELS	4
+#define LINES_OWNER		8
+#define LINES_PLAIN		16		/* in which no other object is mentioned */
+#define LINES_OTHERS	32
+#define LINES_ALL		63
+
+static int
+kind_of_line(const char *line)
+{
+	static const char *const plain[] = {
+		"options:", "toast options:", "enabled:", "row security", "statistics", "storage:", "compression:", "unlogged:", "tablespace:"
+	};
+
+	line += strspn(line, " ");
+	for (int i = 0; i < lengthof(plain); i++)
+		if (strncmp(line, plain[i], strlen(plain[i])) == 0)
+			return LINES_PLAIN;
+	if (strncmp(line, "grant", 5) == 0)
+		return LINES_GRANTS;
+	if (strncmp(line, "comment:", 8) == 0)
+		return LINES_COMMENTS;
+	if (strncmp(line, "security label ", 15) == 0)
+		return LINES_LABELS;
+	return strncmp(line, "owner:", 6) == 0 ? LINES_OWNER : LINES_OTHERS;
+}
+
+static int
+compare_lines(const ListCell *a, const ListCell *b)
+{
+	return strcmp(lfirst(a), lfirst(b));
+}
+
+static List *
+sorted_lines(const char *definition)
+{
+	char	   *text = pstrdup(definition ? definition : "");
+	List	   *lines = NIL;
+	char	   *rest;
+
+	for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+		lines = lappend(lines, line);
+	list_sort(lines, compare_lines);
+	return lines;
+}
+
+int
+mig_author_lines(const char *expected, const char *actual)
+{
+	List	   *one = sorted_lines(expected);
+	List	   *other = sorted_lines(actual);
+	int			i = 0;
+	int			j = 0;
+	int			result = 0;
+
+	while (i < list_length(one) || j < list_length(other))
+	{
+		int			order = i == list_length(one) ? 1 : j == list_length(other) ? -1 : strcmp(list_nth(one, i), list_nth(other, j));
+
+		if (order != 0)
+			result |= kind_of_line(order < 0 ? list_nth(one, i) : list_nth(other, j));
+		i += order <= 0;
+		j += order >= 0;
+	}
+	return result;
+}
+
+static int
+lines_of_command(const AlterTableCmd *command)
+{
+	switch (command->subtype)
+	{
+		case AT_ChangeOwner:
+			return LINES_OWNER | LINES_GRANTS;
+		case AT_AddColumn:
+		case AT_DropColumn:
+		case AT_AlterColumnType:
+			return LINES_ALL;
+		default:
+			return LINES_OTHERS | LINES_PLAIN;
+	}
+}
+
+static int
+lines_of(const Node *stmt)
+{
+	int			result = 0;
+	ListCell   *cell;
+
+	switch (nodeTag(stmt))
+	{
+		case T_GrantStmt:
+			return LINES_GRANTS;
+		case T_CommentStmt:
+			return LINES_COMMENTS;
+		case T_SecLabelStmt:
+			return LINES_LABELS;
+		case T_AlterOwnerStmt:
+			return LINES_OWNER | LINES_GRANTS;
+		case T_AlterTableStmt:
+			foreach(cell, ((const AlterTableStmt *) stmt)->cmds)
+				result |= lines_of_command(lfirst_node(AlterTableCmd, cell));
+			return result;
+		default:
+			return LINES_ALL;
+	}
+}
+
+/* ---- others ---- */
+
 /* What of a table an ALTER TABLE changes besides itself. */
 #define REACHES_TRIGGERS	1
 #define REACHES_RULES		2
@@ -167,17 +281,22 @@ is_about(const Node *stmt, const char *object_type)
 }
 
 static bool
-may_have(const Node *stmt, const char *object_type, DriftTie tie)
+may_have(const Node *stmt, const Drift *drift, DriftTie tie)
 {
+	const char *object_type = drift->object_type;
+	bool		changes_it = strcmp(drift->change, "changed") != 0 || (lines_of(stmt) & drift->lines) != 0;
+
 	switch (tie)
 	{
 		case TIE_OWN:
-			return is_about(stmt, object_type);
+			return changes_it && is_about(stmt, object_type);
 		case TIE_ALL:
-			return IsA(stmt, GrantStmt);
+			return changes_it && IsA(stmt, GrantStmt);
 		case TIE_ROLE:
 			return IsA(stmt, DropOwnedStmt) || IsA(stmt, ReassignOwnedStmt) ||
 				(IsA(stmt, RenameStmt) && ((const RenameStmt *) stmt)->renameType == OBJECT_ROLE);
+		case TIE_MENTIONED:
+			return (strcmp(drift->change, "changed") != 0 || (drift->lines & LINES_OTHERS)) && reaches_others(stmt, object_type);
 		default:
 			return reaches_others(stmt, object_type);
 	}
@@ -212,7 +331,7 @@ mig_author_may_have(const Drift *drift, DriftTie tie, const char *statement)
 	ListCell   *cell;
 
 	foreach(cell, statements)
-		if (may_have(lfirst_node(RawStmt, cell)->stmt, drift->object_type, tie))
+		if (may_have(lfirst_node(RawStmt, cell)->stmt, drift, tie))
 			return true;
 	/* Of what cannot be read it is known what it was about. */
 	return statements == NIL && tie == TIE_OWN;
