@@ -94,7 +94,37 @@ prepare_corpora()
 	command -v npm > /dev/null || install_packages nodejs npm
 	export CORPORA_CACHE=$CACHE/corpora
 	mkdir -p "$CORPORA_CACHE"
+	[ ! -x "${PG_CONFIG:-}" ] || fetch_server_tests "$("$PG_CONFIG" --version | sed 's/^[^0-9]*\([0-9]*\).*/\1/')"
 	[ "$(id -u)" != 0 ] || chown "$TEST_USER:" "$CORPORA_CACHE"
+}
+
+# Keeps the SQL of the server's own tests, of a major, from the source package of
+# the newest minor release that there is; without one they are left out.
+fetch_server_tests()
+{
+	local package=postgresql-$1 at=$CORPORA_CACHE/server-tests-$1 keys=/usr/share/keyrings/debian-archive-keyring.gpg
+	local signed= from options version
+
+	[ ! -e "$at" ] || return 0
+	from=$(mktemp -d)
+	mkdir -p "$from/lists/partial" "$from/cache/archives/partial" "$from/tests"
+	[ ! -e $keys ] || signed="[signed-by=$keys]"
+	debian_sources | sed "s|^|deb-src $signed |" > "$from/sources.list"
+	options=(-o "Dir::Etc::SourceList=$from/sources.list" -o Dir::Etc::SourceParts=- -o "Dir::State::Lists=$from/lists"
+		-o "Dir::Cache=$from/cache" -o APT::Sandbox::User=)
+	say "fetching the tests of $package"
+	(
+		cd "$from"
+		apt-get -q "${options[@]}" update
+		for version in $(apt-cache "${options[@]}" showsrc "$package" | sed -n 's/^Version: //p' | sort -rVu); do
+			! apt-get -q "${options[@]}" --download-only source "$package=$version" || break
+		done
+		tar -xf "$package"_*.orig.tar.* -C tests --strip-components=4 --wildcards --no-same-owner \
+			'*/src/test/regress/sql' '*/src/test/regress/data' '*/src/test/regress/parallel_schedule'
+		chmod -R a+rX tests
+		mv -T tests "$at"
+	) > "$from/log" 2>&1 || say "there are none: $(tail -n 1 "$from/log")"
+	rm -rf "$from"
 }
 
 # Copies the source, without what a build left in it, to a directory.

@@ -32,6 +32,9 @@ kind_of_line(const char *line)
 	for (int i = 0; i < lengthof(plain); i++)
 		if (strncmp(line, plain[i], strlen(plain[i])) == 0)
 			return LINES_PLAIN;
+	/* Of a constraint that has no description of its own. */
+	if (strncmp(line, "not null:", 9) == 0)
+		return LINES_OTHERS | LINES_COMMENTS;
 	if (strncmp(line, "grant", 5) == 0)
 		return LINES_GRANTS;
 	if (strncmp(line, "comment:", 8) == 0)

@@ -1,0 +1,89 @@
+# 440_regression.pl: the database of the server's own regression tests is as expected where it was dumped to, or upgraded.
+# tools/lib.sh fetches their SQL; what of it needs the library that comes with them fails, and the rest goes on.
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::RealBin;
+use MigrateTest;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my ($version) = run_command([ 'pg_config', '--version' ]);
+my ($major) = $version =~ /(\d+)/;
+my $tests = "$ENV{CORPORA_CACHE}/server-tests-$major";
+plan skip_all => "the tests of PostgreSQL $major could not be fetched" if !-d $tests;
+
+# They compute much, and leave nothing that others do not.
+my %slow = map { $_ => 1 } qw(select_parallel write_parallel vacuum_parallel join_hash partition_join partition_aggregate
+  btree_index gin gist create_index_spgist regex tuplesort memoize stats explain infinite_recurse tablespace largeobject);
+
+# Runs them, and returns how many statements failed.
+sub run_tests
+{
+	my ($node, $db) = @_;
+	my $failed = 0;
+	local $ENV{PG_ABS_SRCDIR} = $tests;
+	local $ENV{PG_LIBDIR} = 'none';
+	local $ENV{PG_DLSUFFIX} = '.so';
+	local $ENV{PG_ABS_BUILDDIR} = PostgreSQL::Test::Utils::tempdir;
+	local $ENV{PGTZ} = 'PST8PDT';
+	local $ENV{PGDATESTYLE} = 'Postgres, MDY';
+	local $ENV{PGOPTIONS} = '-c intervalstyle=postgres_verbose';
+	my @names = map { split } slurp_file("$tests/parallel_schedule") =~ /^test:(.*)$/mg;
+
+	foreach my $name (grep { !$slow{$_} } @names)
+	{
+		my (undef, $err) = run_command([ 'psql', '-X', '-q', '-o', '/dev/null', '-d', $node->connstr($db), '-f', "$tests/sql/$name.sql" ]);
+		$failed += () = $err =~ /^psql:\S+ ERROR: /mg;
+	}
+	return $failed;
+}
+
+my $node = new_node('main', extra => [ '--locale', 'C', '-E', 'UTF8' ]);
+# Wrong statements are their business.
+$node->append_conf('postgresql.conf', "log_min_messages = panic\nlog_min_error_statement = panic\nmax_logical_replication_workers = 0\n");
+$node->start;
+$node->safe_psql('postgres', 'CREATE DATABASE regression');
+my $failed = run_tests($node, 'regression');
+note "$failed statements failed";
+$node->safe_psql('regression', q{CREATE EXTENSION pg_migrations; SELECT migrate.watch('test')});
+my $wanted = inventory($node, 'regression');
+cmp_ok(scalar(() = $wanted =~ /^### /mg), '>', 1000, 'there is much in it');
+unlike($wanted, qr/^### .* -$/m, 'all of it can be read');
+
+# Of what is adrift the keys of the lines that are others.
+sub drift
+{
+	my ($db) = @_;
+
+	return $node->safe_psql($db, <<'SQL');
+SELECT format('%s %s %s: %s', change, object_type, identity, (SELECT string_agg(DISTINCT regexp_replace(line, ':.*', ''), ', ') FROM (
+	(SELECT * FROM unnest(string_to_array(expected, E'\n')) EXCEPT ALL SELECT * FROM unnest(string_to_array(actual, E'\n'))) UNION ALL
+	(SELECT * FROM unnest(string_to_array(actual, E'\n')) EXCEPT ALL SELECT * FROM unnest(string_to_array(expected, E'\n')))) l (line)))
+FROM migrate.drift() WHERE object_type NOT LIKE 'database%'
+SQL
+}
+
+sub copied
+{
+	my ($from, $to) = @_;
+	my $file = PostgreSQL::Test::Utils::tempdir . "/$to.sql";
+
+	command_ok([ 'pg_dump', '-f', $file, '-d', $node->connstr($from) ], "$from is dumped");
+	$node->safe_psql('postgres', "CREATE DATABASE $to TEMPLATE template0");
+	my (undef, $err) = run_command([ 'psql', '-X', '-q', '-o', '/dev/null', '-d', $node->connstr($to), '-f', $file ]);
+	unlike($err, qr/ERROR/, "and restored as $to");
+	return;
+}
+
+is(drift('regression'), '', 'nothing is adrift');
+copied('regression', 'first');
+# It brings neither the order of columns that are inherited, nor an operator that only others have named.
+my @left = grep { !/^changed table \S+: column order$/ && !/^removed operator \S+: operator, owner$/ } split /\n/, drift('first');
+is(join("\n", @left), '', 'nor is anything in a copy but what a dump does not bring');
+$node->safe_psql('first', q{SELECT migrate.accept_drift('*', 'as it was restored')});
+copied('first', 'second');
+is(drift('second'), '', 'and nothing at all in a copy of the copy');
+$node->stop;
+done_testing();
