@@ -67,9 +67,10 @@ CREATE TABLE migrate.snapshots (
     label           text COLLATE "C" PRIMARY KEY,
     taken_at        timestamptz NOT NULL,
     taken_by        name NOT NULL,
-    server_major    integer NOT NULL
+    server_major    integer NOT NULL,
+    seen            pg_snapshot
 );
-COMMENT ON TABLE migrate.snapshots IS 'states of the schema that somebody has kept';
+COMMENT ON TABLE migrate.snapshots IS 'states of the schema that somebody has kept; seen are the transactions that are in it, NULL where it was imported';
 
 CREATE TABLE migrate.snapshot_objects (
     label           text COLLATE "C" NOT NULL,

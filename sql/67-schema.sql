@@ -72,3 +72,20 @@ CREATE FUNCTION migrate.unignore(
     AS 'MODULE_PATHNAME', 'mig_unignore';
 COMMENT ON FUNCTION migrate.unignore IS 'call adrift again what was ignored under this id; needs administrator';
 GRANT EXECUTE ON FUNCTION migrate.unignore TO PUBLIC;
+
+CREATE FUNCTION migrate.export_snapshot(
+    label text)
+    RETURNS text
+    LANGUAGE c STABLE PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME', 'mig_export_snapshot';
+COMMENT ON FUNCTION migrate.export_snapshot IS 'a snapshot, or what is current or expected, as a text for another server; needs monitor';
+GRANT EXECUTE ON FUNCTION migrate.export_snapshot TO PUBLIC;
+
+CREATE FUNCTION migrate.import_snapshot(
+    label text,
+    content text)
+    RETURNS void
+    LANGUAGE c VOLATILE PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME', 'mig_import_snapshot';
+COMMENT ON FUNCTION migrate.import_snapshot IS 'keep what another server has exported under a label; needs deployer';
+GRANT EXECUTE ON FUNCTION migrate.import_snapshot TO PUBLIC;

@@ -143,10 +143,22 @@ extern List *ledger_definition(const uint8 *fingerprint);
 
 /* ---- snapshots ---- */
 
+typedef struct SnapshotHead
+{
+	const char *label;
+	TimestampTz taken_at;
+	int			server_major;
+	bool		imported;
+} SnapshotHead;
+
 /* False: the label is taken. */
-extern bool ledger_put_snapshot(const char *label);
-extern void ledger_put_snapshot_object(const char *label, const StateRow *row);
-extern bool ledger_has_snapshot(const char *label);
+extern bool ledger_put_snapshot(const SnapshotHead *head);
+
+/* A list of StateRow. */
+extern void ledger_put_snapshot_objects(const char *label, const List *rows);
+
+/* False: there is none with this label. */
+extern bool ledger_find_snapshot(const char *label, SnapshotHead *head);
 extern void ledger_each_in_snapshot(const char *label, StateRowFunction function, void *arg);
 
 /* ---- what explains a drift (explain.c) ---- */

@@ -34,34 +34,50 @@ encode(const List *parts)
 
 /* So many characters of a text, which then is what follows. */
 static char *
-take(const char **text, int characters)
+take(const char **text, const char *end, int characters)
 {
-	int			bytes = pg_mbcharcliplen(*text, strlen(*text), characters);
+	int			bytes = pg_mbcharcliplen(*text, end - *text, characters);
 	char	   *result = pnstrdup(*text, bytes);
 
 	*text += bytes;
 	return result;
 }
 
+/* ", n", which then is what follows; not sscanf, which measures all that does. */
+static int
+take_number(const char **text)
+{
+	char	   *end;
+	long		number;
+
+	if (strncmp(*text, ", ", 2) != 0)
+		elog(ERROR, "definition in the ledger cannot be read");
+	number = strtol(*text + 2, &end, 10);
+	*text = end;
+	return number;
+}
+
 static List *
 decode(const char *text)
 {
+	const char *end = text + strlen(text);
 	List	   *parts = NIL;
 
-	while (*text != '\0')
+	while (text < end)
 	{
 		StoredPart *part = palloc(sizeof(StoredPart));
-		const char *comma = strchr(text, ',');
+		size_t		length = strcspn(text, ",");
 		int			name_length;
 		int			text_length;
-		int			header;
 
-		if (comma == NULL || sscanf(comma, ", %d, %d%n", &name_length, &text_length, &header) != 2)
+		part->kind = pnstrdup(text, length);
+		text += length;
+		name_length = take_number(&text);
+		text_length = take_number(&text);
+		if (*text++ != '\n')
 			elog(ERROR, "definition in the ledger cannot be read");
-		part->kind = pnstrdup(text, comma - text);
-		text = comma + header + 1;
-		part->name = take(&text, name_length);
-		part->text = take(&text, text_length);
+		part->name = take(&text, end, name_length);
+		part->text = take(&text, end, text_length);
 		parts = lappend(parts, part);
 	}
 	return parts;
@@ -121,49 +137,70 @@ ledger_definition(const uint8 *fingerprint)
 /* ---- snapshots ---- */
 
 bool
-ledger_put_snapshot(const char *label)
+ledger_put_snapshot(const SnapshotHead *head)
 {
 	static LedgerQuery query = {
-		"INSERT INTO migrate.snapshots (label, server_major, taken_by, taken_at)"
-		" VALUES ($1, $2, $3, pg_catalog.clock_timestamp()) ON CONFLICT DO NOTHING"
+		"INSERT INTO migrate.snapshots (label, server_major, taken_by, taken_at, seen)"
+		" VALUES ($1, $2, $3, $4, CASE WHEN $5 THEN NULL ELSE pg_catalog.pg_current_snapshot() END) ON CONFLICT DO NOTHING"
 	};
 	LedgerArgs	args = {0};
 	LedgerScope scope;
 	bool		new;
 
 	ledger_enter(&scope);
-	arg_text(&args, label);
-	arg_int4(&args, MIG_SERVER_MAJOR);
+	arg_text(&args, head->label);
+	arg_int4(&args, head->server_major);
 	arg_name(&args, scope.role_name);
+	arg_moment(&args, head->taken_at);
+	arg_bool(&args, head->imported);
 	new = ledger_run(&query, &args) > 0;
 	ledger_leave(&scope);
 	return new;
 }
 
+/* A column of all rows at a time. */
 void
-ledger_put_snapshot_object(const char *label, const StateRow *state)
+ledger_put_snapshot_objects(const char *label, const List *rows)
 {
 	static LedgerQuery query = {
-		"INSERT INTO migrate.snapshot_objects (label, key, object_type, identity, fingerprint) VALUES ($1, $2, $3, $4, $5)"
+		"INSERT INTO migrate.snapshot_objects (label, key, object_type, identity, fingerprint)"
+		" SELECT $1, u.* FROM ROWS FROM (pg_catalog.unnest($2), pg_catalog.unnest($3), pg_catalog.unnest($4), pg_catalog.unnest($5)) u"
 	};
+	static const Oid types[] = {BYTEAOID, TEXTOID, TEXTOID, BYTEAOID};
+	static const Oid array_types[] = {BYTEAARRAYOID, TEXTARRAYOID, TEXTARRAYOID, BYTEAARRAYOID};
+	int			n = list_length(rows);
+	Datum	   *values[lengthof(types)];
 	LedgerArgs	args = {0};
 	LedgerScope scope;
+	ListCell   *cell;
 
+	if (n == 0)
+		return;
+	for (int i = 0; i < lengthof(types); i++)
+		values[i] = palloc(n * sizeof(Datum));
+	foreach(cell, rows)
+	{
+		const StateRow *row = lfirst(cell);
+		int			i = foreach_current_index(cell);
+
+		values[0][i] = PointerGetDatum(hash_bytea(row->key));
+		values[1][i] = CStringGetTextDatum(row->object_type);
+		values[2][i] = CStringGetTextDatum(row->identity);
+		values[3][i] = PointerGetDatum(hash_bytea(row->fingerprint));
+	}
 	ledger_enter(&scope);
 	arg_text(&args, label);
-	arg_hash(&args, state->key);
-	arg_text(&args, state->object_type);
-	arg_text(&args, state->identity);
-	arg_hash(&args, state->fingerprint);
+	for (int i = 0; i < lengthof(types); i++)
+		arg_array(&args, array_types[i], construct_array(values[i], n, types[i], -1, false, TYPALIGN_INT));
 	ledger_run(&query, &args);
 	ledger_leave(&scope);
 }
 
 bool
-ledger_has_snapshot(const char *label)
+ledger_find_snapshot(const char *label, SnapshotHead *head)
 {
 	static LedgerQuery query = {
-		"SELECT FROM migrate.snapshots WHERE label OPERATOR(pg_catalog.=) $1"
+		"SELECT taken_at, server_major, seen IS NULL FROM migrate.snapshots WHERE label OPERATOR(pg_catalog.=) $1"
 	};
 	LedgerArgs	args = {0};
 	LedgerScope scope;
@@ -172,8 +209,37 @@ ledger_has_snapshot(const char *label)
 	ledger_enter(&scope);
 	arg_text(&args, label);
 	found = ledger_run(&query, &args) > 0;
+	if (found)
+	{
+		LedgerRow	row;
+
+		row_begin(&row, 0);
+		head->label = label;
+		head->taken_at = row_time(&row);
+		head->server_major = row_int4(&row);
+		head->imported = row_bool(&row);
+	}
 	ledger_leave(&scope);
 	return found;
+}
+
+typedef struct Each
+{
+	StateRowFunction function;
+	void	   *arg;
+} Each;
+
+static void
+hand_over(LedgerRow *row, void *arg)
+{
+	const Each *each = arg;
+	StateRow	state;
+
+	(void) row_hash(row, state.key);
+	state.object_type = row_text(row);
+	state.identity = row_text(row);
+	state.exists = row_hash(row, state.fingerprint);
+	each->function(&state, each->arg);
 }
 
 void
@@ -182,24 +248,12 @@ ledger_each_in_snapshot(const char *label, StateRowFunction function, void *arg)
 	static LedgerQuery query = {
 		"SELECT key, object_type, identity, fingerprint FROM migrate.snapshot_objects WHERE label OPERATOR(pg_catalog.=) $1"
 	};
+	Each		each = {function, arg};
 	LedgerArgs	args = {0};
 	LedgerScope scope;
-	uint64		n;
 
 	ledger_enter(&scope);
 	arg_text(&args, label);
-	n = ledger_run(&query, &args);
-	for (uint64 i = 0; i < n; i++)
-	{
-		LedgerRow	row;
-		StateRow	state;
-
-		row_begin(&row, i);
-		(void) row_hash(&row, state.key);
-		state.object_type = row_text(&row);
-		state.identity = row_text(&row);
-		state.exists = row_hash(&row, state.fingerprint);
-		function(&state, arg);
-	}
+	ledger_run_each(&query, &args, hand_over, &each);
 	ledger_leave(&scope);
 }

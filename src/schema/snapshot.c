@@ -11,36 +11,18 @@
 #include "ledger/entry.h"
 #include "miscadmin.h"
 #include "plan/see.h"
+#include "schema/keep.h"
 #include "schema/state.h"
 #include "utils/builtins.h"
+#include "utils/timestamp.h"
 
 static void
 keep_object(const SchemaObject *object, void *arg)
 {
-	StateRow	row;
-
 	if (object->problem)
-	{
 		mig_state_warn(object);
-		return;
-	}
-	mig_state_row(object, &row);
-	ledger_put_definitions(list_make1(mig_state_stored(object)));
-	ledger_put_snapshot_object(arg, &row);
-}
-
-static void
-check_label(const char *label)
-{
-	if (label[0] == '\0' || strlen(label) > 255)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("a label has 1 to 255 bytes")));
-	if (strcmp(label, "current") == 0 || strcmp(label, "expected") == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("\"%s\" is a state that always is there", label),
-				 errhint("Give the snapshot another label.")));
+	else
+		mig_keep_object(arg, object);
 }
 
 MIG_FUNCTION(mig_snapshot);
@@ -49,18 +31,16 @@ MIG_FUNCTION(mig_snapshot);
 static Datum
 mig_snapshot_body(PG_FUNCTION_ARGS)
 {
-	char	   *label = mig_required_text(fcinfo, 0, "label");
+	SnapshotHead head = {.server_major = MIG_SERVER_MAJOR, .taken_at = GetCurrentTimestamp()};
+	Keep		keep;
 
+	head.label = mig_required_text(fcinfo, 0, "label");
 	mig_refuse_read_only("migrate.snapshot");
 	ledger_require("deployer", NULL);
-	check_label(label);
-	if (!ledger_put_snapshot(label))
-		ereport(ERROR,
-				(errcode(ERRCODE_DUPLICATE_OBJECT),
-				 errmsg("there is a snapshot \"%s\" already", label),
-				 errhint("Give it another label.")));
-	mig_schema_read_all(keep_object, label);
-	PG_RETURN_TEXT_P(cstring_to_text(label));
+	mig_keep_begin(&keep, &head);
+	mig_schema_read_all(keep_object, &keep);
+	mig_keep_end(&keep);
+	PG_RETURN_TEXT_P(cstring_to_text(head.label));
 }
 
 static void

@@ -143,13 +143,24 @@ read_state(Comparison *comparison, const char *label)
 		mig_schema_read_all(take_current, comparison);
 	else if (strcmp(label, "expected") == 0)
 		ledger_each_expected(take_stored, comparison);
-	else if (ledger_has_snapshot(label))
-		ledger_each_in_snapshot(label, take_stored, comparison);
 	else
+	{
+		(void) mig_state_find_snapshot(label);
+		ledger_each_in_snapshot(label, take_stored, comparison);
+	}
+}
+
+SnapshotHead *
+mig_state_find_snapshot(const char *label)
+{
+	SnapshotHead *head = palloc(sizeof(SnapshotHead));
+
+	if (!ledger_find_snapshot(label, head))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("there is no snapshot \"%s\"", label),
 				 errhint("\"current\" and \"expected\" are states as well.  SELECT label, taken_at FROM migrate.snapshots;")));
+	return head;
 }
 
 /* ---- comparing ---- */

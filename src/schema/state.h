@@ -25,6 +25,9 @@ typedef void (*DifferenceFunction) (const Difference *difference, void *arg);
 /* "current", "expected", or the label of a snapshot; 42704 if there is none. */
 extern void mig_state_compare(const char *from, const char *to, DifferenceFunction function, void *arg);
 
+/* 42704 if there is none. */
+extern SnapshotHead *mig_state_find_snapshot(const char *label);
+
 extern void mig_state_row(const SchemaObject *object, StateRow *row);
 
 /* A hash of type and identity, of LEDGER_KEY_BYTES. */

@@ -78,6 +78,8 @@ INSERT INTO rights VALUES
     ('drift_diff', 'monitor', 'SELECT migrate.drift_diff()'),
     ('compare', 'monitor', 'SELECT * FROM migrate.compare(''expected'', ''current'')'),
     ('snapshot', 'deployer', 'SELECT migrate.snapshot(''now'')'),
+    ('export_snapshot', 'monitor', 'SELECT migrate.export_snapshot(''current'')'),
+    ('import_snapshot', 'deployer', format('SELECT migrate.import_snapshot(''then'', %L)', migrate.export_snapshot('current'))),
     ('accept_drift', 'administrator', 'SELECT migrate.accept_drift(''*'', ''why'')'),
     ('ignore', 'administrator', 'SELECT migrate.ignore(''why'', ''partman'')'),
     ('unignore', 'administrator', 'SELECT migrate.unignore(1, ''why'')'),

@@ -80,6 +80,106 @@ SELECT cmp_ok(migrate.accept_drift('partman2', 'by its name', 'schema'), '=', 1,
 SELECT migrate.unignore(id, 'test') FROM migrate.ignored \g /dev/null
 SELECT migrate.accept_drift('*', 'test') \g /dev/null
 
+-- From server to server.
+
+CREATE TABLE "odd
+name\" (i int DEFAULT 1, "col: umn
+x" text DEFAULT E'a\n\nb\\' || chr(10));
+COMMENT ON TABLE "odd
+name\" IS E'first\n second\n\n  third: x\r\n';
+CREATE FUNCTION body() RETURNS text LANGUAGE sql AS $$
+SELECT '
+table: public.fake
+ owner
+  x
+'
+$$;
+SELECT migrate.snapshot('here') \g /dev/null
+SELECT migrate.export_snapshot('here') AS text \gset
+SELECT is(migrate.import_snapshot('there', :'text')::text, '', 'what is exported can be imported');
+SELECT is_empty($$SELECT * FROM migrate.compare('here', 'there')$$, 'and is the same');
+SELECT is((SELECT count(*) FROM migrate.snapshot_objects WHERE label = 'there'), (SELECT count(*) FROM migrate.snapshot_objects WHERE label = 'here'), 'all of it');
+SELECT is((SELECT (server_major, taken_at)::text FROM migrate.snapshots WHERE label = 'there'),
+    (SELECT (server_major, taken_at)::text FROM migrate.snapshots WHERE label = 'here'), 'with its time and its server');
+SELECT is(replace(migrate.export_snapshot('there'), 'label: there', 'label: here'), :'text'::text, 'and comes out again as it was');
+SELECT is(split_part(migrate.export_snapshot('current'), 'sha256: ', 2), split_part(:'text', 'sha256: ', 2), 'what is current, as a snapshot of it');
+SELECT migrate.accept_drift('*', 'test') \g /dev/null
+SELECT is(split_part(migrate.export_snapshot('expected'), 'sha256: ', 2), split_part(migrate.export_snapshot('current'), 'sha256: ', 2), 'and what is expected');
+SELECT matches(:'text'::text, E'\nobjects: \\d+\nsha256: [0-9a-f]{64}\n.*\ntable: public.mine\n .*\n column: i\n  column: i integer', 'people can read it');
+SELECT lives_ok(format('SELECT migrate.import_snapshot(''blank'', %L)', :'text' || E'\n\n'), 'newlines at its end do not matter');
+ALTER TABLE mine ADD seen int;
+SELECT pg_temp.rows_are($$SELECT change, identity, from_definition ~ 'seen', to_definition ~ 'seen' FROM migrate.compare('there', 'current')$$,
+    $$VALUES ('changed', 'public.mine', false, true)$$, 'what is other there');
+
+SELECT throws_ok($$SELECT migrate.export_snapshot('nothing')$$, '42704', NULL, 'export: there is none');
+SELECT throws_ok(format('SELECT migrate.import_snapshot(''here'', %L)', :'text'), '42710', NULL, 'import: the label is taken');
+SELECT throws_ok(format('SELECT migrate.import_snapshot(''current'', %L)', :'text'), '22023', NULL, 'import: it means something');
+SELECT throws_ok($$SELECT migrate.import_snapshot('x', NULL)$$, '22004', NULL, 'import: no text');
+
+-- With a checksum that is right, whatever follows.
+CREATE FUNCTION sealed(content text) RETURNS text LANGUAGE sql AS $$
+    SELECT regexp_replace($1, 'sha256: [0-9a-f]*', 'sha256: '
+        || encode(sha256(convert_to(rtrim(substr($1, strpos($1, 'sha256: ') + 73), E'\n'), 'UTF8')), 'hex'))
+$$;
+SELECT is(sealed(:'text'), :'text'::text, 'the checksum can be computed by others');
+CREATE TABLE bad (what text, content text, message text);
+INSERT INTO bad VALUES ('nothing', '', 'does not begin with'), ('anything', 'hello', 'does not begin with'),
+    ('another format', replace(:'text', 'snapshot 1', 'snapshot 2'), 'does not begin with'),
+    ('another inventory', replace(:'text', 'inventory 1', 'inventory 2'), 'another inventory'),
+    ('no label', replace(:'text', E'\nlabel: here', ''), '"label: " is missing'),
+    ('no time', regexp_replace(:'text', 'taken_at: [^\n]*', 'taken_at: yesterday'), 'is not a time'),
+    ('a day that is none', regexp_replace(:'text', 'taken_at: [^\n]*', 'taken_at: 2026-02-30 00:00:00.000000+00'), 'is not a time'),
+    ('a server that is none', regexp_replace(:'text', 'server: \d+', 'server: 99999999999999999999'), 'is not a number'),
+    ('a negative number', regexp_replace(:'text', 'objects: \d+', 'objects: -1'), 'is not a number'),
+    ('changed', replace(:'text', 'column: i integer', 'column: i bigint'), 'does not have this checksum'),
+    ('cut off', left(:'text', -100), 'does not have this checksum'),
+    ('cut off at the top', left(:'text', 66), 'is missing'),
+    ('other line ends', replace(:'text', E'\n', E'\r\n'), 'does not begin with'),
+    ('another count', sealed(regexp_replace(:'text', 'objects: \d+', 'objects: 1')), 'instead of 1'),
+    ('twice', sealed(:'text' || E'\ntable: public.x\n owner\n  x\ntable: public.x\n owner\n  x'), 'there twice'),
+    ('an empty line', sealed(:'text' || E'\n\ntable: public.x'), 'has no meaning'),
+    ('no type', sealed(:'text' || E'\n: public.x'), 'has no meaning'),
+    ('a type alone', sealed(:'text' || E'\ntable'), 'has no meaning'),
+    ('an empty part', sealed(:'text' || E'\ntable: x\n owner\n column: x\n  x'), 'is empty'),
+    ('a part of nothing', sealed(regexp_replace(:'text', 'sha256: ([0-9a-f]*)', E'sha256: \\1\n owner')), 'belongs to no object'),
+    ('text of nothing', sealed(:'text' || E'\ntable: x\n  x'), 'belongs to no part'),
+    ('a kind that is none', sealed(:'text' || E'\ntable: x\n own, er\n  x'), 'has no meaning'),
+    ('a backslash', sealed(:'text' || E'\ntable: x\\y\n owner\n  x'), 'a backslash has no meaning');
+SELECT is(e.code || ' ' || (e.message ~ b.message), '22P02 true', 'import: ' || what)
+    FROM bad b, pg_temp.error_of(format('SELECT migrate.import_snapshot(''bad'', %L)', content)) e;
+SELECT is_empty($$SELECT label FROM migrate.snapshots WHERE label = 'bad' UNION ALL SELECT label FROM migrate.snapshot_objects WHERE label = 'bad'$$,
+    'nothing of them is stored');
+SELECT matches(e.detail, 'line ' || length(:'text') - length(replace(:'text', E'\n', '')) + 3 || '\.', 'the line is named')
+    FROM bad b, pg_temp.error_of(format('SELECT migrate.import_snapshot(''bad'', %L)', content)) e WHERE what = 'text of nothing';
+
+-- Random damage: an error that says so, or a snapshot of something else, and never more.
+SELECT setseed(0.5) \g /dev/null
+CREATE FUNCTION damaged(content text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    FOR i IN 1 .. 1 + floor(random() * 3)::int LOOP
+        content := overlay(content PLACING (ARRAY['', E'\n', ' ', E'\n  ', ': ', E'\\', E'\n ', 'ü', E'\t', '9'])[1 + floor(random() * 10)::int]
+            FROM 1 + floor(random() * length(content))::int FOR floor(random() * 4)::int);
+    END LOOP;
+    RETURN content;
+END
+$$;
+SELECT is_empty(format($$SELECT e.code, e.message FROM generate_series(1, 300) i,
+        pg_temp.error_of(format('SELECT migrate.import_snapshot(%%L, %%L)', 'damaged ' || i, sealed(damaged(%L)))) e
+    WHERE e.code IS NOT NULL AND e.code <> '22P02'$$, :'text'), 'damaged texts are refused, or are texts of something else');
+SELECT isnt_empty($$SELECT FROM migrate.snapshots WHERE label LIKE 'damaged%'$$, 'some of them are');
+SELECT lives_ok($$SELECT c.* FROM migrate.snapshots, migrate.compare(label, 'here') c WHERE label LIKE 'damaged%'$$, 'which can be compared');
+
+SELECT 20001 - count(*) AS more FROM migrate.snapshot_objects WHERE label = 'here' \gset
+SELECT lives_ok(format('SELECT migrate.import_snapshot(''long'', %L)', sealed(regexp_replace(:'text', 'objects: \d+', 'objects: 20001')
+    || (SELECT string_agg(E'\ntable: public.t' || i || E'\n owner\n  owner: x', '') FROM generate_series(1, :more) i))), 'many objects');
+SELECT is((SELECT count(*) FROM migrate.snapshot_objects WHERE label = 'long'), 20001::bigint, 'all of them');
+-- Nor does it take long what has many parts.
+SELECT lives_ok(format('SELECT migrate.import_snapshot(''wide'', %L)', sealed(regexp_replace(:'text', 'objects: \d+', 'objects: ' || 20002 - :more)
+    || E'\ntable: public.wide' || (SELECT string_agg(E'\n column: c' || i || E'\n  column: c' || i, '') FROM generate_series(1, 200000) i))), 'many parts');
+SET statement_timeout = '1min';
+SELECT is((SELECT length(from_definition) > 2000000 FROM migrate.compare('wide', 'here') WHERE identity = 'public.wide'), true, 'are read once as well');
+RESET statement_timeout;
+
 SELECT is_empty('SELECT * FROM migrate.verify_history()', 'all is sound');
 SELECT migrate.unwatch('test') \g /dev/null
 SELECT * FROM finish();

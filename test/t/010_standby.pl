@@ -12,6 +12,7 @@ use Test::More;
 my %reads = (
 	audit => [ q{SELECT * FROM migrate.audit('-infinity') WHERE event <> 'history_head'}, q{SELECT * FROM migrate.audit('-infinity', project => 'shop')} ],
 	check => [ 'SELECT * FROM migrate.check()', q{SELECT * FROM migrate.check('shop')} ],
+	export_snapshot => [q{SELECT substr(migrate.export_snapshot('expected'), 250)}],
 	deployer => ['SELECT count(*) FROM migrate.deployer()'],
 	drift => ['SELECT * FROM migrate.drift()'],
 	drift_diff => ['SELECT migrate.drift_diff()'],
@@ -40,6 +41,7 @@ my %writes = (
 	prune_ddl_log => q{SELECT migrate.prune_ddl_log(now(), 'why')},
 	ignore => q{SELECT migrate.ignore('why', 'other')},
 	unignore => q{SELECT migrate.unignore(1, 'why')},
+	import_snapshot => q{SELECT migrate.import_snapshot('now', 'text')},
 	accept_drift => q{SELECT migrate.accept_drift('*', 'why')},
 	snapshot => q{SELECT migrate.snapshot('now')},
 	apply => 'CALL migrate.apply()',

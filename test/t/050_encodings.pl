@@ -48,6 +48,7 @@ sub load
 my $text = "CREATE TABLE \"tâblé\" (i int); -- ünï\nCOMMENT ON TABLE \"tâblé\" IS 'çà';";
 my $set = directory('set', '0001_Ünï côde.up.sql' => $text, '0001_Ünï côde.down.sql' => 'DROP TABLE "tâblé"');
 my $sum = sha256_hex($text);
+my %snapshots;
 foreach my $db (@databases)
 {
 	is($node->safe_psql($db, sprintf q{SELECT name, action FROM migrate.load('{up/0001_Ünï côde.sql,down/0001_Ünï côde.sql}', ARRAY[%s])},
@@ -60,7 +61,16 @@ foreach my $db (@databases)
 	is($node->safe_psql($db, q{SELECT obj_description(to_regclass('"tâblé"'), 'pg_class')}), 'çà', "$db: as it is");
 	is($node->safe_psql($db, q{SELECT migrate.is_applied('0001_Ünï'), state FROM migrate.status()}), 't|applied', "$db: and found");
 	raises($node, $db, q{SELECT migrate.is_applied('0001_Ünï cöde')}, 'MG002', qr/"0001_Ünï cöde".*0001_Ünï côde/s, "$db: and proposed");
+	$snapshots{$db} = $node->safe_psql($db, q{SELECT migrate.export_snapshot('current')});
 	is($node->safe_psql($db, 'CALL migrate.revert(); SELECT * FROM migrate.verify_history()'), '2|1', "$db: and reverted");
+}
+
+# A snapshot means the same in each.
+foreach my $to (@databases)
+{
+	$node->safe_psql($to, sprintf 'SELECT migrate.import_snapshot(%s, %s)', literal("from $_"), literal($snapshots{$_})) foreach @databases;
+	is($node->safe_psql($to, q{SELECT count(*), count(DISTINCT fingerprint) FROM migrate.snapshot_objects WHERE identity = 'public."tâblé"'}),
+		@databases . '|1', "$to: snapshots of all others say the same");
 }
 
 # ---- names

@@ -106,6 +106,8 @@ SELECT project, name, state, detail FROM migrate.status();
 SELECT * FROM migrate.migration_states();
 SELECT migrate.snapshot('told');
 SELECT change, identity FROM migrate.compare('told', 'current');
+SELECT migrate.import_snapshot('heard', migrate.export_snapshot('told'));
+SELECT change, identity FROM migrate.compare('told', 'heard');
 SELECT change, identity FROM migrate.drift();
 SELECT migrate.drift_diff(), migrate.accept_drift('*', 'told');
 SELECT migrate.may_see(NULL), migrate.may_see('dir');
