@@ -68,9 +68,10 @@ CREATE TABLE migrate.snapshots (
     taken_at        timestamptz NOT NULL,
     taken_by        name NOT NULL,
     server_major    integer NOT NULL,
-    seen            pg_snapshot
+    seen            pg_snapshot,
+    ddl_id          bigint
 );
-COMMENT ON TABLE migrate.snapshots IS 'states of the schema that somebody has kept; seen are the transactions that are in it, NULL where it was imported';
+COMMENT ON TABLE migrate.snapshots IS 'states of the schema that somebody has kept; seen are the transactions and ddl_id the last captured statement that may be in it, NULL where it was imported';
 
 CREATE TABLE migrate.snapshot_objects (
     label           text COLLATE "C" NOT NULL,

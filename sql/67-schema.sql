@@ -89,3 +89,12 @@ CREATE FUNCTION migrate.import_snapshot(
     AS 'MODULE_PATHNAME', 'mig_import_snapshot';
 COMMENT ON FUNCTION migrate.import_snapshot IS 'keep what another server has exported under a label; needs deployer';
 GRANT EXECUTE ON FUNCTION migrate.import_snapshot TO PUBLIC;
+
+CREATE FUNCTION migrate.rebase_expected(
+    reason text,
+    from_label text)
+    RETURNS integer
+    LANGUAGE c VOLATILE PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME', 'mig_rebase_expected';
+COMMENT ON FUNCTION migrate.rebase_expected IS 'after an upgrade to another major version: what is there is expected, if it was as the snapshot from before has it; returns how many objects read otherwise; needs administrator';
+GRANT EXECUTE ON FUNCTION migrate.rebase_expected TO PUBLIC;

@@ -171,6 +171,24 @@ ledger_coverage(void)
 	return level;
 }
 
+bool
+ledger_was_covered_since(TimestampTz since)
+{
+	static LedgerQuery query = {
+		"SELECT FROM (SELECT from_at, level, pg_catalog.lead(from_at) OVER (ORDER BY id) AS to_at FROM migrate.log_coverage) c"
+		" WHERE level OPERATOR(pg_catalog.<>) 'full' AND COALESCE(to_at, 'infinity') OPERATOR(pg_catalog.>) $1"
+	};
+	LedgerArgs	args = {0};
+	LedgerScope scope;
+	bool		covered;
+
+	ledger_enter(&scope);
+	arg_moment(&args, since);
+	covered = ledger_run(&query, &args) == 0;
+	ledger_leave(&scope);
+	return covered;
+}
+
 void
 ledger_note_coverage(const char *level, const char *reason)
 {

@@ -234,6 +234,21 @@ ledger_put_expected(const List *rows)
 }
 
 void
+ledger_expected_is_of_this_server(void)
+{
+	static LedgerQuery query = {
+		"UPDATE migrate.expected SET server_major = $1 WHERE server_major OPERATOR(pg_catalog.<>) $1"
+	};
+	LedgerArgs	args = {0};
+	LedgerScope scope;
+
+	ledger_enter(&scope);
+	arg_int4(&args, MIG_SERVER_MAJOR);
+	ledger_run(&query, &args);
+	ledger_leave(&scope);
+}
+
+void
 ledger_forget_addresses(void)
 {
 	static LedgerQuery query = {

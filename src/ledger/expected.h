@@ -45,6 +45,9 @@ extern List *ledger_expected_at(const List *addresses);
 extern void ledger_put_expected(const List *rows);
 extern void ledger_remove_expected(const uint8 *key);
 
+/* All of it is from now on as this server says it. */
+extern void ledger_expected_is_of_this_server(void);
+
 /* Addresses that were read in another database, of which this one is a copy, and those of here (of ExpectedRow). */
 extern void ledger_forget_addresses(void);
 extern void ledger_put_addresses(const List *rows);
@@ -156,6 +159,9 @@ extern bool ledger_put_snapshot(const SnapshotHead *head);
 
 /* A list of StateRow. */
 extern void ledger_put_snapshot_objects(const char *label, const List *rows);
+
+/* The numbers of what was captured outside of migrations and is not in a snapshot. */
+extern List *ledger_ddl_since_snapshot(const char *label);
 
 /* False: there is none with this label. */
 extern bool ledger_find_snapshot(const char *label, SnapshotHead *head);

@@ -418,6 +418,9 @@ extern List *ledger_direct_ddl(ArrayType *ids);
 extern bool ledger_capture_has_begun(void);
 
 extern char *ledger_coverage(void);
+
+/* Has capture seen all since then? */
+extern bool ledger_was_covered_since(TimestampTz since);
 extern void ledger_note_coverage(const char *level, const char *reason);
 extern void ledger_break_glass(const char *reason, Interval *duration);
 extern char *ledger_open_glass(void);

@@ -140,8 +140,9 @@ bool
 ledger_put_snapshot(const SnapshotHead *head)
 {
 	static LedgerQuery query = {
-		"INSERT INTO migrate.snapshots (label, server_major, taken_by, taken_at, seen)"
-		" VALUES ($1, $2, $3, $4, CASE WHEN $5 THEN NULL ELSE pg_catalog.pg_current_snapshot() END) ON CONFLICT DO NOTHING"
+		"INSERT INTO migrate.snapshots (label, server_major, taken_by, taken_at, seen, ddl_id)"
+		" VALUES ($1, $2, $3, $4, CASE WHEN $5 THEN NULL ELSE pg_catalog.pg_current_snapshot() END,"
+		" CASE WHEN $5 THEN NULL ELSE (SELECT COALESCE(pg_catalog.max(id), 0) FROM migrate.log_ddl) END) ON CONFLICT DO NOTHING"
 	};
 	LedgerArgs	args = {0};
 	LedgerScope scope;
@@ -256,4 +257,37 @@ ledger_each_in_snapshot(const char *label, StateRowFunction function, void *arg)
 	arg_text(&args, label);
 	ledger_run_each(&query, &args, hand_over, &each);
 	ledger_leave(&scope);
+}
+
+/*
+ * Numbers go on after a restore, and transaction ids may not: they are compared
+ * only where both are of the server that the snapshot was taken on.
+ */
+List *
+ledger_ddl_since_snapshot(const char *label)
+{
+	static LedgerQuery query = {
+		"SELECT l.id FROM migrate.snapshots s JOIN migrate.log_ddl l ON l.origin OPERATOR(pg_catalog.=) ANY ('{direct,external}')"
+		" AND (l.id OPERATOR(pg_catalog.>) s.ddl_id OR NOT pg_catalog.pg_visible_in_snapshot(l.transaction_id, s.seen))"
+		" WHERE s.label OPERATOR(pg_catalog.=) $1 ORDER BY l.id"
+	};
+	LedgerArgs	args = {0};
+	LedgerScope scope;
+	List	   *ids = NIL;
+	uint64		n;
+
+	ledger_enter(&scope);
+	arg_text(&args, label);
+	n = ledger_run(&query, &args);
+	for (uint64 i = 0; i < n; i++)
+	{
+		int64	   *id = palloc(sizeof(int64));
+		LedgerRow	row;
+
+		row_begin(&row, i);
+		*id = row_int8(&row);
+		ids = lappend(ids, id);
+	}
+	ledger_leave(&scope);
+	return ids;
 }

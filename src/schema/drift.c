@@ -205,12 +205,24 @@ accept(const Difference *difference, void *arg)
 	MemoryContextSwitchTo(before);
 }
 
-List *
-mig_drift_accept(const char *identity, const char *object_type)
+static List *
+accept_those(const char *identity, const char *object_type, List *rules)
 {
-	Accept		arg = {CurrentMemoryContext, identity, object_type, ledger_ignore_rules(), ledger_last_ddl(), NIL};
+	Accept		arg = {CurrentMemoryContext, identity, object_type, rules, ledger_last_ddl(), NIL};
 
 	if (ledger_expects())
 		mig_state_compare("expected", "current", accept, &arg);
 	return arg.accepted;
+}
+
+List *
+mig_drift_accept(const char *identity, const char *object_type)
+{
+	return accept_those(identity, object_type, ledger_ignore_rules());
+}
+
+List *
+mig_drift_accept_all(void)
+{
+	return accept_those("*", NULL, NIL);
 }

@@ -13,4 +13,7 @@ extern List *mig_drift_collect(const char *project);
 /* Take over what is there of the objects that are called so; "*": of all.  Returns their drifts. */
 extern List *mig_drift_accept(const char *identity, const char *object_type);
 
+/* The same of everything, also of what is ignored. */
+extern List *mig_drift_accept_all(void);
+
 #endif							/* MIG_DRIFT_H */

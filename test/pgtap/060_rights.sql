@@ -80,6 +80,7 @@ INSERT INTO rights VALUES
     ('snapshot', 'deployer', 'SELECT migrate.snapshot(''now'')'),
     ('export_snapshot', 'monitor', 'SELECT migrate.export_snapshot(''current'')'),
     ('import_snapshot', 'deployer', format('SELECT migrate.import_snapshot(''then'', %L)', migrate.export_snapshot('current'))),
+    ('rebase_expected', 'administrator', 'SELECT migrate.rebase_expected(''why'', ''older'')'),
     ('accept_drift', 'administrator', 'SELECT migrate.accept_drift(''*'', ''why'')'),
     ('ignore', 'administrator', 'SELECT migrate.ignore(''why'', ''partman'')'),
     ('unignore', 'administrator', 'SELECT migrate.unignore(1, ''why'')'),
@@ -115,6 +116,7 @@ INSERT INTO rights VALUES
     ('on_sql_drop', 'nobody', 'SELECT migrate.on_sql_drop()');
 INSERT INTO migrate.log_ddl (id, logged_at, transaction_id, command_tag, statement, text_source, objects, origin, role_name, session_role, pid)
     VALUES (1000, now(), '3', 'CREATE TABLE', 'CREATE TABLE x ()', 'exact', '[]', 'direct', 'a', 'b', 1);
+INSERT INTO migrate.snapshots (label, taken_at, taken_by, server_major, seen, ddl_id) VALUES ('older', now(), 'somebody', 14, pg_current_snapshot(), 1000);
 -- Which capability has which others in it.
 CREATE TABLE contained (may text, roles text[]);
 INSERT INTO contained VALUES

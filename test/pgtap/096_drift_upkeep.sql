@@ -180,6 +180,63 @@ SET statement_timeout = '1min';
 SELECT is((SELECT length(from_definition) > 2000000 FROM migrate.compare('wide', 'here') WHERE identity = 'public.wide'), true, 'are read once as well');
 RESET statement_timeout;
 
+-- After an upgrade.
+
+SELECT migrate.accept_drift('*', 'test') \g /dev/null
+SELECT migrate.snapshot('before upgrade') \g /dev/null
+-- As if it were of an older server.
+CREATE FUNCTION pg_temp.age(label text, major int DEFAULT 14) RETURNS void LANGUAGE sql AS $$
+    INSERT INTO migrate.snapshots SELECT 'old ' || $1, taken_at, taken_by, $2, seen, ddl_id FROM migrate.snapshots s WHERE s.label = $1;
+    INSERT INTO migrate.snapshot_objects SELECT 'old ' || $1, key, object_type, identity, fingerprint FROM migrate.snapshot_objects o WHERE o.label = $1;
+$$;
+SELECT pg_temp.age('before upgrade'), pg_temp.age('there') \g /dev/null
+CREATE FUNCTION pg_temp.refusal(label text) RETURNS text LANGUAGE sql AS
+    $$SELECT code || ': ' || message || coalesce(' | ' || nullif(detail, ''), '') FROM pg_temp.error_of(format('SELECT migrate.rebase_expected(''why'', %L)', label))$$;
+SELECT is(pg_temp.refusal('nothing'), '42704: there is no snapshot "nothing"', 'rebase: from what');
+SELECT is(pg_temp.refusal('current'), '42704: there is no snapshot "current"', 'rebase: not from what is there');
+SELECT throws_ok($$SELECT migrate.rebase_expected(' ', 'old before upgrade')$$, '22023', NULL, 'rebase: why');
+SELECT throws_ok($$SELECT migrate.rebase_expected('why', NULL)$$, '22004', NULL, 'rebase: from nothing');
+SELECT is(pg_temp.refusal('before upgrade'), format('55000: snapshot "before upgrade" was not taken on an older major version of PostgreSQL | It was taken on %s, and this server is %1$s.',
+    current_setting('server_version_num')::int / 10000), 'rebase: from one of this server');
+SELECT matches(pg_temp.refusal('old there'), '^55000: snapshot "old there" was not taken in this database \| It was imported', 'rebase: from elsewhere');
+SELECT migrate.register('0003_c', 'ALTER TABLE mine ADD by_migration int; CREATE TABLE c ()') \g /dev/null
+BEGIN;
+CALL migrate.apply() \g /dev/null
+SELECT matches(pg_temp.refusal('old before upgrade'), '^55000: snapshot "old before upgrade" is not what is expected \| From it to what is expected table public\.(c was added|mine was changed), table public\.(c was added|mine was changed)\.$',
+    'rebase: what was expected then is not so any more');
+ROLLBACK;
+SELECT is(migrate.rebase_expected('nothing is otherwise', 'old before upgrade'), 0, 'nothing reads otherwise');
+-- As another server would say it: what no statement has changed.
+BEGIN;
+UPDATE pg_catalog.pg_proc SET procost = 7 WHERE oid = 'body'::regproc;
+UPDATE pg_catalog.pg_class SET reloptions = '{fillfactor=70}' WHERE oid = 'mine'::regclass;
+UPDATE pg_catalog.pg_description SET description = 'otherwise' WHERE objoid = 'partman2'::regnamespace;
+SELECT migrate.ignore('whatever', identity_like => 'public.body%') \g /dev/null
+SELECT is((SELECT count(*) FROM migrate.drift()), 2::bigint, 'three objects read otherwise, and one of them is ignored');
+SELECT is(migrate.rebase_expected('another server', 'old before upgrade'), 3, 'all are expected so');
+SELECT is_empty($$SELECT * FROM migrate.compare('expected', 'current')$$, 'and nothing is adrift');
+SELECT matches(pg_temp.refusal('old before upgrade'), 'is not what is expected', 'and not again');
+ROLLBACK;
+CREATE TABLE since ();
+SELECT matches(pg_temp.refusal('old before upgrade'), '^55000: the schema was changed outside of migrations since snapshot "old before upgrade" was taken \| 1 statement was captured', 'rebase: after a change by hand');
+SELECT ok((SELECT hint FROM pg_temp.error_of($$SELECT migrate.rebase_expected('why', 'old before upgrade')$$)) ~ ('id IN \(' || max(id) || '\)'), 'which is named') FROM migrate.ddl_log;
+DROP TABLE since;
+SELECT matches(pg_temp.refusal('old before upgrade'), '2 statements were captured', 'rebase: even where it was undone');
+-- One that had begun before, and ended since.
+SELECT migrate.snapshot('again') \g /dev/null
+CREATE TABLE old_words (i int);
+SELECT migrate.accept_drift('*', 'test'), migrate.snapshot('then') \g /dev/null
+SELECT pg_temp.age('then') \g /dev/null
+SELECT is(migrate.rebase_expected('17', 'old then'), 0, 'once more');
+BEGIN;
+ALTER TABLE migrate.snapshots DISABLE TRIGGER ALL;
+UPDATE migrate.snapshots SET seen = format('%s:%1$s:', transaction_id)::pg_snapshot FROM migrate.ddl_log d WHERE label = 'old then' AND d.id = ddl_id;
+-- To turn the guard off is a statement, too.
+SELECT matches(pg_temp.refusal('old then'), '2 statements were captured', 'rebase: what had begun before and ended since');
+ROLLBACK;
+SELECT set_eq($$SELECT reason, detail - 'to_major' FROM migrate.decisions WHERE decision = 'expected_rebased'$$,
+    $$VALUES ('nothing is otherwise', '{"objects": 0, "from_label": "old before upgrade", "from_major": 14}'::jsonb), ('17', '{"objects": 0, "from_label": "old then", "from_major": 14}')$$, 'each is a decision');
+
 SELECT is_empty('SELECT * FROM migrate.verify_history()', 'all is sound');
 SELECT migrate.unwatch('test') \g /dev/null
 SELECT * FROM finish();

@@ -42,6 +42,7 @@ my %writes = (
 	ignore => q{SELECT migrate.ignore('why', 'other')},
 	unignore => q{SELECT migrate.unignore(1, 'why')},
 	import_snapshot => q{SELECT migrate.import_snapshot('now', 'text')},
+	rebase_expected => q{SELECT migrate.rebase_expected('why', 'before')},
 	accept_drift => q{SELECT migrate.accept_drift('*', 'why')},
 	snapshot => q{SELECT migrate.snapshot('now')},
 	apply => 'CALL migrate.apply()',

@@ -191,6 +191,7 @@ foreach my $level ('REPEATABLE READ', 'SERIALIZABLE')
 my %others = (
 	revert => "CALL migrate.revert(project => '$project')", baseline => q{SELECT migrate.baseline('7', 'why', 'elsewhere')},
 	unregister => "SELECT migrate.unregister('0002_b', '$project')",
+	rebase_expected => q{SELECT migrate.rebase_expected('why', 'before')},
 	accept_drift => q{SELECT migrate.accept_drift('*', 'why')},
 	mark_applied => "SELECT migrate.mark_applied('0002_b', 'why', '$project')",
 	mark_pending => "SELECT migrate.mark_pending('0002_b', 'why', '$project')",

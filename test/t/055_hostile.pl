@@ -108,6 +108,7 @@ SELECT migrate.snapshot('told');
 SELECT change, identity FROM migrate.compare('told', 'current');
 SELECT migrate.import_snapshot('heard', migrate.export_snapshot('told'));
 SELECT change, identity FROM migrate.compare('told', 'heard');
+SELECT migrate.rebase_expected('why', 'told');
 SELECT change, identity FROM migrate.drift();
 SELECT migrate.drift_diff(), migrate.accept_drift('*', 'told');
 SELECT migrate.may_see(NULL), migrate.may_see('dir');
@@ -164,7 +165,7 @@ sub hear
 $node->safe_psql('postgres', 'CREATE ROLE reader');
 my ($wanted) = hear('');
 my @errors = $wanted =~ /ERROR:  (.*)/g;
-is(scalar @errors, 5, 'five things go wrong') or diag(join "\n", @errors);
+is(scalar @errors, 6, 'six things go wrong') or diag(join "\n", @errors);
 my @untold = grep { $story !~ /migrate\.$_\(/ } names_of($node, 'db1', <<'SQL');
 SELECT proname FROM pg_proc WHERE pronamespace = 'migrate'::regnamespace AND prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype)
 	AND NOT starts_with(proname, 'capability_')

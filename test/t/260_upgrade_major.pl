@@ -71,7 +71,7 @@ $old->safe_psql('postgres', 'CREATE ROLE zoo_owner; CREATE ROLE zoo_reader; CREA
 $old->safe_psql('postgres', q{CREATE DATABASE zoo TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C.UTF-8'});
 my (undef, $errors) = run_command([ 'psql', '-X', '-q', '-d', $old->connstr('zoo'), '-f', "$FindBin::RealBin/../data/zoo.sql" ]);
 unlike($errors, qr/ERROR/, 'the zoo is made');
-$old->safe_psql('zoo', 'DROP SUBSCRIPTION zoo_subscription; CREATE EXTENSION pg_migrations');
+$old->safe_psql('zoo', q{DROP SUBSCRIPTION zoo_subscription; CREATE EXTENSION pg_migrations; SELECT migrate.watch('test'); SELECT migrate.snapshot('before')});
 my $zoo = inventory($old, 'zoo');
 
 # All that is stored, and what is derived from it; with roles by their names.
@@ -79,7 +79,7 @@ my @tables = names_of($old, 'shop', q{SELECT relname FROM pg_class WHERE relname
 my @derived = qw(status() show() plan() check() history_head() migrations runs history capabilities out_of_band out_of_band_history coverage);
 my $all = join "\n", (map { "\\echo $_\nSELECT t::text FROM migrate.$_ t ORDER BY 1;" } @tables, @derived),
   'SELECT evtname, evtenabled, evtowner::regrole FROM pg_event_trigger ORDER BY 1;',
-  'SELECT datname, setconfig FROM pg_db_role_setting JOIN pg_database d ON d.oid = setdatabase;',
+  'SELECT datname, setconfig FROM pg_db_role_setting JOIN pg_database d ON d.oid = setdatabase ORDER BY 1, 2;',
   'SELECT sequencename, last_value FROM pg_sequences ORDER BY 1;';
 is($old->safe_psql('shop', 'SELECT * FROM migrate.verify_history()'), '', 'the records are sound before');
 my $wanted = $old->safe_psql('shop', $all);
@@ -117,6 +117,13 @@ push @others, 'materialized view zoo.kept', 'table zoo.customer', 'table zoo.par
   if $old_version < 160000;
 my $differences = differences($zoo, inventory($new, 'zoo'));
 is(join("\n", $differences =~ /^([^:]*): /mg), join("\n", sort @others), 'the same schema, as far as it can be') or diag($differences);
+
+# What it says in other words is expected so, if nobody has changed anything.
+cmp_ok($new->safe_psql('zoo', 'SELECT count(*) FROM migrate.drift()'), '>=', scalar @others, 'what reads otherwise looks like drift');
+my $rebase = q{SELECT migrate.rebase_expected('upgrade', 'before')};
+raises($new, 'zoo', "BEGIN; CREATE TABLE since (); $rebase; ROLLBACK", '55000', qr/was changed outside of migrations since snapshot "before"/, 'not if somebody has');
+cmp_ok($new->safe_psql('zoo', $rebase), '>=', scalar @others, 'rebased');
+is($new->safe_psql('zoo', 'SELECT change, object_type, identity FROM migrate.drift()'), '', 'nothing is adrift');
 
 # ---- and it goes on
 
