@@ -19,11 +19,20 @@ extern void mig_capture_migration(int64 history_id);
 /* The same for a statement that ends transactions itself. */
 extern void mig_capture_session(int64 history_id);
 
+/*
+ * What is executed from here on, down to the next call with NULL, is done by one
+ * of our own functions for this reason.  An error ends it as well.
+ */
+extern void mig_capture_own(const char *reason);
+
 /* Write into coverage what has changed since somebody last looked. */
 extern void mig_capture_notice(void);
 
 /* A statement's text without its secrets (redact.c). */
 extern char *mig_redact(const char *text);
+
+/* Is a text one from which secrets were taken? */
+extern bool mig_is_redacted(const char *text);
 
 /* Is capture on in this database, as its event triggers say? */
 extern bool mig_capture_is_on(void);

@@ -16,6 +16,7 @@
 #include "storage/proc.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
+#include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 /* An attribution and the transaction level that it belongs to; 0: none. */
@@ -27,6 +28,10 @@ typedef struct Attribution
 
 static Attribution migration = {0};
 static Attribution external = {0};
+
+/* What one of our own functions does, and why. */
+static Attribution own = {0};
+static char *own_reason = NULL;
 
 /* A migration whose statement ends transactions itself; only a worker has one. */
 static int64 session_migration = 0;
@@ -40,6 +45,13 @@ mig_capture_migration(int64 history_id)
 {
 	migration.history_id = history_id;
 	migration.level = history_id ? GetCurrentTransactionNestLevel() : 0;
+}
+
+void
+mig_capture_own(const char *reason)
+{
+	own.level = reason ? GetCurrentTransactionNestLevel() : 0;
+	own_reason = reason ? MemoryContextStrdup(TopTransactionContext, reason) : NULL;
 }
 
 void
@@ -65,6 +77,11 @@ mig_origin(void)
 
 	if (ledger_changes_schema())
 		result.origin = "extension";
+	else if (own.level > 0)
+	{
+		result.origin = "extension";
+		result.reason = own_reason;
+	}
 	else if (migration.level > 0 || session_migration)
 	{
 		result.origin = "migration";
@@ -122,6 +139,7 @@ at_transaction_end(XactEvent event, void *arg)
 {
 	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
 	{
+		memset(&own, 0, sizeof(Attribution));
 		memset(&external, 0, sizeof(Attribution));
 		memset(&migration, 0, sizeof(Attribution));
 	}
@@ -142,6 +160,7 @@ at_subtransaction_end(SubXactEvent event, SubTransactionId subid, SubTransaction
 {
 	int			level = GetCurrentTransactionNestLevel();
 
+	end_level(&own, event, level);
 	end_level(&external, event, level);
 	end_level(&migration, event, level);
 }

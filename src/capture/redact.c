@@ -40,6 +40,12 @@ is_string(const Lexer *lexer)
 }
 
 bool
+mig_is_redacted(const char *text)
+{
+	return strstr(text, REDACTED) != NULL;
+}
+
+bool
 mig_is_secret_name(const char *name)
 {
 	for (int i = 0; i < lengthof(secret_words); i++)

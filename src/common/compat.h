@@ -215,6 +215,9 @@ mig_all_settings(int *n)
 /* Has a column's NOT NULL a row in pg_constraint? (18) */
 #define MIG_NOT_NULL_HAS_ROW (PG_VERSION_NUM >= 180000)
 
+/* Can the expression of a generated column be changed? (17) */
+#define MIG_CAN_SET_EXPRESSION (PG_VERSION_NUM >= 170000)
+
 /* A privilege that there is since 17. */
 #ifndef ACL_MAINTAIN
 #define ACL_MAINTAIN 0

@@ -235,6 +235,40 @@ ledger_direct_ddl(ArrayType *ids)
 	return found;
 }
 
+List *
+ledger_captured(ArrayType *ids)
+{
+	static LedgerQuery query = {
+		"SELECT l.id, l.statement, l.text_source, l.origin, l.role_name,"
+		" (SELECT d.decision FROM migrate.log_decisions d WHERE d.ddl_id OPERATOR(pg_catalog.=) l.id ORDER BY d.id LIMIT 1)"
+		" FROM migrate.log_ddl l WHERE l.id OPERATOR(pg_catalog.=) ANY ($1) ORDER BY l.id"
+	};
+	LedgerArgs	args = {0};
+	LedgerScope scope;
+	List	   *found = NIL;
+	uint64		n;
+
+	ledger_enter(&scope);
+	arg_array(&args, INT8ARRAYOID, ids);
+	n = ledger_run(&query, &args);
+	for (uint64 i = 0; i < n; i++)
+	{
+		CapturedStatement *captured = palloc(sizeof(CapturedStatement));
+		LedgerRow	row;
+
+		row_begin(&row, i);
+		captured->id = row_int8(&row);
+		captured->statement = row_text(&row);
+		captured->text_source = row_text(&row);
+		captured->origin = row_text(&row);
+		captured->role_name = row_name(&row);
+		captured->decision = row_text(&row);
+		found = lappend(found, captured);
+	}
+	ledger_leave(&scope);
+	return found;
+}
+
 /* Open the glass for the session's user, in all of his sessions. */
 void
 ledger_break_glass(const char *reason, Interval *duration)

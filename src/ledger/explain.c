@@ -221,7 +221,7 @@ take_over_all(const List *drifts, HTAB *adrift, MayExplainFunction may_explain, 
  * The statements that were about an object itself, or if there are none those
  * that may have changed it by changing another one.  One pass over what was
  * captured since the oldest of what is expected here.  Statements of migrations
- * explain nothing: what they did is expected.  Neither do those that had been seen
+ * explain nothing, nor do our own: what they did is expected.  Neither do those that had been seen
  * when the object was as expected: by the last look before a run, or in a copy of
  * the database, which has had none, when a run began.  A column stands for its
  * table.
@@ -243,7 +243,7 @@ ledger_explain(const List *drifts, MayExplainFunction may_explain)
 		" ON w.name OPERATOR(pg_catalog.=) o.identity AND d.id OPERATOR(pg_catalog.>) w.since"
 		" AND (w.object_type IS NULL OR w.object_type OPERATOR(pg_catalog.=) o.object_type)"
 		" LEFT JOIN migrate.adrift a ON a.key OPERATOR(pg_catalog.=) w.key LEFT JOIN migrate.looks l ON l.place OPERATOR(pg_catalog.=) $7"
-		" WHERE d.origin OPERATOR(pg_catalog.<>) 'migration'"
+		" WHERE d.origin OPERATOR(pg_catalog.<>) ALL (ARRAY['migration', 'extension'])"
 		" AND d.id OPERATOR(pg_catalog.>) (SELECT pg_catalog.min(s) FROM pg_catalog.unnest($5) s)"
 		" AND COALESCE(pg_catalog.pg_visible_in_snapshot(d.transaction_id, CASE WHEN l.place IS NULL THEN NULL WHEN a.key IS NULL THEN l.seen ELSE a.seen END),"
 		" d.logged_at OPERATOR(pg_catalog.<) CASE WHEN a.key IS NULL THEN (SELECT pg_catalog.max(r.started_at) FROM migrate.log_runs r) ELSE a.looked_at END)"

@@ -411,6 +411,20 @@ extern char *ledger_client_address(void);
 /* Those of the ids that are of changes outside of migrations, as int64 pointers. */
 extern List *ledger_direct_ddl(ArrayType *ids);
 
+/* A captured statement that is to become a migration. */
+typedef struct CapturedStatement
+{
+	int64		id;
+	char	   *statement;
+	char	   *text_source;
+	char	   *origin;
+	char	   *role_name;		/* whose rights it had */
+	char	   *decision;		/* about it, or NULL */
+} CapturedStatement;
+
+/* Those of the ids that there are, in the order of their numbers. */
+extern List *ledger_captured(ArrayType *ids);
+
 /*
  * Was capture ever turned on here, as coverage and its sequence say?  A dump
  * restores the sequences behind all rows.

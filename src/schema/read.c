@@ -23,6 +23,7 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
+#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
 #define BATCH 64
@@ -306,12 +307,17 @@ reader_begin(Reader *reader, SchemaObjectFunction function, void *arg)
 	reader->arg = arg;
 	reader->batch = AllocSetContextCreate(CurrentMemoryContext, "schema objects", ALLOCSET_DEFAULT_SIZES);
 	ledger_enter(&reader->scope);
+	/* Views and rules are deparsed by queries, which see what the snapshot does: all that was done up to here. */
+	CommandCounterIncrement();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	UpdateActiveSnapshotCommandId();
 	schema_pin_settings();
 }
 
 static void
 reader_end(Reader *reader)
 {
+	PopActiveSnapshot();
 	ledger_leave(&reader->scope);
 	MemoryContextDelete(reader->batch);
 }

@@ -46,6 +46,14 @@ EXCEPTION
 END
 $$;
 
+-- What an administrator may undo or adopt is his own.
+GRANT CREATE ON SCHEMA public TO tap_administrator;
+SELECT migrate.watch('test') \g /dev/null
+SET ROLE tap_administrator;
+CREATE TABLE public.admins (i int);
+RESET ROLE;
+SELECT migrate.unwatch('test') \g /dev/null
+
 -- Functions.
 
 CREATE TABLE rights (routine text PRIMARY KEY, may text, call text);
@@ -84,6 +92,10 @@ INSERT INTO rights VALUES
     ('accept_drift', 'administrator', 'SELECT migrate.accept_drift(''*'', ''why'')'),
     ('ignore', 'administrator', 'SELECT migrate.ignore(''why'', ''partman'')'),
     ('unignore', 'administrator', 'SELECT migrate.unignore(1, ''why'')'),
+    ('propose_revert', 'administrator', 'SELECT migrate.propose_revert(''public.admins'')'),
+    ('undo_drift', 'administrator', 'SELECT migrate.undo_drift(''public.admins'', ''why'')'),
+    ('adopt', 'administrator', format('SELECT migrate.adopt(''0008_admins'', %L, ''why'', ''p'')',
+        (SELECT array_agg(id) FROM migrate.ddl_log WHERE statement ~ 'TABLE public.admins'))),
     ('hold', 'deployer', 'SELECT migrate.hold(''p:0002_b'', ''why'')'),
     ('release', 'deployer', 'SELECT migrate.release(''p:0003_c'', ''why'')'),
     ('mark_applied', 'administrator', 'SELECT migrate.mark_applied(''p:0002_b'', ''why'')'),

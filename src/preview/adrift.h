@@ -1,0 +1,40 @@
+/*
+ * adrift.h
+ *		What is not as expected, part by part.
+ */
+#ifndef MIG_ADRIFT_H
+#define MIG_ADRIFT_H
+
+#include "ledger/expected.h"
+#include "preview/propose.h"
+#include "schema/schema.h"
+
+typedef struct Adrift
+{
+	uint8		key[LEDGER_KEY_BYTES];
+	uint8		fingerprint[LEDGER_KEY_BYTES];	/* of what is there */
+	const ObjectState *is;		/* NULL: not there */
+	const ObjectState *should;	/* NULL: not expected */
+	const SchemaObject *object; /* what is there; NULL: nothing */
+	char	   *problem;		/* why it could not be looked at, or NULL */
+	const struct Adrift *moved; /* the same object under the name that is expected, or that it has; NULL: none */
+} Adrift;
+
+/* A list of Adrift, in the present memory context; 55000 where nothing is expected. */
+extern List *mig_adrift_read(void);
+
+extern const Adrift *mig_adrift_find(const List *adrift, const uint8 *key);
+
+/* Type and identity, of what is there if it is. */
+extern const ObjectState *mig_adrift_name(const Adrift *adrift);
+
+/* Of all but one: what they should be. */
+extern List *mig_adrift_others(const List *adrift, const Adrift *but);
+
+/*
+ * Those that are not adrift any more are known where they are now, and what was
+ * done to them up to here explains nothing of what is to come.
+ */
+extern void mig_adrift_settle(const List *before, const List *after);
+
+#endif							/* MIG_ADRIFT_H */

@@ -1,0 +1,538 @@
+/*
+ * columns.c
+ *		Columns: read from definitions, written as clauses, changed one by one.
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "lib/stringinfo.h"
+#include "parser/parse_coerce.h"
+#include "preview/columns.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+/* ---- reading ---- */
+
+/* Where a word stands outside of quotes, or NULL. */
+static char *
+find_word(char *text, const char *word)
+{
+	bool		quoted = false;
+
+	for (char *p = text; *p; p++)
+	{
+		if (*p == '"')
+			quoted = !quoted;
+		else if (!quoted && strncmp(p, word, strlen(word)) == 0)
+			return p;
+	}
+	return NULL;
+}
+
+/* "name, not valid, no inherit, comment '...'". */
+static void
+read_not_null(Column *column, const char *text)
+{
+	while (text && *text)
+	{
+		if (strncmp(text, "comment ", 8) == 0)
+		{
+			column->comment = pstrdup(text + 8);
+			return;
+		}
+		if (strncmp(text, "not valid", 9) == 0)
+			column->not_valid = true;
+		else if (strncmp(text, "no inherit", 10) == 0)
+			column->no_inherit = true;
+		else if (strncmp(text, "inherited and local", 19) != 0)
+			column->constraint = pnstrdup(text, identifier_length(text));
+		text += *text == '"' ? identifier_length(text) : strcspn(text, ",");
+		text += strspn(text, ", ");
+	}
+}
+
+/* The first line is "name type collate collation not null". */
+static Column *
+read_column(const StoredPart *part)
+{
+	Column	   *column = palloc0(sizeof(Column));
+	char	   *text = value_of(part, "column");
+	int			length = strlen(text);
+	char	   *collate;
+
+	column->part = part;
+	column->name = quote_identifier(part->name);
+	if (length > 9 && strcmp(text + length - 9, " not null") == 0)
+	{
+		column->not_null = true;
+		text[length - 9] = '\0';
+	}
+	text += strlen(column->name) + 1;
+	collate = find_word(text, " collate ");
+	if (collate)
+	{
+		*collate = '\0';
+		column->collation = collate + strlen(" collate ");
+	}
+	column->type = text;
+	read_not_null(column, value_of(part, "not null"));
+	return column;
+}
+
+List *
+columns_of(const ObjectState *state)
+{
+	List	   *result = NIL;
+	ListCell   *cell;
+
+	foreach(cell, state ? state->parts : NIL)
+		if (strcmp(((const StoredPart *) lfirst(cell))->kind, "column") == 0)
+			result = lappend(result, read_column(lfirst(cell)));
+	return result;
+}
+
+const Column *
+column_named(const List *columns, const char *name)
+{
+	ListCell   *cell;
+
+	foreach(cell, columns)
+		if (strcmp(((const Column *) lfirst(cell))->name, name) == 0)
+			return lfirst(cell);
+	return NULL;
+}
+
+/* ---- writing ---- */
+
+char *
+column_base(const Column *column)
+{
+	return psprintf("%s %s%s%s", column->name, column->type, column->collation ? " COLLATE " : "",
+					column->collation ? column->collation : "");
+}
+
+/* How its values come about. */
+static void
+append_values(StringInfo text, const Proposal *p, const ObjectState *table, const Column *column)
+{
+	const char *identity = value_of(column->part, "identity");
+	const char *expression;
+
+	if ((expression = value_of(column->part, "generated stored")) != NULL)
+		appendStringInfo(text, " GENERATED ALWAYS AS (%s) STORED", expression);
+	else if ((expression = value_of(column->part, "generated virtual")) != NULL)
+		appendStringInfo(text, " GENERATED ALWAYS AS (%s) VIRTUAL", expression);
+	else if ((expression = value_of(column->part, "default")) != NULL)
+		appendStringInfo(text, " DEFAULT %s", expression);
+	if (identity)
+	{
+		const ObjectState *sequence = identity_sequence(p, table, column->name);
+
+		appendStringInfo(text, " GENERATED %s AS IDENTITY", strcmp(identity, "always") == 0 ? "ALWAYS" : "BY DEFAULT");
+		if (sequence)
+			appendStringInfo(text, " (%s)", sequence_options(sequence, true));
+	}
+}
+
+static char *
+column_clause(const Proposal *p, const ObjectState *table, const Column *column)
+{
+	StringInfoData text;
+	const char *compression = value_of(column->part, "compression");
+	const char *foreign = value_of(column->part, "foreign options");
+
+	initStringInfo(&text);
+	appendStringInfo(&text, "%s %s", column->name, column->type);
+	if (compression)
+		appendStringInfo(&text, " COMPRESSION %s", compression);
+	if (foreign)
+		appendStringInfoString(&text, foreign_options(table, foreign));
+	if (column->collation)
+		appendStringInfo(&text, " COLLATE %s", column->collation);
+	append_values(&text, p, table, column);
+	if (column->not_null && !column->not_valid)
+	{
+		if (column->constraint)
+			appendStringInfo(&text, " CONSTRAINT %s", column->constraint);
+		appendStringInfo(&text, " NOT NULL%s", column->no_inherit ? " NO INHERIT" : "");
+	}
+	return text.data;
+}
+
+/* Those that a table brings with it; what it inherits comes from its parents, but for a partition's. */
+char *
+column_list(const ObjectState *state, const Proposal *p)
+{
+	bool		inherits = defined(state, "inherits") != NULL;
+	StringInfoData text;
+	ListCell   *cell;
+
+	initStringInfo(&text);
+	foreach(cell, columns_of(state))
+	{
+		const Column *column = lfirst(cell);
+		const char *inherited = value_of(column->part, "inherited");
+
+		if (!(inherits && inherited && strcmp(inherited, "yes") == 0))
+			appendStringInfo(&text, "%s%s", text.len ? ",\n    " : "\n    ", column_clause(p, state, column));
+	}
+	return text.len ? psprintf("%s\n", text.data) : "";
+}
+
+/* ---- changing one ---- */
+
+/* One column, or attribute, of a relation on the way. */
+typedef struct Work
+{
+	Proposal   *p;
+	const char *alter;			/* ALTER TABLE name */
+	const ObjectState *table;	/* as it is to be */
+	const char *word;			/* COLUMN or ATTRIBUTE */
+	const Column *from;
+	const Column *to;
+} Work;
+
+static void
+put_alter(const Work *w, const char *what)
+{
+	put(w->p, "%s ALTER %s %s %s", w->alter, w->word, w->to->name, what);
+}
+
+static Oid
+type_oid(const char *type)
+{
+	return DatumGetObjectId(DirectFunctionCall1(regtypein, CStringGetDatum(type)));
+}
+
+static const char *
+storage_of(const Column *column)
+{
+	const char *storage = column ? value_of(column->part, "storage") : NULL;
+
+	if (storage || column == NULL)
+		return storage;
+	switch (get_typstorage(type_oid(column->type)))
+	{
+		case 'p':
+			return "plain";
+		case 'e':
+			return "external";
+		case 'x':
+			return "extended";
+		default:
+			return "main";
+	}
+}
+
+/* A setting that is there before or after or both, and not the same. */
+static bool
+is_other(const Work *w, const char *key)
+{
+	return !same_value(w->from ? w->from->part : NULL, w->to->part, key);
+}
+
+/* What no CREATE has. */
+static void
+change_settings(const Work *w)
+{
+	const char *value;
+	char	   *alter = psprintf("%s ALTER %s %s", w->alter, w->word, w->to->name);
+
+	if (is_other(w, "storage"))
+		put_alter(w, psprintf("SET STORAGE %s", storage_of(w->to)));
+	if (is_other(w, "statistics"))
+	{
+		value = value_of(w->to->part, "statistics");
+		put_alter(w, psprintf("SET STATISTICS %s", value ? value : "-1"));
+	}
+	if (is_other(w, "options"))
+		change_options(w->p, alter, "", w->from ? value_of(w->from->part, "options") : NULL, value_of(w->to->part, "options"));
+}
+
+/* ---- NOT NULL ---- */
+
+static bool
+same_not_null(const Column *a, const Column *b)
+{
+	return a->not_null == b->not_null && same_value(a->part, b->part, "not null");
+}
+
+static void
+add_not_null(const Work *w)
+{
+	const Column *to = w->to;
+
+	if (to->constraint == NULL && !to->not_valid && !to->no_inherit)
+		put_alter(w, "SET NOT NULL");
+	else
+		put(w->p, "%s ADD %s%s NOT NULL %s%s%s", w->alter, to->constraint ? "CONSTRAINT " : "",
+			to->constraint ? to->constraint : "", to->name, to->no_inherit ? " NO INHERIT" : "", to->not_valid ? " NOT VALID" : "");
+	if (to->comment && to->constraint)
+		put(w->p, "COMMENT ON CONSTRAINT %s ON %s IS %s", to->constraint, w->table->identity, to->comment);
+}
+
+static void
+change_not_null(const Work *w)
+{
+	if (same_not_null(w->from, w->to))
+		return;
+	if (w->from->not_null)
+		put_alter(w, "DROP NOT NULL");
+	if (w->to->not_null)
+		add_not_null(w);
+}
+
+/* ---- values ---- */
+
+static const char *
+generation(const Column *column)
+{
+	return value_of(column->part, "generated stored") ? "generated stored" :
+		value_of(column->part, "generated virtual") ? "generated virtual" : NULL;
+}
+
+static void
+change_generation(const Work *w)
+{
+	const char *before = generation(w->from);
+	const char *after = generation(w->to);
+
+	if (after == NULL)
+		put_alter(w, "DROP EXPRESSION");
+	else if (before && strcmp(before, after) == 0 && MIG_CAN_SET_EXPRESSION)
+		put_alter(w, psprintf("SET EXPRESSION AS (%s)", value_of(w->to->part, after)));
+	else
+		cannot(w->table, "Column %s is to be %s as (%s), which only a new column can be.", w->to->name, after, value_of(w->to->part, after));
+}
+
+static void
+change_identity(const Work *w)
+{
+	const char *before = value_of(w->from->part, "identity");
+	const char *after = value_of(w->to->part, "identity");
+	const ObjectState *sequence = identity_sequence(w->p, w->table, w->to->name);
+
+	if (before && after)
+		put_alter(w, psprintf("SET GENERATED %s", strcmp(after, "always") == 0 ? "ALWAYS" : "BY DEFAULT"));
+	else if (after)
+	{
+		put_alter(w, psprintf("ADD GENERATED %s AS IDENTITY%s", strcmp(after, "always") == 0 ? "ALWAYS" : "BY DEFAULT",
+							  sequence ? psprintf(" (%s)", sequence_options(sequence, true)) : ""));
+		miss(w->p, "The position of the sequence of column %s.", w->to->name);
+	}
+	else
+	{
+		put_alter(w, "DROP IDENTITY");
+		lose(w->p, "The position of the sequence of column %s.", w->to->name);
+	}
+}
+
+static bool
+same_type(const Column *a, const Column *b)
+{
+	return strcmp(a->type, b->type) == 0 &&
+		(a->collation == NULL || b->collation == NULL ? a->collation == b->collation : strcmp(a->collation, b->collation) == 0);
+}
+
+/* By assignment, which refuses more than a cast, where that is possible. */
+static void
+change_type(const Work *w)
+{
+	Oid			before = type_oid(w->from->type);
+	Oid			after = type_oid(w->to->type);
+	bool		assigned = can_coerce_type(1, &before, &after, COERCION_ASSIGNMENT);
+	bool		attribute = strcmp(w->word, "ATTRIBUTE") == 0;
+
+	put(w->p, "%s ALTER %s %s TYPE %s%s%s%s", w->alter, w->word, w->to->name, w->to->type,
+		w->to->collation ? " COLLATE " : "", w->to->collation ? w->to->collation : "",
+		assigned || attribute ? "" : psprintf(" USING %s::%s", w->to->name, w->to->type));
+	if (strcmp(w->from->type, w->to->type) != 0)
+		lose(w->p, "What %s has in the values of column %s of %s and %s cannot hold.", w->from->type, w->to->name,
+			 w->table->identity, w->to->type);
+}
+
+static void
+change_default(const Work *w, bool dropped)
+{
+	const char *after = value_of(w->to->part, "default");
+
+	if (after)
+		put_alter(w, psprintf("SET DEFAULT %s", after));
+	else if (!dropped)
+		put_alter(w, "DROP DEFAULT");
+}
+
+static void
+change_column(const Work *w)
+{
+	bool		retyped = !same_type(w->from, w->to);
+	bool		dropped = retyped && value_of(w->from->part, "default");
+
+	if (dropped)
+		put_alter(w, "DROP DEFAULT");
+	if (value_of(w->from->part, "identity") && value_of(w->to->part, "identity") == NULL)
+		change_identity(w);
+	if (retyped)
+		change_type(w);
+	if (is_other(w, "generated stored") || is_other(w, "generated virtual"))
+		change_generation(w);
+	if (dropped || is_other(w, "default"))
+		change_default(w, dropped);
+	change_not_null(w);
+	if (value_of(w->to->part, "identity") && is_other(w, "identity"))
+		change_identity(w);
+	if (is_other(w, "compression"))
+		put_alter(w, psprintf("SET COMPRESSION %s", value_of(w->to->part, "compression") ? value_of(w->to->part, "compression") : "default"));
+	if (is_other(w, "foreign options"))
+		change_foreign_options(w->p, w->table, psprintf("%s ALTER %s %s", w->alter, w->word, w->to->name),
+							   value_of(w->from->part, "foreign options"), value_of(w->to->part, "foreign options"));
+	change_settings(w);
+}
+
+/* ---- all of them ---- */
+
+void
+set_columns(Proposal *p, const char *alter, const ObjectState *to)
+{
+	ListCell   *cell;
+
+	foreach(cell, columns_of(to))
+	{
+		Work		w = {p, alter, to, "COLUMN", NULL, lfirst(cell)};
+
+		if (w.to->not_null && (w.to->not_valid || w.to->comment))
+		{
+			if (w.to->not_valid)
+				add_not_null(&w);
+			else if (w.to->constraint)
+				put(p, "COMMENT ON CONSTRAINT %s ON %s IS %s", w.to->constraint, to->identity, w.to->comment);
+		}
+		change_settings(&w);
+	}
+}
+
+static const char *
+behind_name(const Column *column)
+{
+	return column->part->text + strlen("column: ") + strlen(column->name);
+}
+
+/* The one that a column is taken to have been before: at the same place, and but for its name the same. */
+static const Column *
+former_self(const List *from, const List *to, int place)
+{
+	const Column *is = list_nth(from, place);
+	const Column *was = list_length(from) == list_length(to) ? list_nth(to, place) : NULL;
+
+	if (was == NULL || column_named(to, is->name) || column_named(from, was->name))
+		return NULL;
+	return same_type(is, was) && strcmp(behind_name(is), behind_name(was)) == 0 ? was : NULL;
+}
+
+static void
+check_order(const ObjectState *to, const List *columns, const List *order)
+{
+	ListCell   *cell;
+	ListCell   *other;
+
+	if (list_length(columns) != list_length(order))
+		return;
+	forboth(cell, columns, other, order)
+		if (strcmp(((const Column *) lfirst(cell))->name, lfirst(other)) != 0)
+			cannot(to, "Its columns would be in another order, since a column is always added behind the others.");
+}
+
+static List *
+drop_or_rename(Work *w, const List *from, const List *to)
+{
+	List	   *order = NIL;
+
+	for (int i = 0; i < list_length(from); i++)
+	{
+		const Column *column = list_nth(from, i);
+		const Column *was = former_self(from, to, i);
+
+		if (was)
+			put(w->p, "%s RENAME %s %s TO %s", w->alter, w->word, column->name, was->name);
+		else if (column_named(to, column->name) == NULL)
+		{
+			put(w->p, "%s DROP %s %s", w->alter, w->word, column->name);
+			lose(w->p, "The values of column %s of %s.", column->name, w->table->identity);
+			continue;
+		}
+		order = lappend(order, unconstify(char *, was ? was->name : column->name));
+	}
+	return order;
+}
+
+static void
+change_all(Work *w, const ObjectState *from_state, const ObjectState *to_state)
+{
+	List	   *from = columns_of(from_state);
+	List	   *to = columns_of(to_state);
+	List	   *order = drop_or_rename(w, from, to);
+
+	for (int i = 0; i < list_length(to); i++)
+	{
+		bool		renamed = list_length(from) == list_length(to) && former_self(from, to, i);
+
+		w->to = list_nth(to, i);
+		w->from = column_named(from, w->to->name);
+		if (w->from)
+			change_column(w);
+		else if (!renamed)
+		{
+			order = lappend(order, unconstify(char *, w->to->name));
+			put(w->p, "%s ADD %s %s", w->alter, w->word,
+				strcmp(w->word, "COLUMN") == 0 ? column_clause(w->p, to_state, w->to) : column_base(w->to));
+			miss(w->p, "The values of column %s of %s.", w->to->name, to_state->identity);
+			if (strcmp(w->word, "COLUMN") == 0)
+				change_settings(w);
+		}
+	}
+	check_order(to_state, to, order);
+}
+
+void
+change_columns(Proposal *p, const char *alter, const ObjectState *from, const ObjectState *to)
+{
+	Work		w = {p, alter, to, strcmp(to->object_type, "type") == 0 ? "ATTRIBUTE" : "COLUMN"};
+
+	change_all(&w, from, to);
+}
+
+/* Place by place. */
+void
+rename_columns(Proposal *p, const char *alter, const ObjectState *from, const ObjectState *to)
+{
+	List	   *before = columns_of(from);
+	List	   *after = columns_of(to);
+
+	for (int i = 0; i < Min(list_length(before), list_length(after)); i++)
+	{
+		const Column *is = list_nth(before, i);
+		const Column *was = list_nth(after, i);
+
+		if (strcmp(is->name, was->name) != 0)
+			put(p, "%s RENAME COLUMN %s TO %s", alter, is->name, was->name);
+	}
+}
+
+bool
+columns_begin_alike(const ObjectState *from, const ObjectState *to)
+{
+	List	   *before = columns_of(from);
+	List	   *after = columns_of(to);
+
+	if (list_length(before) > list_length(after))
+		return false;
+	for (int i = 0; i < list_length(before); i++)
+	{
+		const Column *a = list_nth(before, i);
+		const Column *b = list_nth(after, i);
+
+		if (!same_type(a, b))
+			return false;
+	}
+	return true;
+}

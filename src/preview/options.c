@@ -1,0 +1,165 @@
+/*
+ * options.c
+ *		Lists of options as definitions have them: name=value, name='a value', secret.
+ */
+#include "postgres.h"
+
+#include "lib/stringinfo.h"
+#include "preview/propose_private.h"
+#include "utils/builtins.h"
+
+typedef struct Option
+{
+	char	   *name;
+	char	   *value;			/* as a literal; NULL: it is a secret */
+} Option;
+
+static int
+value_length(const char *text)
+{
+	const char *p = text;
+
+	if (*p != '\'' && strncmp(p, "E'", 2) != 0 && strncmp(p, " E'", 3) != 0)
+		return strcspn(text, ",");
+	p = strchr(p, '\'') + 1;
+	for (; *p; p++)
+	{
+		if (*p != '\'')
+			continue;
+		if (p[1] != '\'')
+			return p + 1 - text;
+		p++;
+	}
+	return p - text;
+}
+
+static List *
+read_options(const char *text)
+{
+	List	   *result = NIL;
+
+	while (text && *text)
+	{
+		Option	   *option = palloc0(sizeof(Option));
+		int			length = strcspn(text, "=,");
+
+		option->name = pnstrdup(text, length);
+		text += length;
+		if (*text == '=')
+		{
+			length = value_length(++text);
+			option->value = pnstrdup(text, length);
+			if (strchr(option->value, '\'') == NULL)
+				option->value = quote_literal_cstr(option->value);
+			text += length;
+		}
+		text += strspn(text, ", ");
+		result = lappend(result, option);
+	}
+	return result;
+}
+
+static const Option *
+find_option(const List *options, const char *name)
+{
+	ListCell   *cell;
+
+	foreach(cell, options)
+		if (strcmp(((const Option *) lfirst(cell))->name, name) == 0)
+			return lfirst(cell);
+	return NULL;
+}
+
+static bool
+same_option(const Option *a, const Option *b)
+{
+	return a && b && a->value && b->value && strcmp(a->value, b->value) == 0;
+}
+
+/* Those of a relation are checked words, numbers and names. */
+char *
+with_options(const char *options, const char *prefix)
+{
+	StringInfoData result;
+	ListCell   *cell;
+
+	initStringInfo(&result);
+	foreach(cell, read_options(options))
+	{
+		const Option *option = lfirst(cell);
+
+		appendStringInfo(&result, "%s%s%s", result.len ? ", " : "", prefix, quote_identifier(option->name));
+		if (option->value)
+			appendStringInfo(&result, "=%s", option->value);
+	}
+	return result.len ? result.data : NULL;
+}
+
+void
+change_options(Proposal *p, const char *alter, const char *prefix, const char *from, const char *to)
+{
+	List	   *before = read_options(from);
+	List	   *after = read_options(to);
+	ListCell   *cell;
+
+	foreach(cell, before)
+		if (find_option(after, ((Option *) lfirst(cell))->name) == NULL)
+			put(p, "%s RESET (%s%s)", alter, prefix, quote_identifier(((Option *) lfirst(cell))->name));
+	foreach(cell, after)
+	{
+		const Option *option = lfirst(cell);
+
+		if (!same_option(find_option(before, option->name), option))
+			put(p, "%s SET (%s%s=%s)", alter, prefix, quote_identifier(option->name), option->value ? option->value : "''");
+	}
+}
+
+static const char *
+foreign_value(const ObjectState *state, const Option *option)
+{
+	if (option->value == NULL)
+		cannot(state, "The value of option \"%s\" is a secret, which is not kept.", option->name);
+	return option->value;
+}
+
+char *
+foreign_options(const ObjectState *state, const char *options)
+{
+	StringInfoData result;
+	ListCell   *cell;
+
+	initStringInfo(&result);
+	foreach(cell, read_options(options))
+	{
+		const Option *option = lfirst(cell);
+
+		appendStringInfo(&result, "%s%s %s", result.len ? ", " : " OPTIONS (", quote_identifier(option->name),
+						 foreign_value(state, option));
+	}
+	if (result.len)
+		appendStringInfoChar(&result, ')');
+	return result.data;
+}
+
+void
+change_foreign_options(Proposal *p, const ObjectState *to, const char *alter, const char *from, const char *to_options)
+{
+	List	   *before = read_options(from);
+	List	   *after = read_options(to_options);
+	ListCell   *cell;
+
+	foreach(cell, before)
+		if (find_option(after, ((Option *) lfirst(cell))->name) == NULL)
+			put(p, "%s OPTIONS (DROP %s)", alter, quote_identifier(((Option *) lfirst(cell))->name));
+	foreach(cell, after)
+	{
+		const Option *option = lfirst(cell);
+		const Option *old = find_option(before, option->name);
+
+		/* That a secret is there on both sides is all that is known of it. */
+		if (old && old->value == NULL && option->value == NULL)
+			continue;
+		if (!same_option(old, option))
+			put(p, "%s OPTIONS (%s %s %s)", alter, old ? "SET" : "ADD", quote_identifier(option->name), foreign_value(to, option));
+	}
+}

@@ -1,0 +1,122 @@
+/*
+ * publications.c
+ *		Logical replication: publications, what is in them, subscriptions.
+ */
+#include "postgres.h"
+
+#include "preview/propose_private.h"
+#include "utils/builtins.h"
+
+static char *
+publish_options(const ObjectState *to)
+{
+	const char *publish = defined(to, "publish");
+	const char *generated = defined(to, "generated columns");
+
+	return psprintf("publish = %s, publish_via_partition_root = %s%s",
+					quote_literal_cstr(strcmp(publish, "nothing") == 0 ? "" : publish),
+					defined(to, "via partition root") ? "true" : "false",
+					generated ? psprintf(", publish_generated_columns = %s", generated) : "");
+}
+
+static void
+create_publication(Proposal *p, const ObjectState *to)
+{
+	put(p, "CREATE PUBLICATION %s%s WITH (%s)", to->identity, defined(to, "all tables") ? " FOR ALL TABLES" : "", publish_options(to));
+}
+
+static void
+change_publication(Proposal *p, const ObjectState *from, const ObjectState *to)
+{
+	if (!same_defined(from, to, "all tables"))
+		cannot(to, "Whether a publication is one for all tables cannot be changed.");
+	if (defined(from, "generated columns") && defined(to, "generated columns") == NULL)
+		put(p, "ALTER PUBLICATION %s SET (publish_generated_columns = none)", to->identity);
+	if (!same_defined(from, to, "publish") || !same_defined(from, to, "via partition root") || !same_defined(from, to, "generated columns"))
+		put(p, "ALTER PUBLICATION %s SET (%s)", to->identity, publish_options(to));
+}
+
+/* "what in publication name" */
+static char *
+publication_of(const char *identity, char **what)
+{
+	const char *in = NULL;
+
+	for (const char *p = strstr(identity, " in publication "); p; p = strstr(p + 1, " in publication "))
+		in = p;
+	*what = pnstrdup(identity, in - identity);
+	return pstrdup(in + strlen(" in publication "));
+}
+
+static void
+create_published_table(Proposal *p, const ObjectState *to)
+{
+	char	   *what;
+	char	   *publication = publication_of(to->identity, &what);
+	const char *columns = defined(to, "columns");
+	const char *where = defined(to, "where");
+
+	put(p, "ALTER PUBLICATION %s ADD TABLE ONLY %s%s%s", publication, what, columns ? psprintf(" (%s)", columns) : "",
+		where ? psprintf(" WHERE (%s)", where) : "");
+}
+
+static void
+drop_published_table(Proposal *p, const ObjectState *from)
+{
+	char	   *what;
+	char	   *publication = publication_of(from->identity, &what);
+
+	put(p, "ALTER PUBLICATION %s DROP TABLE ONLY %s", publication, what);
+}
+
+static void
+create_published_schema(Proposal *p, const ObjectState *to)
+{
+	char	   *what;
+	char	   *publication = publication_of(to->identity, &what);
+
+	put(p, "ALTER PUBLICATION %s ADD TABLES IN SCHEMA %s", publication, what);
+}
+
+static void
+drop_published_schema(Proposal *p, const ObjectState *from)
+{
+	char	   *what;
+	char	   *publication = publication_of(from->identity, &what);
+
+	put(p, "ALTER PUBLICATION %s DROP TABLES IN SCHEMA %s", publication, what);
+}
+
+/* Nothing of them but this can be changed in a transaction and without its secrets. */
+static void
+change_subscription(Proposal *p, const ObjectState *from, const ObjectState *to)
+{
+	const StoredPart *before = find_part(from, "definition", "");
+	const StoredPart *after = find_part(to, "definition", "");
+	const char *enabled = value_of(find_part(to, "enabled", ""), "enabled");
+
+	if (strcmp(before->text, after->text) != 0)
+		cannot(to, "How a subscription works is changed by hand, with ALTER SUBSCRIPTION.");
+	if (!same_value(find_part(from, "enabled", ""), find_part(to, "enabled", ""), "enabled"))
+		put(p, "ALTER SUBSCRIPTION %s %s", to->identity, strcmp(enabled, "yes") == 0 ? "ENABLE" : "DISABLE");
+}
+
+static void
+create_subscription(Proposal *p, const ObjectState *to)
+{
+	cannot(to, "Where it connects to is a secret, which is not kept.");
+}
+
+static void
+drop_subscription(Proposal *p, const ObjectState *from)
+{
+	cannot(from, "A subscription is dropped by hand, with its slot on the other server.");
+}
+
+static const ProposalClass
+			publication = {"publication", "PUBLICATION", NULL, NULL, NULL, create_publication, change_publication, NULL},
+			published_table = {"publication relation", "", NULL, NULL, NULL, create_published_table, NULL, drop_published_table},
+			published_schema = {"publication namespace", "", NULL, NULL, NULL, create_published_schema, NULL, drop_published_schema},
+			subscription = {"subscription", "SUBSCRIPTION", NULL, NULL, NULL, create_subscription, change_subscription, drop_subscription};
+
+const ProposalClass *const publication_classes[] = {&publication, &published_table, &published_schema, &subscription, NULL};

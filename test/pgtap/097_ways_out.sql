@@ -1,0 +1,205 @@
+-- 097_ways_out.sql: back from drift by SQL that is proven, or on with a migration that adopts it.
+
+\ir common.psql
+SET client_min_messages = error;
+SELECT * FROM no_plan();
+
+CREATE ROLE zoo_owner;
+CREATE ROLE zoo_reader;
+CREATE ROLE "zoo Röle";
+CREATE ROLE tap_admin;
+CREATE ROLE tap_bob;
+SELECT current_setting('server_version_num')::int / 10000 AS major \gset
+
+CREATE VIEW drifted AS SELECT change || ' ' || object_type || ' ' || identity AS d FROM migrate.drift();
+CREATE FUNCTION shown(text) RETURNS text LANGUAGE sql AS $$SELECT regexp_replace($1, '\n$', '')$$;
+CREATE TABLE customers (id int PRIMARY KEY, name text DEFAULT 'x', email varchar(20) CHECK (email IN ('a', 'b')));
+INSERT INTO customers VALUES (1), (2);
+CREATE VIEW names AS SELECT id, name FROM customers;
+CREATE TABLE orders (nr serial PRIMARY KEY, line int GENERATED ALWAYS AS IDENTITY, customer int REFERENCES customers);
+CREATE FUNCTION twice(i int) RETURNS int LANGUAGE sql AS 'SELECT 2 * i';
+GRANT ALL ON SCHEMA public TO tap_bob;
+SELECT migrate.grant_capability('tap_admin', 'administrator') \g /dev/null
+
+-- Nothing is expected yet.
+
+SELECT is((pg_temp.error_of($$SELECT migrate.propose_revert('public.customers')$$)).code, '55000', 'without anything expected');
+SELECT is((pg_temp.error_of($$SELECT migrate.adopt('0001_x', '{1}', 'why')$$)).code, '22023', 'and without anything captured');
+SELECT migrate.watch('test') \g /dev/null
+
+-- What it says.
+
+ALTER TABLE customers ADD phone text, ALTER name SET DEFAULT 'y';
+COMMENT ON TABLE customers IS 'who pays';
+SELECT is(shown(migrate.propose_revert('public.customers')),
+'-- Brings table public.customers back to what is expected.
+-- DATA LOST: The values of column phone of public.customers.
+SET LOCAL search_path = '''';
+ALTER TABLE public.customers DROP COLUMN phone;
+ALTER TABLE public.customers ALTER COLUMN name SET DEFAULT ''x''::text;
+COMMENT ON TABLE public.customers IS NULL;', 'the text of a proposal');
+SELECT set_eq('TABLE drifted', $$VALUES ('changed table public.customers')$$, 'which did nothing');
+SELECT is((SELECT count(*) FROM migrate.ddl_log WHERE origin <> 'direct'), 0::bigint, 'and is not recorded');
+SELECT matches(migrate.undo_drift('public.customers', 'not agreed'), 'DROP COLUMN phone', 'undone');
+SELECT is_empty('TABLE drifted', 'nothing is adrift');
+SELECT results_eq($$SELECT object_type, identity, reason, detail ->> 'sql' ~ 'DROP COLUMN phone' FROM migrate.decisions WHERE decision = 'drift_undone'$$,
+    $$VALUES ('table', 'public.customers', 'not agreed', true)$$, 'a decision');
+SELECT results_eq($$SELECT origin, reason, count(*) FROM migrate.ddl_log GROUP BY 1, 2 ORDER BY 1$$,
+    $$VALUES ('direct', NULL, 2::bigint), ('extension', 'not agreed', 3)$$, 'and statements with their reason');
+SELECT is((SELECT array_agg(transaction_id) FROM migrate.decisions WHERE decision = 'drift_undone'),
+    (SELECT array_agg(DISTINCT transaction_id) FROM migrate.ddl_log WHERE origin = 'extension'), 'of its transaction');
+
+-- What goes together.
+
+DROP TABLE orders;
+SELECT ok((e).code = '0A000' AND (e).hint ~ 'public\.orders'', ''table''', 'an index of a constraint says what comes first')
+    FROM pg_temp.error_of($$SELECT migrate.undo_drift('public.orders_pkey', 'why')$$) e;
+SELECT ok(t ~ 'NOT BROUGHT BACK: The rows of table public.orders' AND t ~ 'and with it: sequence public.orders_' , 'a table comes with its sequences')
+    FROM migrate.undo_drift('public.orders', 'why') t;
+SELECT set_eq('TABLE drifted', $$VALUES ('removed table constraint orders_pkey on public.orders'), ('removed index public.orders_pkey'),
+    ('removed table constraint orders_customer_fkey on public.orders')$$, 'its constraints are another matter');
+SELECT matches(migrate.undo_drift('orders_pkey on public.orders', 'why'), 'index public.orders_pkey', 'a key comes with its index');
+SELECT lives_ok($$SELECT migrate.undo_drift('orders_customer_fkey on public.orders', 'why')$$, 'and a foreign key');
+SELECT is_empty('TABLE drifted', 'all is back');
+INSERT INTO orders (customer) VALUES (1);
+SELECT is((SELECT nr FROM orders), 1, 'and works');
+
+-- What was renamed loses nothing.
+
+ALTER TABLE customers RENAME TO clients;
+ALTER TABLE clients RENAME COLUMN name TO called;
+SELECT ok(t ~ 'loses no data' AND t ~ 'RENAME TO customers' AND t ~ 'RENAME COLUMN called TO name', 'a table and a column are renamed') FROM migrate.undo_drift('public.customers', 'why') t;
+SELECT is_empty('TABLE drifted', 'what mentions them as well');
+SELECT is((SELECT count(name) FROM customers), 2::bigint, 'with all that is in them');
+
+-- What is refused.
+
+SELECT ok((e).code = '55000' AND (e).message = 'no object called public.customers is other than expected', 'one that is as expected')
+    FROM pg_temp.error_of($$SELECT migrate.propose_revert('public.customers')$$) e;
+SELECT is((pg_temp.error_of($$SELECT migrate.propose_revert(NULL)$$)).code, '22004', 'none');
+SELECT is((pg_temp.error_of($$SELECT migrate.undo_drift('x', ' ')$$)).code, '22023', 'no reason');
+CREATE TABLE twin (i int);
+CREATE FUNCTION public."twin"() RETURNS int LANGUAGE sql AS 'SELECT 1';
+CREATE SCHEMA ambiguous;
+CREATE ACCESS METHOD ambiguous TYPE TABLE HANDLER heap_tableam_handler;
+SELECT ok((e).code = '22023' AND (e).detail ~ 'schema' AND (e).detail ~ 'access method', 'a name that several have')
+    FROM pg_temp.error_of($$SELECT migrate.propose_revert('ambiguous')$$) e;
+SELECT matches(migrate.propose_revert('ambiguous', 'schema'), 'DROP SCHEMA ambiguous;', 'unless the type is given');
+DROP TABLE twin; DROP FUNCTION twin; DROP SCHEMA ambiguous; DROP ACCESS METHOD ambiguous;
+ALTER TABLE customers DROP name CASCADE;
+SELECT ok((e).code = '0A000' AND (e).detail ~ 'in another order' AND (e).hint ~ 'accept_drift|propose_revert', 'a column that was not the last')
+    FROM pg_temp.error_of($$SELECT migrate.propose_revert('public.customers')$$) e;
+SELECT ok((e).code = '42703' AND (e).hint ~ 'public.customers', 'and a view that needs it')
+    FROM pg_temp.error_of($$SELECT migrate.propose_revert('public.names')$$) e;
+SELECT migrate.accept_drift('*', 'so be it') \g /dev/null
+CREATE TABLE big (i int); CREATE VIEW on_big AS TABLE big;
+SELECT ok((e).code = '2BP01' AND (e).hint ~ 'on_big', 'a table with something on it is not dropped with that')
+    FROM pg_temp.error_of($$SELECT migrate.undo_drift('public.big', 'why')$$) e;
+SELECT lives_ok($$SELECT migrate.undo_drift('public.on_big', 'why')$$, 'one after the other');
+SELECT matches(migrate.undo_drift('public.big', 'why'), 'DATA LOST: The rows of table public.big', 'with what is lost');
+SELECT is_empty('TABLE drifted', 'nothing is left');
+
+-- Who may, with whose rights, and under reject.
+
+CREATE INDEX by_hand ON orders (customer);
+SET ROLE tap_bob;
+SELECT is((pg_temp.error_of($$SELECT migrate.propose_revert('public.by_hand')$$)).code, '42501', 'not everybody may propose');
+SELECT is((pg_temp.error_of($$SELECT migrate.undo_drift('public.by_hand', 'why')$$)).code, '42501', 'nor undo');
+SELECT is((pg_temp.error_of($$SELECT migrate.adopt('0001_x', '{1}', 'why')$$)).code, '42501', 'nor adopt');
+SET ROLE tap_admin;
+SELECT ok((e).code = '42501' AND (e).message ~ 'must be owner of index by_hand', 'an administrator has no other rights than his own')
+    FROM pg_temp.error_of($$SELECT migrate.undo_drift('public.by_hand', 'why')$$) e;
+RESET ROLE;
+SET pg_migrations.out_of_band = reject;
+SELECT lives_ok($$SELECT migrate.propose_revert('public.by_hand')$$, 'proven where changes are rejected');
+SELECT lives_ok($$SELECT migrate.undo_drift('public.by_hand', 'why')$$, 'and undone');
+SELECT is((pg_temp.error_of('CREATE TABLE x ()')).code, 'MG013', 'which others still cannot');
+SET pg_migrations.out_of_band = log;
+SELECT is_empty('TABLE drifted', 'it is gone');
+
+-- Adopted.
+
+CREATE FUNCTION ids(pattern text) RETURNS bigint[] LANGUAGE sql AS
+    $$SELECT array_agg(id ORDER BY id) FROM migrate.out_of_band WHERE statement ~ pattern$$;
+SELECT migrate.accept_drift('*', 'a function for the test') \g /dev/null
+SELECT migrate.acknowledge(array_agg(id), 'what was before') FROM migrate.out_of_band \g /dev/null
+ALTER TABLE orders ADD note text; -- a comment
+CREATE INDEX orders_note ON orders (note) -- another
+;
+ALTER TABLE customers RENAME TO clients;
+CREATE FUNCTION later() RETURNS int LANGUAGE sql AS $$SELECT 1 -- one
+$$;
+SELECT is(migrate.adopt('0001_note', ids('note'), 'good idea', down => 'DROP INDEX orders_note; ALTER TABLE orders DROP note'),
+    E'ALTER TABLE orders ADD note text;\nCREATE INDEX orders_note ON orders (note) -- another\n;\n', 'two statements are a migration');
+SELECT set_eq('TABLE drifted', $$VALUES ('added table public.clients'), ('removed table public.customers'), ('changed index public.customers_pkey'),
+    ('added table constraint customers_pkey on public.clients'), ('removed table constraint customers_pkey on public.customers'),
+    ('added table constraint customers_email_check on public.clients'), ('removed table constraint customers_email_check on public.customers'),
+    ('changed table constraint orders_customer_fkey on public.orders'), ('added function public.later()')$$, 'the rest is adrift');
+SELECT is(state_of('default:0001_note'), 'adopted', 'it counts as applied');
+SELECT results_eq($$SELECT action, outcome, statements, reason FROM migrate.history WHERE name = '0001_note'$$, $$VALUES ('adopt', 'adopted', 2, 'good idea')$$, 'it is in the history');
+SELECT results_eq($$SELECT count(*), count(DISTINCT ddl_id) FROM migrate.decisions WHERE decision = 'adopted'$$, $$VALUES (2::bigint, 2::bigint)$$, 'each statement is decided');
+SELECT is(ids('note'), NULL, 'and out of band no more');
+SELECT is((SELECT array_agg(DISTINCT project || ':' || name) FROM migrate.expected WHERE identity IN ('public.orders', 'public.orders_note')), '{default:0001_note}', 'whose it is');
+SELECT is((SELECT version FROM migrate.migrations WHERE name = '0001_note'), '0001', 'with a version');
+SELECT is((pg_temp.error_of($$SELECT migrate.adopt('0002_x', ARRAY(SELECT id FROM migrate.ddl_log WHERE statement ~ 'ADD note'), 'why')$$)).code, '22023', 'not twice');
+SELECT is((pg_temp.error_of($$SELECT migrate.adopt('0002_x', '{999999}', 'why')$$)).code, '22023', 'not what is not there');
+SELECT is((pg_temp.error_of($$SELECT migrate.adopt('0002_x', '{}', 'why')$$)).code, '22023', 'not nothing');
+SELECT is((pg_temp.error_of($$SELECT migrate.adopt('0002_x', ARRAY(SELECT max(id) FROM migrate.ddl_log WHERE origin = 'extension'), 'why')$$)).code, '22023', 'not what was no change around migrations');
+SELECT is((pg_temp.error_of($$SELECT migrate.adopt('0001_note', ids('later'), 'why')$$)).code, 'MG001', 'not under a name that is taken');
+SELECT is((pg_temp.error_of($$SELECT migrate.adopt('0001_other', ids('later'), 'why')$$)).code, 'MG005', 'nor with a version that is');
+SELECT migrate.register('0002_x', 'SELECT 1') \g /dev/null
+SELECT is((pg_temp.error_of($$SELECT migrate.adopt('0002_x', ids('later'), 'why')$$)).code, '42710', 'nor for another text');
+SELECT is(migrate.adopt('0002_later', ids('later'), 'why', 'other', 'DROP FUNCTION later'), E'CREATE FUNCTION later() RETURNS int LANGUAGE sql AS $$SELECT 1 -- one\n$$\n;\n', 'behind a comment');
+SELECT lives_ok($$SELECT migrate.adopt('0003_clients', ids('RENAME'), 'why', down => 'ALTER TABLE clients RENAME TO customers')$$, 'a table that was renamed');
+SELECT is_empty('TABLE drifted', 'all is as expected');
+SELECT is((SELECT count(*) FROM clients), 2::bigint, 'and nothing was lost');
+CALL migrate.revert('zero', 'default') \g /dev/null
+CALL migrate.revert('zero', 'other') \g /dev/null
+SELECT is_empty('TABLE drifted', 'they can be reverted');
+SELECT has_table('public'::name, 'customers'::name, 'to what was');
+CALL migrate.apply() \g /dev/null
+SELECT is_empty('TABLE drifted', 'and applied');
+SELECT has_index('public'::name, 'orders'::name, 'orders_note'::name, 'as any other');
+
+-- Not without what others did in between, nor what cannot be run again.
+
+ALTER TABLE orders ADD a int;
+ALTER TABLE orders ADD b int;
+SELECT ok((e).code = '55000' AND (e).message ~ 'public.orders' AND (e).detail ~ 'column: a integer', 'half of what happened to a table')
+    FROM pg_temp.error_of($$SELECT migrate.adopt('0004_x', ids('ADD b'), 'why')$$) e;
+SELECT isnt((pg_temp.error_of($$SELECT migrate.adopt('0004_x', ids('ADD a'), 'why')$$)).code, NULL, 'the other half');
+SELECT lives_ok($$SELECT migrate.adopt('0004_x', ids('ADD (a|b)'), 'why', down => 'ALTER TABLE orders DROP a, DROP b')$$, 'all of it');
+ALTER TABLE clients ADD must text;
+UPDATE clients SET must = 'x';
+ALTER TABLE clients ALTER must SET NOT NULL;
+SELECT ok((e).code = '23502' AND (e).context ~ 'statement 2 of 2', 'what needs rows that it does not make')
+    FROM pg_temp.error_of($$SELECT migrate.adopt('0005_must', ids('must'), 'why')$$) e;
+SELECT migrate.undo_drift('public.clients', 'why') \g /dev/null
+SELECT migrate.acknowledge(ids('must'), 'undone') \g /dev/null
+CREATE INDEX CONCURRENTLY slow ON clients (email);
+SELECT is((pg_temp.error_of($$SELECT migrate.adopt('0005_slow', ids('slow'), 'why')$$)).code, '0A000', 'what cannot run inside a transaction');
+SELECT migrate.undo_drift('public.slow', 'why') \g /dev/null
+CREATE FOREIGN DATA WRAPPER w; CREATE SERVER s FOREIGN DATA WRAPPER w OPTIONS (password 'secret');
+SELECT is((pg_temp.error_of($$SELECT migrate.adopt('0005_server', ids('password'), 'why')$$)).code, '0A000', 'what had a secret in it');
+SELECT migrate.undo_drift('s', 'why', 'server'), migrate.undo_drift('w', 'why') \g /dev/null
+SELECT is_empty('TABLE drifted', 'nothing is left of it');
+
+-- Who made it owns it.
+
+SET ROLE tap_bob;
+CREATE TABLE bobs (i int);
+RESET ROLE;
+SELECT is(migrate.adopt('0006_bobs', ids('bobs'), 'why', down => 'DROP TABLE bobs'), E'-- migrate: options {"run_as": "tap_bob"}\nCREATE TABLE bobs (i int);\n', 'who made it, makes it again');
+SELECT is((SELECT options FROM migrate.migrations WHERE name = '0006_bobs'), '{"run_as": "tap_bob"}', 'so says the migration');
+SELECT is_empty('TABLE drifted', 'and it is the owner''s');
+SET ROLE tap_bob;
+CREATE TABLE more (i int);
+GRANT SELECT ON more TO tap_admin;
+RESET ROLE;
+SET ROLE tap_admin;
+SELECT is((pg_temp.error_of(format('SELECT migrate.adopt(%L, %L, %L)', '0007_more', ids('more'), 'why'))).code, '42501', 'nobody has another''s rights by it');
+RESET ROLE;
+SELECT lives_ok($$SELECT migrate.adopt('0007_more', ids('more'), 'why', down => 'DROP TABLE more')$$, 'whoever may become him can');
+SELECT migrate.unwatch('test') \g /dev/null
+
+SELECT * FROM finish();
