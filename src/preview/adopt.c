@@ -267,9 +267,9 @@ prove(void *arg)
 	Adoption   *adoption = arg;
 
 	mig_bring_back(touched_keys(adoption));
-	adoption->base = mig_adrift_read();
+	adoption->base = mig_adrift_read(NULL);
 	run_again(adoption);
-	compare(adoption->before, mig_adrift_read());
+	compare(adoption->before, mig_adrift_read(NULL));
 }
 
 static void
@@ -471,7 +471,7 @@ mig_adopt_body(PG_FUNCTION_ARGS)
 	(void) mig_deployer_enter(false, mig_lock_wait);
 	read_captured(&adoption);
 	define(&adoption, name, project, mig_optional_text(fcinfo, 4));
-	adoption.before = mig_adrift_read();
+	adoption.before = mig_adrift_read(NULL);
 	require_proof(&adoption);
 	register_adopted(&adoption);
 	take_all(&adoption);

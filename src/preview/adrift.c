@@ -7,7 +7,6 @@
 
 #include "preview/adrift.h"
 #include "schema/state.h"
-#include "utils/hsearch.h"
 #include "utils/memutils.h"
 
 typedef struct Entry
@@ -15,6 +14,7 @@ typedef struct Entry
 	uint8		key[LEDGER_KEY_BYTES];
 	StateRow	row;
 	bool		seen;
+	ObjectAddress address;		/* of what is there under this name */
 } Entry;
 
 typedef struct Reading
@@ -81,7 +81,10 @@ take_current(const SchemaObject *object, void *arg)
 	mig_state_key(object->object_type, object->identity, key);
 	entry = hash_search(reading->expected, key, HASH_FIND, NULL);
 	if (entry)
+	{
 		entry->seen = true;
+		entry->address = object->address;
+	}
 	if (entry && object->problem == NULL && memcmp(entry->row.fingerprint, object->fingerprint, LEDGER_KEY_BYTES) == 0)
 		return;
 	before = MemoryContextSwitchTo(reading->context);
@@ -125,7 +128,7 @@ pair_names(List *adrift)
 }
 
 List *
-mig_adrift_read(void)
+mig_adrift_read(HTAB **places)
 {
 	Reading		reading = {CurrentMemoryContext, NULL, NIL};
 	HASHCTL		control = {.keysize = LEDGER_KEY_BYTES, .entrysize = sizeof(Entry), .hcxt = CurrentMemoryContext};
@@ -145,6 +148,8 @@ mig_adrift_read(void)
 		if (!entry->seen)
 			add(&reading, entry, NULL);
 	pair_names(reading.adrift);
+	if (places)
+		*places = reading.expected;
 	return reading.adrift;
 }
 
@@ -186,37 +191,28 @@ mig_adrift_others(const List *adrift, const Adrift *but)
 	return result;
 }
 
-typedef struct Settling
-{
-	const List *before;
-	const List *after;
-	int64		ddl_id;
-} Settling;
-
-static void
-settle_object(const SchemaObject *object, void *arg)
-{
-	const Settling *settling = arg;
-	uint8		key[LEDGER_KEY_BYTES];
-	ExpectedRow *row;
-
-	mig_state_key(object->object_type, object->identity, key);
-	if (mig_adrift_find(settling->before, key) == NULL || mig_adrift_find(settling->after, key))
-		return;
-	row = ledger_expected(key);
-	row->address = object->address;
-	row->ddl_id = settling->ddl_id;
-	ledger_put_expected(list_make1(row));
-}
-
 void
-mig_adrift_settle(const List *before, const List *after)
+mig_adrift_settle(const List *before, const List *after, HTAB *places)
 {
-	Settling	settling = {before, after, ledger_last_ddl()};
+	int64		ddl_id = ledger_last_ddl();
+	List	   *rows = NIL;
 	ListCell   *cell;
 
-	mig_schema_read_all(settle_object, &settling);
 	foreach(cell, before)
-		if (mig_adrift_find(after, ((const Adrift *) lfirst(cell))->key) == NULL)
-			ledger_remove_adrift(((const Adrift *) lfirst(cell))->key);
+	{
+		const Adrift *adrift = lfirst(cell);
+		const Entry *entry = hash_search(places, adrift->key, HASH_FIND, NULL);
+		ExpectedRow *row;
+
+		if (mig_adrift_find(after, adrift->key))
+			continue;
+		ledger_remove_adrift(adrift->key);
+		if (entry == NULL)
+			continue;
+		row = ledger_expected(adrift->key);
+		row->address = entry->address;
+		row->ddl_id = ddl_id;
+		rows = lappend(rows, row);
+	}
+	ledger_put_expected(rows);
 }

@@ -8,6 +8,7 @@
 #include "ledger/expected.h"
 #include "preview/propose.h"
 #include "schema/schema.h"
+#include "utils/hsearch.h"
 
 typedef struct Adrift
 {
@@ -20,8 +21,11 @@ typedef struct Adrift
 	const struct Adrift *moved; /* the same object under the name that is expected, or that it has; NULL: none */
 } Adrift;
 
-/* A list of Adrift, in the present memory context; 55000 where nothing is expected. */
-extern List *mig_adrift_read(void);
+/*
+ * A list of Adrift, in the present memory context; 55000 where nothing is
+ * expected.  places: also where what is expected is now, or NULL.
+ */
+extern List *mig_adrift_read(HTAB **places);
 
 extern const Adrift *mig_adrift_find(const List *adrift, const uint8 *key);
 
@@ -35,6 +39,6 @@ extern List *mig_adrift_others(const List *adrift, const Adrift *but);
  * Those that are not adrift any more are known where they are now, and what was
  * done to them up to here explains nothing of what is to come.
  */
-extern void mig_adrift_settle(const List *before, const List *after);
+extern void mig_adrift_settle(const List *before, const List *after, HTAB *places);
 
 #endif							/* MIG_ADRIFT_H */

@@ -293,7 +293,7 @@ propose_and_compare(void *arg)
 	run_proposal(try->proof->proposal);
 	if (try->compares)
 	{
-		try->proof->after = mig_adrift_read();
+		try->proof->after = mig_adrift_read(&try->proof->places);
 		compare(try->adrift, try->target, try->proof->after);
 	}
 }
@@ -409,7 +409,7 @@ is_among(const List *keys, const uint8 *key)
 static int
 bring_back_some(const List *keys, bool anew, int *left)
 {
-	List	   *adrift = mig_adrift_read();
+	List	   *adrift = mig_adrift_read(NULL);
 	const Adrift *failed = NULL;
 	ErrorData  *failure = NULL;
 	int			done = 0;

@@ -12,6 +12,7 @@ typedef struct Proof
 {
 	Proposal   *proposal;
 	List	   *after;			/* of Adrift: what was adrift after it */
+	HTAB	   *places;			/* and where what is expected was */
 } Proof;
 
 /*

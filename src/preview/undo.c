@@ -106,7 +106,7 @@ mig_propose_revert_body(PG_FUNCTION_ARGS)
 	mig_deployer_refuse_inside("migrate.propose_revert");
 	mig_refuse_read_only("migrate.propose_revert");
 	ledger_require("administrator", NULL);
-	adrift = mig_adrift_read();
+	adrift = mig_adrift_read(NULL);
 	target = need(adrift, identity, mig_optional_text(fcinfo, 1));
 	mig_capture_own("migrate.propose_revert");
 	mig_prove(adrift, target, false, &proof);
@@ -150,12 +150,12 @@ mig_undo_drift_body(PG_FUNCTION_ARGS)
 	reason = mig_reason(fcinfo, 1);
 	ledger_require("administrator", NULL);
 	(void) mig_deployer_enter(false, mig_lock_wait);
-	adrift = mig_adrift_read();
+	adrift = mig_adrift_read(NULL);
 	target = need(adrift, identity, mig_optional_text(fcinfo, 2));
 	mig_capture_own(reason);
 	mig_prove(adrift, target, true, &proof);
 	mig_capture_own(NULL);
-	mig_adrift_settle(adrift, proof.after);
+	mig_adrift_settle(adrift, proof.after, proof.places);
 	sql = mig_proposal_text(proof.proposal, title_of(adrift, target, &proof));
 	decide(target, sql, reason);
 	PG_RETURN_TEXT_P(cstring_to_text(sql));

@@ -4,12 +4,8 @@
 SET client_min_messages = error;
 SELECT * FROM no_plan();
 
-CREATE ROLE zoo_owner;
-CREATE ROLE zoo_reader;
-CREATE ROLE "zoo Röle";
 CREATE ROLE tap_admin;
 CREATE ROLE tap_bob;
-SELECT current_setting('server_version_num')::int / 10000 AS major \gset
 
 CREATE VIEW drifted AS SELECT change || ' ' || object_type || ' ' || identity AS d FROM migrate.drift();
 CREATE FUNCTION shown(text) RETURNS text LANGUAGE sql AS $$SELECT regexp_replace($1, '\n$', '')$$;
@@ -98,6 +94,15 @@ SELECT ok((e).code = '2BP01' AND (e).hint ~ 'on_big', 'a table with something on
 SELECT lives_ok($$SELECT migrate.undo_drift('public.on_big', 'why')$$, 'one after the other');
 SELECT matches(migrate.undo_drift('public.big', 'why'), 'DATA LOST: The rows of table public.big', 'with what is lost');
 SELECT is_empty('TABLE drifted', 'nothing is left');
+
+CREATE FOREIGN DATA WRAPPER plain VALIDATOR postgresql_fdw_validator;
+CREATE SERVER plain TYPE 't' VERSION '1' FOREIGN DATA WRAPPER plain OPTIONS (host 'a, b''c');
+CREATE TEXT SEARCH PARSER plain (start = prsd_start, gettoken = prsd_nexttoken, end = prsd_end, lextypes = prsd_lextype);
+SELECT migrate.accept_drift('*', 'to be dropped') \g /dev/null
+DROP FOREIGN DATA WRAPPER plain CASCADE; DROP TEXT SEARCH PARSER plain;
+SELECT lives_ok(format('SELECT migrate.undo_drift(%L, %L, %L)', i, 'why', t), t || ' is made anew')
+    FROM (VALUES (1, 'plain', 'foreign-data wrapper'), (2, 'plain', 'server'), (3, 'public.plain', 'text search parser')) x (n, i, t) ORDER BY n;
+SELECT is_empty('TABLE drifted', 'as they were');
 
 -- Who may, with whose rights, and under reject.
 
@@ -203,3 +208,5 @@ SELECT lives_ok($$SELECT migrate.adopt('0007_more', ids('more'), 'why', down => 
 SELECT migrate.unwatch('test') \g /dev/null
 
 SELECT * FROM finish();
+DROP OWNED BY tap_bob, tap_admin CASCADE;
+DROP ROLE tap_bob, tap_admin;
