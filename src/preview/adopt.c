@@ -24,6 +24,7 @@
 #include "register/register.h"
 #include "run/deployer.h"
 #include "run/run.h"
+#include "schema/author.h"
 #include "schema/drift.h"
 #include "schema/state.h"
 #include "script/script.h"
@@ -175,7 +176,7 @@ static List *
 touched_keys(const Adoption *adoption)
 {
 	List	   *drifts = mig_drift_collect(NULL);
-	Explanation *explanations = ledger_explain(drifts);
+	Explanation *explanations = ledger_explain(drifts, mig_author_may_have);
 	List	   *keys = NIL;
 	int			i = 0;
 	ListCell   *cell;

@@ -69,6 +69,13 @@ change_server(Proposal *p, const ObjectState *from, const ObjectState *to)
 	put_options(p, from, to, "SERVER");
 }
 
+static void
+drop_server(Proposal *p, const ObjectState *from)
+{
+	put(p, "DROP SERVER %s", from->identity);
+	lose_secrets(p, from, options_of(from));
+}
+
 /* ---- user mappings ---- */
 
 /* "role on server name" */
@@ -94,8 +101,7 @@ static void
 drop_mapping(Proposal *p, const ObjectState *from)
 {
 	put(p, "DROP USER MAPPING %s", mapping_name(from->identity));
-	if (find_part(from, "options", ""))
-		lose(p, "The values of the options of user mapping %s.", from->identity);
+	lose_secrets(p, from, value_of(find_part(from, "options", ""), "options without values"));
 }
 
 static void
@@ -108,7 +114,7 @@ change_mapping(Proposal *p, const ObjectState *from, const ObjectState *to)
 
 static const ProposalClass
 			wrapper = {"foreign-data wrapper", "FOREIGN DATA WRAPPER", "FOREIGN DATA WRAPPER", NULL, NULL, create_wrapper, change_wrapper, NULL},
-			server = {"server", "SERVER", "FOREIGN SERVER", NULL, NULL, create_server, change_server, NULL},
+			server = {"server", "SERVER", "FOREIGN SERVER", NULL, NULL, create_server, change_server, drop_server},
 			mapping = {"user mapping", "USER MAPPING", NULL, NULL, mapping_name, create_mapping, change_mapping, drop_mapping};
 
 const ProposalClass *const foreign_classes[] = {&wrapper, &server, &mapping, NULL};

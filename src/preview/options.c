@@ -60,7 +60,7 @@ read_options(const char *text)
 }
 
 static const Option *
-find_option(const List *options, const char *name)
+option_named(const List *options, const char *name)
 {
 	ListCell   *cell;
 
@@ -103,13 +103,13 @@ change_options(Proposal *p, const char *alter, const char *prefix, const char *f
 	ListCell   *cell;
 
 	foreach(cell, before)
-		if (find_option(after, ((Option *) lfirst(cell))->name) == NULL)
+		if (option_named(after, ((Option *) lfirst(cell))->name) == NULL)
 			put(p, "%s RESET (%s%s)", alter, prefix, quote_identifier(((Option *) lfirst(cell))->name));
 	foreach(cell, after)
 	{
 		const Option *option = lfirst(cell);
 
-		if (!same_option(find_option(before, option->name), option))
+		if (!same_option(option_named(before, option->name), option))
 			put(p, "%s SET (%s%s=%s)", alter, prefix, quote_identifier(option->name), option->value ? option->value : "''");
 	}
 }
@@ -142,6 +142,20 @@ foreign_options(const ObjectState *state, const char *options)
 }
 
 void
+lose_secrets(Proposal *p, const ObjectState *from, const char *options)
+{
+	ListCell   *cell;
+
+	foreach(cell, read_options(options))
+	{
+		const Option *option = lfirst(cell);
+
+		if (option->value == NULL)
+			lose(p, "The value of option %s of %s %s.", option->name, from->object_type, from->identity);
+	}
+}
+
+void
 change_foreign_options(Proposal *p, const ObjectState *to, const char *alter, const char *from, const char *to_options)
 {
 	List	   *before = read_options(from);
@@ -149,12 +163,19 @@ change_foreign_options(Proposal *p, const ObjectState *to, const char *alter, co
 	ListCell   *cell;
 
 	foreach(cell, before)
-		if (find_option(after, ((Option *) lfirst(cell))->name) == NULL)
-			put(p, "%s OPTIONS (DROP %s)", alter, quote_identifier(((Option *) lfirst(cell))->name));
+	{
+		const Option *option = lfirst(cell);
+
+		if (option_named(after, option->name))
+			continue;
+		put(p, "%s OPTIONS (DROP %s)", alter, quote_identifier(option->name));
+		if (option->value == NULL)
+			lose(p, "The value of option %s of %s %s.", option->name, to->object_type, to->identity);
+	}
 	foreach(cell, after)
 	{
 		const Option *option = lfirst(cell);
-		const Option *old = find_option(before, option->name);
+		const Option *old = option_named(before, option->name);
 
 		/* That a secret is there on both sides is all that is known of it. */
 		if (old && old->value == NULL && option->value == NULL)

@@ -81,6 +81,7 @@ extern void change_options(Proposal *p, const char *alter, const char *prefix, c
 
 /* The same for OPTIONS (...) of foreign objects; cannot() where a value is secret. */
 extern char *foreign_options(const ObjectState *state, const char *options);
+extern void lose_secrets(Proposal *p, const ObjectState *from, const char *options);
 extern void change_foreign_options(Proposal *p, const ObjectState *to, const char *alter, const char *from, const char *to_options);
 
 /* ---- classes (a file for each group) ---- */
