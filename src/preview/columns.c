@@ -181,18 +181,7 @@ column_list(const ObjectState *state, const Proposal *p)
 
 /* ---- changing one ---- */
 
-/* One column, or attribute, of a relation on the way. */
-typedef struct Work
-{
-	Proposal   *p;
-	const char *alter;			/* ALTER TABLE name */
-	const ObjectState *table;	/* as it is to be */
-	const char *word;			/* COLUMN or ATTRIBUTE */
-	const Column *from;
-	const Column *to;
-} Work;
-
-static void
+void
 put_alter(const Work *w, const char *what)
 {
 	put(w->p, "%s ALTER %s %s %s", w->alter, w->word, w->to->name, what);
@@ -247,39 +236,6 @@ change_settings(const Work *w)
 	}
 	if (is_other(w, "options"))
 		change_options(w->p, alter, "", w->from ? value_of(w->from->part, "options") : NULL, value_of(w->to->part, "options"));
-}
-
-/* ---- NOT NULL ---- */
-
-static bool
-same_not_null(const Column *a, const Column *b)
-{
-	return a->not_null == b->not_null && same_value(a->part, b->part, "not null");
-}
-
-static void
-add_not_null(const Work *w)
-{
-	const Column *to = w->to;
-
-	if (to->constraint == NULL && !to->not_valid && !to->no_inherit)
-		put_alter(w, "SET NOT NULL");
-	else
-		put(w->p, "%s ADD %s%s NOT NULL %s%s%s", w->alter, to->constraint ? "CONSTRAINT " : "",
-			to->constraint ? to->constraint : "", to->name, to->no_inherit ? " NO INHERIT" : "", to->not_valid ? " NOT VALID" : "");
-	if (to->comment && to->constraint)
-		put(w->p, "COMMENT ON CONSTRAINT %s ON %s IS %s", to->constraint, w->table->identity, to->comment);
-}
-
-static void
-change_not_null(const Work *w)
-{
-	if (same_not_null(w->from, w->to))
-		return;
-	if (w->from->not_null)
-		put_alter(w, "DROP NOT NULL");
-	if (w->to->not_null)
-		add_not_null(w);
 }
 
 /* ---- values ---- */
@@ -398,7 +354,7 @@ set_columns(Proposal *p, const char *alter, const ObjectState *to)
 
 	foreach(cell, columns_of(to))
 	{
-		Work		w = {p, alter, to, "COLUMN", NULL, lfirst(cell)};
+		Work		w = {p, alter, NULL, to, "COLUMN", NULL, lfirst(cell)};
 
 		if (w.to->not_null && (w.to->not_valid || w.to->comment))
 		{
@@ -411,10 +367,19 @@ set_columns(Proposal *p, const char *alter, const ObjectState *to)
 	}
 }
 
-static const char *
-behind_name(const Column *column)
+/* But for how they are called, and their NOT NULLs. */
+static bool
+same_otherwise(const Column *a, const Column *b)
 {
-	return column->part->text + strlen("column: ") + strlen(column->name);
+	static const char *const keys[] = {
+		"default", "generated stored", "generated virtual", "identity", "inherited", "storage", "compression", "statistics", "options",
+		"foreign options"
+	};
+
+	for (int i = 0; i < lengthof(keys); i++)
+		if (!same_value(a->part, b->part, keys[i]))
+			return false;
+	return same_type(a, b) && a->not_null == b->not_null;
 }
 
 /* The one that a column is taken to have been before: at the same place, and but for its name the same. */
@@ -426,7 +391,7 @@ former_self(const List *from, const List *to, int place)
 
 	if (was == NULL || column_named(to, is->name) || column_named(from, was->name))
 		return NULL;
-	return same_type(is, was) && strcmp(behind_name(is), behind_name(was)) == 0 ? was : NULL;
+	return same_otherwise(is, was) ? was : NULL;
 }
 
 static void
@@ -474,13 +439,13 @@ change_all(Work *w, const ObjectState *from_state, const ObjectState *to_state)
 
 	for (int i = 0; i < list_length(to); i++)
 	{
-		bool		renamed = list_length(from) == list_length(to) && former_self(from, to, i);
-
 		w->to = list_nth(to, i);
 		w->from = column_named(from, w->to->name);
+		if (w->from == NULL && list_length(from) == list_length(to) && former_self(from, to, i))
+			w->from = list_nth(from, i);
 		if (w->from)
 			change_column(w);
-		else if (!renamed)
+		else
 		{
 			order = lappend(order, unconstify(char *, w->to->name));
 			put(w->p, "%s ADD %s %s", w->alter, w->word,
@@ -496,7 +461,7 @@ change_all(Work *w, const ObjectState *from_state, const ObjectState *to_state)
 void
 change_columns(Proposal *p, const char *alter, const ObjectState *from, const ObjectState *to)
 {
-	Work		w = {p, alter, to, strcmp(to->object_type, "type") == 0 ? "ATTRIBUTE" : "COLUMN"};
+	Work		w = {p, alter, from, to, strcmp(to->object_type, "type") == 0 ? "ATTRIBUTE" : "COLUMN"};
 
 	change_all(&w, from, to);
 }

@@ -29,4 +29,22 @@ extern const Column *column_named(const List *columns, const char *name);
 /* "name type COLLATE collation". */
 extern char *column_base(const Column *column);
 
+/* One column, or attribute, of a relation on the way. */
+typedef struct Work
+{
+	Proposal   *p;
+	const char *alter;			/* ALTER TABLE name */
+	const ObjectState *was;		/* the table as it is, or NULL */
+	const ObjectState *table;	/* as it is to be */
+	const char *word;			/* COLUMN or ATTRIBUTE */
+	const Column *from;
+	const Column *to;
+} Work;
+
+extern void put_alter(const Work *w, const char *what);
+
+/* NOT NULL (not_null.c). */
+extern void add_not_null(const Work *w);
+extern void change_not_null(const Work *w);
+
 #endif							/* MIG_COLUMNS_H */

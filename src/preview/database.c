@@ -99,11 +99,21 @@ create_schema(Proposal *p, const ObjectState *to)
 	put(p, "CREATE SCHEMA %s", to->identity);
 }
 
+static const char *
+version_of(const ObjectState *extension)
+{
+	const char *version = value_of(find_part(extension, "version", ""), "version");
+
+	if (version == NULL)
+		cannot(extension, "Its version is not known.");
+	return version;
+}
+
 static void
 create_extension(Proposal *p, const ObjectState *to)
 {
 	put(p, "CREATE EXTENSION %s SCHEMA %s VERSION %s", to->identity, defined(to, "schema"),
-		quote_literal_cstr(value_of(find_part(to, "version", ""), "version")));
+		quote_literal_cstr(version_of(to)));
 }
 
 static void
@@ -114,7 +124,7 @@ change_extension(Proposal *p, const ObjectState *from, const ObjectState *to)
 	if (!same_defined(from, to, "schema"))
 		put(p, "ALTER EXTENSION %s SET SCHEMA %s", to->identity, defined(to, "schema"));
 	if (!same_value(find_part(from, "version", ""), version, "version"))
-		put(p, "ALTER EXTENSION %s UPDATE TO %s", to->identity, quote_literal_cstr(value_of(version, "version")));
+		put(p, "ALTER EXTENSION %s UPDATE TO %s", to->identity, quote_literal_cstr(version_of(to)));
 }
 
 /* ---- default privileges ---- */
@@ -199,7 +209,7 @@ string_item(const char *key, const char *value)
 static void
 create_collation(Proposal *p, const ObjectState *to)
 {
-	const char *provider = defined(to, "provider");
+	const char *provider = needed(to, "provider");
 
 	put(p, "CREATE COLLATION %s (%s)", to->identity,
 		list_of(string_item("PROVIDER", *provider == 'i' ? "icu" : *provider == 'b' ? "builtin" : "libc"),
@@ -212,7 +222,7 @@ static void
 create_conversion(Proposal *p, const ObjectState *to)
 {
 	put(p, "CREATE %sCONVERSION %s FOR %s TO %s FROM %s", defined(to, "default") ? "DEFAULT " : "", to->identity,
-		quote_literal_cstr(defined(to, "from")), quote_literal_cstr(defined(to, "to")), without_arguments(defined(to, "function")));
+		quote_literal_cstr(needed(to, "from")), quote_literal_cstr(needed(to, "to")), without_arguments(needed(to, "function")));
 }
 
 static const ProposalClass

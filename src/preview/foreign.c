@@ -85,8 +85,8 @@ mapping_name(const char *identity)
 	char	   *role;
 	char	   *server;
 
-	split_on(identity, &role, &server);
-	return psprintf("FOR %s SERVER %s", role, server + strlen("server "));
+	split_at(identity, " on server ", &role, &server);
+	return psprintf("FOR %s SERVER %s", role, server);
 }
 
 static void

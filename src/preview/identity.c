@@ -49,6 +49,18 @@ split_qualified(const char *identity, char **schema, char **name, char **rest)
 	*rest = pstrdup(identity + length);
 }
 
+/* What is before and behind the last place where a word stands; nothing is behind one that does not. */
+void
+split_at(const char *text, const char *word, char **before, char **behind)
+{
+	const char *at = NULL;
+
+	for (const char *p = strstr(text, word); p; p = strstr(p + 1, word))
+		at = p;
+	*before = at ? pnstrdup(text, at - text) : pstrdup(text);
+	*behind = pstrdup(at ? at + strlen(word) : "");
+}
+
 void
 split_on(const char *identity, char **name, char **whole)
 {

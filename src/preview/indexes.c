@@ -12,8 +12,7 @@
 static char *
 table_of(const ObjectState *index)
 {
-	const char *text = defined(index, "definition");
-	const char *name = text ? strstr(text, " INDEX ") : NULL;
+	const char *name = strstr(needed(index, "definition"), " INDEX ");
 	const char *end;
 
 	if (name == NULL)
@@ -32,7 +31,7 @@ table_of(const ObjectState *index)
 static char *
 with_partitions(const char *definition)
 {
-	char	   *name = strstr(definition, " INDEX ");
+	const char *name = strstr(definition, " INDEX ");
 	int			length;
 
 	name += strlen(" INDEX ");
@@ -53,8 +52,8 @@ constraint_of(const Proposal *p, const ObjectState *index)
 
 	split_qualified(index->identity, &schema, &name, &rest);
 	constraint = find_other(p, "table constraint", psprintf("%s on %s", name, table_of(index)));
-	if (constraint && !constraint->exists && strncmp(defined(constraint, "definition"), "CHECK", 5) != 0 &&
-		strncmp(defined(constraint, "definition"), "FOREIGN", 7) != 0)
+	if (constraint && !constraint->exists && strncmp(needed(constraint, "definition"), "CHECK", 5) != 0 &&
+		strncmp(needed(constraint, "definition"), "FOREIGN", 7) != 0)
 		return constraint;
 	return NULL;
 }
@@ -118,7 +117,7 @@ create_index(Proposal *p, const ObjectState *to)
 		cannot(to, "It comes with the table constraint %s.", constraint_of(p, to)->identity);
 	if (defined(to, "valid"))
 		cannot(to, "It is not valid, as only a failed command leaves one.");
-	put(p, "%s", with_partitions(defined(to, "definition")));
+	put(p, "%s", with_partitions(needed(to, "definition")));
 	if (tablespace)
 		put(p, "ALTER INDEX %s SET TABLESPACE %s", to->identity, tablespace);
 	if (parent)
@@ -148,8 +147,8 @@ change_index(Proposal *p, const ObjectState *from, const ObjectState *to)
 {
 	char	   *before;
 	char	   *after;
-	char	   *options = index_options(defined(from, "definition"), &before);
-	char	   *wanted = index_options(defined(to, "definition"), &after);
+	char	   *options = index_options(needed(from, "definition"), &before);
+	char	   *wanted = index_options(needed(to, "definition"), &after);
 
 	if (defined(to, "valid"))
 		cannot(to, "It was not valid.");
@@ -219,8 +218,8 @@ as_valid(const char *definition)
 static void
 change_constraint(Proposal *p, const ObjectState *from, const ObjectState *to)
 {
-	const char *before = defined(from, "definition");
-	const char *after = defined(to, "definition");
+	const char *before = needed(from, "definition");
+	const char *after = needed(to, "definition");
 	const StoredPart *enforcement = find_part(to, "enforcement", "");
 	const StoredPart *was = find_part(from, "enforcement", "");
 	char	   *name;

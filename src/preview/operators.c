@@ -137,10 +137,10 @@ members_of(const ObjectState *state)
 static char *
 using_of(const char *identity, char **method)
 {
-	const char *using = strstr(identity, " USING ");
+	char	   *name;
 
-	*method = pstrdup(using + strlen(" USING "));
-	return pnstrdup(identity, using - identity);
+	split_at(identity, " USING ", &name, method);
+	return name;
 }
 
 static void
@@ -149,7 +149,7 @@ create_class(Proposal *p, const ObjectState *to)
 	char	   *method;
 	char	   *family_method;
 	char	   *name = using_of(to->identity, &method);
-	char	   *family = using_of(defined(to, "family"), &family_method);
+	char	   *family = using_of(needed(to, "family"), &family_method);
 	char	   *members = members_of(to);
 	const char *storage = defined(to, "storage");
 
@@ -209,8 +209,8 @@ create_access_method(Proposal *p, const ObjectState *to)
 static void
 create_cast(Proposal *p, const ObjectState *to)
 {
-	const char *method = defined(to, "method");
-	const char *context = defined(to, "context");
+	const char *method = needed(to, "method");
+	const char *context = needed(to, "context");
 
 	put(p, "CREATE CAST %s %s%s%s", to->identity,
 		strcmp(method, "inout") == 0 ? "WITH INOUT" : strcmp(method, "binary") == 0 ? "WITHOUT FUNCTION" : "WITH FUNCTION ",
@@ -218,14 +218,17 @@ create_cast(Proposal *p, const ObjectState *to)
 		strcmp(context, "implicit") == 0 ? " AS IMPLICIT" : strcmp(context, "assignment") == 0 ? " AS ASSIGNMENT" : "");
 }
 
-/* "for type on language name" */
+/* "for type on language name", since 17 without the "on". */
 static char *
 transform_name(const char *identity)
 {
-	const char *type = identity + strlen("for ");
-	const char *on = strstr(type, " on language ");
+	char	   *type;
+	char	   *language;
 
-	return psprintf("FOR %.*s LANGUAGE %s", (int) (on - type), type, on + strlen(" on language "));
+	split_at(identity + strlen("for "), " language ", &type, &language);
+	if (strlen(type) > 3 && strcmp(type + strlen(type) - 3, " on") == 0)
+		type[strlen(type) - 3] = '\0';
+	return psprintf("FOR %s LANGUAGE %s", type, language);
 }
 
 static void

@@ -123,6 +123,12 @@ value_of(const StoredPart *part, const char *key)
 }
 
 bool
+same_parts(const StoredPart *a, const StoredPart *b)
+{
+	return a == NULL || b == NULL ? a == b : strcmp(a->text, b->text) == 0;
+}
+
+bool
 same_value(const StoredPart *a, const StoredPart *b, const char *key)
 {
 	const char *one = value_of(a, key);
@@ -135,6 +141,17 @@ char *
 defined(const ObjectState *state, const char *key)
 {
 	return value_of(find_part(state, "definition", ""), key);
+}
+
+/* Of what every such object has. */
+char *
+needed(const ObjectState *state, const char *key)
+{
+	char	   *value = defined(state, key);
+
+	if (value == NULL)
+		cannot(state, "Its definition does not say its %s.", key);
+	return value;
 }
 
 bool

@@ -228,12 +228,6 @@ rename_object(Proposal *p, const ProposalClass *class, const ObjectState *from, 
 		put(p, "ALTER %s %s.%s%s SET SCHEMA %s", class->keyword, old_schema, new_name, new_rest, new_schema);
 }
 
-static bool
-same_parts(const StoredPart *a, const StoredPart *b)
-{
-	return a == NULL || b == NULL ? a == b : strcmp(a->text, b->text) == 0;
-}
-
 static void
 change(Proposal *p, const ProposalClass *class, const ObjectState *from, const ObjectState *to)
 {
@@ -241,6 +235,7 @@ change(Proposal *p, const ProposalClass *class, const ObjectState *from, const O
 
 	if (strcmp(from->identity, to->identity) != 0)
 		rename_object(p, class, from, to);
+	renamed.former = from->identity;
 	renamed.identity = to->identity;
 	if (class->change)
 		class->change(p, &renamed, to);

@@ -13,6 +13,7 @@ typedef struct ObjectState
 	const char *object_type;
 	const char *identity;
 	List	   *parts;			/* of StoredPart */
+	const char *former;			/* identity that it has before it is renamed, or NULL */
 	bool		exists;			/* of another one that a proposal may bring along: it is there, if not as it shall be */
 } ObjectState;
 

@@ -24,10 +24,12 @@ extern const StoredPart *find_part(const ObjectState *state, const char *kind, c
 extern List *properties_of(const StoredPart *part);
 extern char *value_of(const StoredPart *part, const char *key);
 extern List *values_of(const StoredPart *part, const char *key);
+extern bool same_parts(const StoredPart *a, const StoredPart *b);
 extern bool same_value(const StoredPart *a, const StoredPart *b, const char *key);
 
 /* Of the part "definition". */
 extern char *defined(const ObjectState *state, const char *key);
+extern char *needed(const ObjectState *state, const char *key);
 extern bool same_defined(const ObjectState *a, const ObjectState *b, const char *key);
 
 /* ---- the proposal (propose.c) ---- */
@@ -50,6 +52,8 @@ extern int	identifier_length(const char *text);
 
 /* schema.name and what is behind it; without a schema that is NULL. */
 extern void split_qualified(const char *identity, char **schema, char **name, char **rest);
+
+extern void split_at(const char *text, const char *word, char **before, char **behind);
 
 /* "name on whole". */
 extern void split_on(const char *identity, char **name, char **whole);

@@ -10,7 +10,7 @@
 static char *
 publish_options(const ObjectState *to)
 {
-	const char *publish = defined(to, "publish");
+	const char *publish = needed(to, "publish");
 	const char *generated = defined(to, "generated columns");
 
 	return psprintf("publish = %s, publish_via_partition_root = %s%s",
@@ -40,12 +40,10 @@ change_publication(Proposal *p, const ObjectState *from, const ObjectState *to)
 static char *
 publication_of(const char *identity, char **what)
 {
-	const char *in = NULL;
+	char	   *publication;
 
-	for (const char *p = strstr(identity, " in publication "); p; p = strstr(p + 1, " in publication "))
-		in = p;
-	*what = pnstrdup(identity, in - identity);
-	return pstrdup(in + strlen(" in publication "));
+	split_at(identity, " in publication ", what, &publication);
+	return publication;
 }
 
 static void
@@ -91,14 +89,12 @@ drop_published_schema(Proposal *p, const ObjectState *from)
 static void
 change_subscription(Proposal *p, const ObjectState *from, const ObjectState *to)
 {
-	const StoredPart *before = find_part(from, "definition", "");
-	const StoredPart *after = find_part(to, "definition", "");
 	const char *enabled = value_of(find_part(to, "enabled", ""), "enabled");
 
-	if (strcmp(before->text, after->text) != 0)
+	if (!same_parts(find_part(from, "definition", ""), find_part(to, "definition", "")))
 		cannot(to, "How a subscription works is changed by hand, with ALTER SUBSCRIPTION.");
 	if (!same_value(find_part(from, "enabled", ""), find_part(to, "enabled", ""), "enabled"))
-		put(p, "ALTER SUBSCRIPTION %s %s", to->identity, strcmp(enabled, "yes") == 0 ? "ENABLE" : "DISABLE");
+		put(p, "ALTER SUBSCRIPTION %s %s", to->identity, enabled && strcmp(enabled, "yes") == 0 ? "ENABLE" : "DISABLE");
 }
 
 static void

@@ -55,8 +55,8 @@ static void
 append_body(StringInfo text, const ObjectState *to)
 {
 	const char *library = defined(to, "library");
-	const char *body = defined(to, "body");
-	const char *language = defined(to, "language");
+	const char *body = library ? NULL : needed(to, "body");
+	const char *language = needed(to, "language");
 
 	if (library)
 		appendStringInfo(text, "\n    AS %s, %s", quote_literal_cstr(library), quote_literal_cstr(defined(to, "symbol")));
@@ -126,11 +126,9 @@ create_routine(Proposal *p, const ObjectState *to)
 static void
 change_routine(Proposal *p, const ObjectState *from, const ObjectState *to)
 {
-	const StoredPart *before = find_part(from, "definition", "");
-	const StoredPart *after = find_part(to, "definition", "");
 	const char *extensions = value_of(find_part(from, "depends on extension", ""), "depends on extension");
 
-	if (strcmp(before->text, after->text) == 0)
+	if (same_parts(find_part(from, "definition", ""), find_part(to, "definition", "")))
 		return;
 	if (!same_defined(from, to, "returns"))
 		cannot(to, "What it returns cannot be changed.");
@@ -186,7 +184,7 @@ create_aggregate(Proposal *p, const ObjectState *to)
 	const char *moving = defined(to, "moving initial");
 	const char *sort = defined(to, "sort operator");
 	const char *parallel = defined(to, "parallel");
-	const char *arguments = defined(to, "arguments");
+	const char *arguments = needed(to, "arguments");
 	const char *kind = defined(to, "kind");
 
 	initStringInfo(&text);

@@ -258,7 +258,7 @@ change_foreign_table(Proposal *p, const ObjectState *from, const ObjectState *to
 static char *
 query_of(const ObjectState *view)
 {
-	char	   *query = defined(view, "query");
+	char	   *query = needed(view, "query");
 	int			length = strlen(query);
 
 	if (length > 0 && query[length - 1] == ';')

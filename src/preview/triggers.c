@@ -12,7 +12,7 @@
 static char *
 statement_of(const ObjectState *state)
 {
-	char	   *text = defined(state, "definition");
+	char	   *text = needed(state, "definition");
 	int			length = strlen(text);
 
 	if (length > 0 && text[length - 1] == ';')

@@ -168,15 +168,6 @@ create_type(Proposal *p, const ObjectState *to)
 		cannot(to, "It is a base type, which comes with its functions.");
 }
 
-static bool
-same_definition(const ObjectState *from, const ObjectState *to)
-{
-	const StoredPart *before = find_part(from, "definition", "");
-	const StoredPart *after = find_part(to, "definition", "");
-
-	return before && after && strcmp(before->text, after->text) == 0;
-}
-
 /* The multirange of a range is a type as well. */
 static void
 change_type(Proposal *p, const ObjectState *from, const ObjectState *to)
@@ -186,7 +177,7 @@ change_type(Proposal *p, const ObjectState *from, const ObjectState *to)
 		change_columns(p, psprintf("ALTER TYPE %s", to->identity), from, to);
 		return;
 	}
-	if (same_definition(from, to))
+	if (same_parts(find_part(from, "definition", ""), find_part(to, "definition", "")))
 		return;
 	if (is_a(from, "enum") && is_a(to, "enum"))
 		change_enum(p, from, to);
