@@ -114,16 +114,18 @@ fetch_server_tests()
 		-o "Dir::Cache=$from/cache" -o APT::Sandbox::User=)
 	say "fetching the tests of $package"
 	(
+		set -e
 		cd "$from"
 		apt-get -q "${options[@]}" update
 		for version in $(apt-cache "${options[@]}" showsrc "$package" | sed -n 's/^Version: //p' | sort -rVu); do
-			! apt-get -q "${options[@]}" --download-only source "$package=$version" || break
+			! apt-get -q "${options[@]}" --download-only --tar-only source "$package=$version" || break
 		done
-		tar -xf "$package"_*.orig.tar.* -C tests --strip-components=4 --wildcards --no-same-owner \
+		tar -xf "$package"_*.orig.tar.bz2 -C tests --strip-components=4 --wildcards --no-same-owner \
 			'*/src/test/regress/sql' '*/src/test/regress/data' '*/src/test/regress/parallel_schedule'
 		chmod -R a+rX tests
 		mv -T tests "$at"
-	) > "$from/log" 2>&1 || say "there are none: $(tail -n 1 "$from/log")"
+	) > "$from/log" 2>&1 &
+	wait $! || say "there are none: $(tail -n 1 "$from/log")"
 	rm -rf "$from"
 }
 
