@@ -15,6 +15,7 @@ PG_CONFIG=$config
 . "$(dirname "$0")/capture.sh"
 . "$(dirname "$0")/stall.sh"
 . "$(dirname "$0")/toplevel.sh"
+. "$(dirname "$0")/drift.sh"
 
 # Puts the result between the marks of the README.
 record()
@@ -254,6 +255,7 @@ measure()
 		capture
 		stall "$2"
 		top_level "$2"
+		drift "$2"
 		echo "load of the machine after: $(cut -d ' ' -f 1-3 /proc/loadavg)"
 	} | tee "$WORK/result"
 	pg_ctl -s -m fast -D "$WORK/data" stop

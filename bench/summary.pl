@@ -2,7 +2,7 @@
 #
 # summary.pl pairs BASE OTHER...   lines "KIND WALL CPU", one of each kind in turn
 # summary.pl chunks OTHER/BASE...   the same lines, of many short pieces
-# summary.pl values UNIT   lines "NAME VALUE"
+# summary.pl values UNIT   lines "NAME VALUE", blanks in names being underscores; UNIT may be empty
 # summary.pl growth        lines "N NAME MILLISECONDS", for two values of N
 
 use strict;
@@ -106,7 +106,11 @@ sub values_of
 		push @names, $name unless $values{$name};
 		push @{ $values{$name} }, $value;
 	}
-	spread("$_, $unit", '%.1f', @{ $values{$_} }) for @names;
+	for my $name (@names)
+	{
+		(my $label = $name) =~ tr/_/ /;
+		spread($unit eq '' ? $label : "$label, $unit", $unit eq '' ? '%.3f' : '%.1f', @{ $values{$name} });
+	}
 }
 
 sub growth
