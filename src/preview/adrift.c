@@ -6,6 +6,7 @@
 #include "postgres.h"
 
 #include "preview/adrift.h"
+#include "schema/reparse.h"
 #include "schema/state.h"
 #include "utils/memutils.h"
 
@@ -85,7 +86,9 @@ take_current(const SchemaObject *object, void *arg)
 		entry->seen = true;
 		entry->address = object->address;
 	}
-	if (entry && object->problem == NULL && memcmp(entry->row.fingerprint, object->fingerprint, LEDGER_KEY_BYTES) == 0)
+	if (entry && object->problem == NULL &&
+		(memcmp(entry->row.fingerprint, object->fingerprint, LEDGER_KEY_BYTES) == 0 ||
+		 mig_reparse_same(object, ledger_definition(entry->row.fingerprint))))
 		return;
 	before = MemoryContextSwitchTo(reading->context);
 	add(reading, entry, object);

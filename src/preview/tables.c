@@ -331,9 +331,15 @@ change_materialized_view(Proposal *p, const ObjectState *from, const ObjectState
 {
 	char	   *alter = alter_of("MATERIALIZED VIEW", to);
 
-	if (!same_defined(from, to, "query"))
-		cannot(to, "The query of a materialized view cannot be changed.");
-	change_columns(p, alter, from, to);
+	if (same_defined(from, to, "query"))
+		change_columns(p, alter, from, to);
+	else
+	{
+		/* It mentions its columns by their names. */
+		rename_columns(p, alter, from, to);
+		if (p->statements == NIL)
+			cannot(to, "The query of a materialized view cannot be changed.");
+	}
 	change_storage(p, alter, from, to);
 }
 

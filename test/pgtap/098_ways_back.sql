@@ -54,6 +54,7 @@ SELECT migrate.watch('test') \g /dev/null
 -- For which there is no statement, or none but one that would lose something else.
 CREATE TEMP TABLE refused (object text, change text, why text);
 INSERT INTO refused VALUES
+    ('database this database', 'datcollate|encoding|datlocprovider', 'a database is made with them'),
     ('extension hstore', 'extversion', 'there is no such version'),
     ('extension hstore', '^DROP', 'what it was made with is not known'),
     ('(function|table) (zoo.slice|pg_catalog)', '', 'what the server and extensions were made with is not known'),
@@ -72,7 +73,7 @@ INSERT INTO refused VALUES
     ('text search (parser|template|dictionary)', 'UPDATE', 'it is used'),
     ('text search (configuration zoo.parsed|parser)', '', 'its tokens have no names'),
     ('server zoo_server|foreign-data wrapper', 'srvtype|^DROP', 'it has a secret'),
-    ('user mapping zoo_reader', 'OPTIONS|^DROP', 'it has secrets'),
+    ('user mapping zoo_reader', 'OPTIONS|UPDATE|^DROP', 'it has secrets'),
     ('foreign table zoo.birds', 'ftserver', 'it has a constraint'),
     ('table zoo.child', 'NO INHERIT|attislocal', 'what it inherited is its own now'),
     ('table zoo.(child|parent_a|parent_b)', '^DROP', 'its columns would be in another order'),
