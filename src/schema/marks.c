@@ -6,10 +6,12 @@
 #include "postgres.h"
 
 #include "catalog/dependency.h"
+#include "catalog/index.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_depend.h"
 #include "catalog/pg_description.h"
 #include "catalog/pg_extension.h"
+#include "catalog/pg_index.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_seclabel.h"
 #include "schema/schema_private.h"
@@ -28,9 +30,18 @@ typedef struct MarkEntry
 	int			marks;
 } MarkEntry;
 
+/* An index, and the table that it is of. */
+typedef struct IndexOf
+{
+	Oid			index;
+	Oid			table;
+} IndexOf;
+
 struct Marks
 {
 	HTAB	   *table;
+	IndexOf    *indexes;		/* all of them, by their oids */
+	int			nindexes;
 	HTAB	   *operator_classes;
 };
 
@@ -98,6 +109,45 @@ note_toast_options(Marks *marks)
 			entry_of(marks, RelationRelationId, ((Form_pg_class) GETSTRUCT(scan.row.tuple))->oid)->marks |= MARK_TOAST_OPTIONS;
 }
 
+static int
+compare_indexes(const void *a, const void *b)
+{
+	Oid			one = ((const IndexOf *) a)->index;
+	Oid			other = ((const IndexOf *) b)->index;
+
+	return one < other ? -1 : one > other ? 1 : 0;
+}
+
+static void
+note_indexes(Marks *marks)
+{
+	CatalogScan scan;
+	int			size = 1024;
+
+	marks->indexes = palloc(size * sizeof(IndexOf));
+	marks->nindexes = 0;
+	catalog_scan_all(&scan, IndexRelationId);
+	while (catalog_next(&scan))
+	{
+		Form_pg_index index = (Form_pg_index) GETSTRUCT(scan.row.tuple);
+
+		if (marks->nindexes == size)
+			marks->indexes = repalloc_huge(marks->indexes, (size *= 2) * sizeof(IndexOf));
+		marks->indexes[marks->nindexes].index = index->indexrelid;
+		marks->indexes[marks->nindexes++].table = index->indrelid;
+	}
+	qsort(marks->indexes, marks->nindexes, sizeof(IndexOf), compare_indexes);
+}
+
+Oid
+table_of_index(const Marks *marks, Oid index)
+{
+	IndexOf		key = {index, InvalidOid};
+	const IndexOf *found = bsearch(&key, marks->indexes, marks->nindexes, sizeof(IndexOf), compare_indexes);
+
+	return found ? found->table : IndexGetRelation(index, true);
+}
+
 Marks *
 marks_read(void)
 {
@@ -106,6 +156,7 @@ marks_read(void)
 
 	marks->table = hash_create("schema marks", 8192, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	marks->operator_classes = operator_classes_create();
+	note_indexes(marks);
 	note_extensions(marks);
 	note_remarks(marks, DescriptionRelationId);
 	note_remarks(marks, SecLabelRelationId);

@@ -361,17 +361,18 @@ add_candidate(Candidates *candidates, int rank, Oid object_id, Oid relation)
 }
 
 static Oid
-relation_of(const SchemaClass *class, const CatalogRow *row, Oid object_id)
+relation_of(const SchemaClass *class, const CatalogRow *row, Oid object_id, const Marks *marks)
 {
-	ObjectAddress whole = class->part_of ? class->part_of(row) : InvalidObjectAddress;
+	ObjectAddress whole;
 
-	if (OidIsValid(whole.objectId))
-		return whole.classId == RelationRelationId ? whole.objectId : InvalidOid;
-	return class == &class_relations ? object_id : InvalidOid;
+	if (class == &class_relations)
+		return strchr("iI", field_char(row, "relkind")) ? table_of_index(marks, object_id) : object_id;
+	whole = class->part_of ? class->part_of(row) : InvalidObjectAddress;
+	return whole.classId == RelationRelationId ? whole.objectId : InvalidOid;
 }
 
 static void
-list_class(Candidates *candidates, int rank)
+list_class(Candidates *candidates, int rank, const Marks *marks)
 {
 	const SchemaClass *class = schema_classes[rank];
 	CatalogScan scan;
@@ -382,7 +383,7 @@ list_class(Candidates *candidates, int rank)
 		Oid			object_id = field_oid(&scan.row, class == &class_settings ? "setrole" : "oid");
 
 		if (may_be_shown(class, &scan.row))
-			add_candidate(candidates, rank, object_id, relation_of(class, &scan.row, object_id));
+			add_candidate(candidates, rank, object_id, relation_of(class, &scan.row, object_id, marks));
 	}
 }
 
@@ -410,10 +411,10 @@ mig_schema_read_all(SchemaObjectFunction function, void *arg)
 	Reader		reader;
 
 	reader_begin(&reader, function, arg);
-	for (int rank = 0; rank < schema_nclasses; rank++)
-		list_class(&candidates, rank);
-	qsort(candidates.items, candidates.n, sizeof(Candidate), compare_candidates);
 	reader.marks = marks_read();
+	for (int rank = 0; rank < schema_nclasses; rank++)
+		list_class(&candidates, rank, reader.marks);
+	qsort(candidates.items, candidates.n, sizeof(Candidate), compare_candidates);
 	read_candidates(&reader, &candidates);
 	reader_end(&reader);
 }

@@ -73,6 +73,7 @@ typedef struct Marks Marks;
 /* Read them; for whoever does not, NULL, each object is looked at. */
 extern Marks *marks_read(void);
 extern bool may_have_mark(const Marks *marks, const ObjectAddress *address, int mark);
+extern Oid	table_of_index(const Marks *marks, Oid index);
 extern HTAB *marks_operator_classes(const Marks *marks);
 extern Oid	extension_of(const Marks *marks, const ObjectAddress *address);
 
