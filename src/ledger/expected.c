@@ -427,6 +427,28 @@ ledger_count_adrift(char **first)
 	return n;
 }
 
+int
+ledger_expected_of_other_server(int *major)
+{
+	static LedgerQuery query = {
+		"SELECT pg_catalog.count(*)::pg_catalog.int4, pg_catalog.max(server_major) FROM migrate.expected"
+		" WHERE server_major OPERATOR(pg_catalog.<>) $1"
+	};
+	LedgerArgs	args = {0};
+	LedgerScope scope;
+	LedgerRow	row;
+	int			n;
+
+	ledger_enter(&scope);
+	arg_int4(&args, MIG_SERVER_MAJOR);
+	(void) ledger_run(&query, &args);
+	row_begin(&row, 0);
+	n = row_int4(&row);
+	*major = row_int4(&row);
+	ledger_leave(&scope);
+	return n;
+}
+
 int64
 ledger_last_ddl(void)
 {

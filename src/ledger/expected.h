@@ -41,6 +41,9 @@ extern ExpectedRow *ledger_expected(const uint8 *key);
 /* Those of a list of ObjectAddress, each of which is there once, as a list of ExpectedRow in no order. */
 extern List *ledger_expected_at(const List *addresses);
 
+/* How many objects another major version has described, and which. */
+extern int	ledger_expected_of_other_server(int *major);
+
 /* A list of ExpectedRow. */
 extern void ledger_put_expected(const List *rows);
 extern void ledger_remove_expected(const uint8 *key);

@@ -67,6 +67,20 @@ by_identity(const ListCell *a, const ListCell *b)
 	return order ? order : strcmp(one->object_type, other->object_type);
 }
 
+/* What it says in other words is no change of the schema, and shown as one. */
+static void
+notice_other_server(void)
+{
+	int			major;
+	int			n = ledger_expected_of_other_server(&major);
+
+	if (n > 0)
+		ereport(NOTICE,
+				(errmsg("%d objects are expected as PostgreSQL %d describes them", n, major),
+				 errdetail("What this version says in other words is shown as changed."),
+				 errhint("SELECT migrate.rebase_expected('<why>', '<snapshot that was taken before the upgrade>');  takes over how it is said now.")));
+}
+
 List *
 mig_drift_collect(const char *project)
 {
@@ -81,6 +95,8 @@ mig_drift_collect(const char *project)
 	}
 	mig_state_compare("expected", "current", add_drift, &collect);
 	list_sort(collect.drifts, by_identity);
+	if (collect.drifts != NIL)
+		notice_other_server();
 	return collect.drifts;
 }
 

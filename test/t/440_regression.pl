@@ -10,43 +10,14 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my ($version) = run_command([ 'pg_config', '--version' ]);
-my ($major) = $version =~ /(\d+)/;
-# Those of an older major are as wide.
-my ($tests) = grep { -d } map { ($ENV{CORPORA_CACHE} // '') . "/server-tests-$_" } reverse 15 .. $major;
-plan skip_all => "the tests of PostgreSQL $major could not be fetched" if !defined $tests;
-
-# They compute much, and leave nothing that others do not.
-my %slow = map { $_ => 1 } qw(select_parallel write_parallel vacuum_parallel join_hash partition_join partition_aggregate
-  btree_index gin gist create_index_spgist regex tuplesort memoize stats explain infinite_recurse tablespace largeobject);
-
-# Runs them, and returns how many statements failed.
-sub run_tests
-{
-	my ($node, $db) = @_;
-	my $failed = 0;
-	local $ENV{PG_ABS_SRCDIR} = $tests;
-	local $ENV{PG_LIBDIR} = 'none';
-	local $ENV{PG_DLSUFFIX} = '.so';
-	local $ENV{PG_ABS_BUILDDIR} = PostgreSQL::Test::Utils::tempdir;
-	local $ENV{PGTZ} = 'PST8PDT';
-	local $ENV{PGDATESTYLE} = 'Postgres, MDY';
-	local $ENV{PGOPTIONS} = '-c intervalstyle=postgres_verbose';
-	my @names = map { split } slurp_file("$tests/parallel_schedule") =~ /^test:(.*)$/mg;
-
-	foreach my $name (grep { !$slow{$_} } @names)
-	{
-		my (undef, $err) = run_command([ 'psql', '-X', '-q', '-o', '/dev/null', '-d', $node->connstr($db), '-f', "$tests/sql/$name.sql" ]);
-		$failed += () = $err =~ /^psql:\S+ ERROR: /mg;
-	}
-	return $failed;
-}
-
+my $tests = server_tests($version =~ /(\d+)/);
+plan skip_all => 'the tests of the server could not be fetched' if !defined $tests;
 my $node = new_node('main', extra => [ '--locale', 'C', '-E', 'UTF8' ]);
 # Wrong statements are their business.
 $node->append_conf('postgresql.conf', "log_min_messages = panic\nlog_min_error_statement = panic\nmax_logical_replication_workers = 0\n");
 $node->start;
 $node->safe_psql('postgres', 'CREATE DATABASE regression');
-my $failed = run_tests($node, 'regression');
+my $failed = run_server_tests($node, 'regression', $tests);
 note "$failed statements failed";
 $node->safe_psql('regression', q{CREATE EXTENSION pg_migrations; SELECT migrate.watch('test')});
 my $wanted = inventory($node, 'regression');

@@ -13,7 +13,7 @@ use Time::HiRes qw(sleep time);
 
 our @EXPORT = qw(new_node copy_server replace_file literal names_of same sqlstate sqlstates raises
 	start_client end_client open_session ask_session start_pooler end_pooler wait_until kill_postmaster
-	inventory objects_of differences);
+	inventory objects_of differences server_tests run_server_tests);
 
 # A server that is made quickly; it survives kill -9 as any other, since the
 # operating system does.
@@ -291,6 +291,41 @@ sub differences
 		push @result, "$object: " . join(' / ', map { ($count{$_} < 0 ? '-' : '+') . $_ } grep { $count{$_} } sort keys %count);
 	}
 	return join "\n", @result;
+}
+
+# Where tools/lib.sh has put the SQL of the server's own tests, of a major or, as wide, of the one before it.
+sub server_tests
+{
+	my ($major) = @_;
+	my ($tests) = grep { -d } map { ($ENV{CORPORA_CACHE} // '') . "/server-tests-$_" } reverse 15 .. $major;
+
+	return $tests;
+}
+
+# Of the server's own tests: they compute much, and leave nothing that others do not.
+my %slow = map { $_ => 1 } qw(select_parallel write_parallel vacuum_parallel join_hash partition_join partition_aggregate
+  btree_index gin gist create_index_spgist regex tuplesort memoize stats explain infinite_recurse tablespace largeobject);
+
+# Runs the SQL of the server's own tests, and returns how many statements failed: what needs the library that comes with it does.
+sub run_server_tests
+{
+	my ($node, $db, $tests) = @_;
+	my $failed = 0;
+	local $ENV{PG_ABS_SRCDIR} = $tests;
+	local $ENV{PG_LIBDIR} = 'none';
+	local $ENV{PG_DLSUFFIX} = '.so';
+	local $ENV{PG_ABS_BUILDDIR} = PostgreSQL::Test::Utils::tempdir;
+	local $ENV{PGTZ} = 'PST8PDT';
+	local $ENV{PGDATESTYLE} = 'Postgres, MDY';
+	local $ENV{PGOPTIONS} = '-c intervalstyle=postgres_verbose';
+	my @names = map { split } slurp_file("$tests/parallel_schedule") =~ /^test:(.*)$/mg;
+
+	foreach my $name (grep { !$slow{$_} } @names)
+	{
+		my (undef, $err) = run_command([ 'psql', '-X', '-q', '-o', '/dev/null', '-d', $node->connstr($db), '-f', "$tests/sql/$name.sql" ]);
+		$failed += () = $err =~ /^psql:\S+ ERROR: /mg;
+	}
+	return $failed;
 }
 
 1;
