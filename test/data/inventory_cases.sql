@@ -149,7 +149,7 @@ INSERT INTO cases (since, until, object, keys, change, back, others) VALUES
      'UPDATE pg_type SET typbasetype = ''bigint''::regtype WHERE typname = ''positive''',
      NULL, '{}'),
     (15, 99, 'type zoo.code', 'collation',
-     'UPDATE pg_type SET typcollation = ''zoo.german''::regcollation WHERE typname = ''code''',
+     'UPDATE pg_type SET typcollation = ''zoo.c''::regcollation WHERE typname = ''code''',
      NULL, '{}'),
     (15, 99, 'type zoo.positive', 'owner',
      'ALTER DOMAIN zoo.positive OWNER TO zoo_owner',
