@@ -40,6 +40,10 @@ extern bool mig_capture_is_on(void);
 /* May an option or setting of this name, in lower case, have a secret as its value? */
 extern bool mig_is_secret_name(const char *name);
 
+/* Has a query, which is at its end, written to the catalogs? */
+struct QueryDesc;
+extern bool mig_changes_catalogs(const struct QueryDesc *query);
+
 /* Called by migrate.watch: what exists is to be taken over. */
 extern void (*mig_capture_at_watch) (void);
 

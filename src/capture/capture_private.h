@@ -91,6 +91,9 @@ extern void mig_record_init(void);
 extern bool mig_record_is_lenient(void);
 extern void mig_record(CommandTag tag, const char *statement, bool exact, List *objects);
 
+/* Changes of the catalogs themselves (by_hand.c). */
+extern void mig_by_hand_init(void);
+
 /* Refuse or announce a direct change, as the setting out_of_band says (gate.c). */
 extern void mig_gate_before(CommandTag tag, bool undecided);
 extern bool mig_gate_rejects(void);

@@ -252,6 +252,7 @@ mig_capture_init(void)
 	mig_gate_init();
 	mig_origin_init();
 	mig_concurrent_init();
+	mig_by_hand_init();
 	next_hook = ProcessUtility_hook;
 	ProcessUtility_hook = process_utility;
 }

@@ -84,6 +84,22 @@ has_column(const List *parts, const char *name)
 	return find_part(parts, &column) != NULL;
 }
 
+static List *
+column_names(const List *parts)
+{
+	List	   *names = NIL;
+	ListCell   *cell;
+
+	foreach(cell, parts)
+	{
+		const StoredPart *part = lfirst(cell);
+
+		if (strcmp(part->kind, "column") == 0)
+			names = lappend(names, part->name);
+	}
+	return names;
+}
+
 static bool
 has_name(const List *names, const char *name)
 {
@@ -97,29 +113,40 @@ has_name(const List *names, const char *name)
 
 /* Where the order of columns was adrift: the expected one, and behind it what is new. */
 static StoredPart *
-moved_order(const StoredPart *expected, const List *parts)
+moved_order(const StoredPart *expected_order, const List *expected, const List *parts)
 {
 	StoredPart *order = palloc0(sizeof(StoredPart));
 	List	   *expected_names = NIL;
 	List	   *names = NIL;
 	ListCell   *cell;
 
-	if (expected)
-		(void) SplitIdentifierString(pstrdup(expected->text + strlen(COLUMN_ORDER ": ")), ',', &expected_names);
+	if (expected_order)
+		(void) SplitIdentifierString(pstrdup(expected_order->text + strlen(COLUMN_ORDER ": ")), ',', &expected_names);
+	else
+		expected_names = column_names(expected);
 	foreach(cell, expected_names)
 		if (has_column(parts, lfirst(cell)))
 			names = lappend(names, (char *) quote_identifier(lfirst(cell)));
-	foreach(cell, parts)
-	{
-		const StoredPart *part = lfirst(cell);
-
-		if (strcmp(part->kind, "column") == 0 && !has_name(expected_names, part->name))
-			names = lappend(names, (char *) quote_identifier(part->name));
-	}
+	foreach(cell, column_names(parts))
+		if (!has_name(expected_names, lfirst(cell)))
+			names = lappend(names, (char *) quote_identifier(lfirst(cell)));
 	order->kind = COLUMN_ORDER;
 	order->name = "";
 	order->text = psprintf("%s: %s\n", COLUMN_ORDER, joined(names, ", "));
 	return list_length(names) > 1 ? order : NULL;
+}
+
+/* Have they the same columns, in whatever order? */
+static bool
+same_columns(const List *one, const List *other)
+{
+	List	   *names = column_names(one);
+	ListCell   *cell;
+
+	foreach(cell, names)
+		if (!has_column(other, lfirst(cell)))
+			return false;
+	return list_length(names) == list_length(column_names(other));
 }
 
 /* The order of columns changes with them, so that it is not simply the one or the other. */
@@ -132,9 +159,10 @@ with_moved_order(List *result, const List *expected, const List *before, const L
 	const StoredPart *present = find_part(result, &like);
 	StoredPart *order;
 
-	if (same_part(before_order, find_part(after, &like)) || same_part(expected_order, before_order))
+	if (same_part(before_order, find_part(after, &like)) ||
+		(same_part(expected_order, before_order) && same_columns(result, after)))
 		return result;
-	order = moved_order(expected_order, result);
+	order = moved_order(expected_order, expected, result);
 	if (present)
 		result = list_delete_ptr(result, unconstify(StoredPart *, present));
 	return order ? lappend(result, order) : result;

@@ -9,6 +9,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "capture/capture.h"
 #include "catalog/namespace.h"
 #include "catalog/objectaccess.h"
 #include "catalog/pg_authid.h"
@@ -23,6 +24,7 @@
 #include "catalog/pg_transform.h"
 #include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
+#include "executor/executor.h"
 #include "nodes/makefuncs.h"
 #include "nodes/parsenodes.h"
 #include "schema/schema_private.h"
@@ -43,6 +45,7 @@ static bool touches_all = false;
 
 static object_access_hook_type next_access_hook = NULL;
 static ProcessUtility_hook_type next_utility_hook = NULL;
+static ExecutorFinish_hook_type next_finish_hook = NULL;
 
 /*
  * What CREATE OR REPLACE has changed is told like what it has made.  Only the
@@ -198,6 +201,17 @@ note_utility(PlannedStmt *pstmt, const char *source, bool read_only_tree, Proces
 		standard_ProcessUtility(pstmt, source, read_only_tree, context, params, environment, dest, completion);
 }
 
+static void
+note_query(QueryDesc *query)
+{
+	if (next_finish_hook)
+		next_finish_hook(query);
+	else
+		standard_ExecutorFinish(query);
+	if (touched && mig_changes_catalogs(query))
+		touches_all = true;
+}
+
 /* ---- from here to there ---- */
 
 void
@@ -267,5 +281,7 @@ mig_touched_init(void)
 	object_access_hook = note_access;
 	next_utility_hook = ProcessUtility_hook;
 	ProcessUtility_hook = note_utility;
+	next_finish_hook = ExecutorFinish_hook;
+	ExecutorFinish_hook = note_query;
 	RegisterXactCallback(at_transaction_end, NULL);
 }

@@ -132,14 +132,29 @@ like(warned(), qr/table public\.u was changed/, 'what is done in another databas
 ask('postgres', 'ALTER ROLE drift_renamed RENAME TO drift_owner');
 is(warned(), '', 'and that it is undone');
 
-# Capture cannot know of this, and a run that only warns asks nobody else.
+# Catalogs changed by hand are captured as well, but not in a session without the library, and a run that only warns asks nobody else.
 
-ask('quiet', q{SET allow_system_table_mods = on; UPDATE pg_attribute SET attname = 'j' WHERE attrelid = 'u'::regclass AND attname = 'i'});
-is(warned(), '', 'a change of the catalogs by hand goes unnoticed');
-is(ask('quiet', $drift), 'changed public.u', 'is drift');
+my $by_hand = q{UPDATE pg_attribute SET attname = '%s' WHERE attrelid = 'u'::regclass AND attname = '%s'};
+ask('quiet', sprintf($by_hand, 'j', 'i'));
+is(warned('ALTER TABLE u ADD besides int'), '1 object of the schema is not as expected table public.u was changed. table public.u is still not as expected'
+	. ' What was changed around the migrations before this run is not taken over.', 'a change of the catalogs by hand');
+is(ask('quiet', q{SELECT statement, objects FROM migrate.out_of_band WHERE command_tag = 'UPDATE'}),
+	sprintf($by_hand, 'j', 'i') . '|[{"action": "update", "identity": "pg_catalog.pg_attribute", "object_type": "table", "schema_name": "pg_catalog"}]', 'is recorded');
+ask('quiet', sprintf($by_hand, 'i', 'j') . q{; UPDATE pg_class SET relname = 'nobody' WHERE relname = 'no such'; WITH x AS (SELECT 1) SELECT * FROM x, pg_class LIMIT 1});
+is(ask('quiet', q{SELECT count(*) FROM migrate.out_of_band WHERE command_tag = 'UPDATE'}), 2, 'unless it changes nothing');
+is(warned(), '', 'that it is undone is noticed');
+sub by_hand_unseen
+{
+	my ($ok) = end_client(start_client($node, 'quiet', sprintf($by_hand, @_), connection => $node->connstr('quiet') . q{ options='-c session_preload_libraries='}));
+
+	ok($ok, 'a session without the library');
+}
+by_hand_unseen('j', 'i');
+is(warned(), '', 'does it unseen');
+is(ask('quiet', $drift), 'changed public.u', 'which is drift');
 ask('quiet', q{SELECT migrate.configure('drift', 'refuse', 'test')});
 like(warned(), qr/is not as expected table public\.u was changed/, 'and found where it is to be certain');
-ask('quiet', q{SET allow_system_table_mods = on; UPDATE pg_attribute SET attname = 'i' WHERE attrelid = 'u'::regclass AND attname = 'j'});
+by_hand_unseen('i', 'j');
 is(warned(), '', 'so is that it is undone');
 ask('quiet', q{SELECT migrate.configure('drift', NULL, 'test')});
 
