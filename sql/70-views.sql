@@ -143,7 +143,7 @@ CREATE VIEW migrate.settings WITH (security_barrier) AS
     FROM pg_catalog.pg_settings s WHERE pg_catalog.starts_with(s.name, 'pg_migrations.')
     UNION ALL
     SELECT d.setting, NULL, d.value, 'default', NULL, NULL
-    FROM (VALUES ('out_of_order', 'apply'), ('heads', 'many'), ('blockers', 'wait'), ('blockers_min_age', '60')) AS d (setting, value)
+    FROM (VALUES ('out_of_order', 'apply'), ('drift', 'warn'), ('heads', 'many'), ('blockers', 'wait'), ('blockers_min_age', '60')) AS d (setting, value)
     WHERE NOT EXISTS (SELECT FROM migrate.policies p
                       WHERE p.setting OPERATOR(pg_catalog.=) d.setting AND p.project OPERATOR(pg_catalog.=) '')
     UNION ALL

@@ -187,6 +187,6 @@ ledger_grant_views(Oid role, const char *role_name)
 	run_grant(psprintf("%s SELECT ON migrate.history, migrate.statement_log, migrate.decisions, migrate.runs,"
 					   " migrate.progress, migrate.texts, migrate.migrations, migrate.capabilities,"
 					   " migrate.settings, migrate.seals, migrate.ddl_log, migrate.out_of_band, migrate.out_of_band_history,"
-					   " migrate.coverage, migrate.ignored %s %s",
+					   " migrate.coverage, migrate.ignored, migrate.snapshots %s %s",
 					   sees ? "GRANT" : "REVOKE", sees ? "TO" : "FROM", quote_identifier(role_name)));
 }

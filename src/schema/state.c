@@ -159,7 +159,7 @@ mig_state_find_snapshot(const char *label)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("there is no snapshot \"%s\"", label),
-				 errhint("\"current\" and \"expected\" are states as well.  SELECT label, taken_at FROM migrate.snapshots;")));
+				 errhint("SELECT label, taken_at FROM migrate.snapshots;  Besides, compare and export_snapshot know \"current\" and \"expected\".")));
 	return head;
 }
 

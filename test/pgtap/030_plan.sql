@@ -111,6 +111,10 @@ SELECT is(state_in('late', '0002.5_x'), 'pending', 'one that says what it requir
 
 -- Policies are settings.
 
+SELECT migrate.configure(d.setting, NULL, 'the default') FROM unnest('{blockers,blockers_min_age,drift,heads,out_of_order}'::text[]) AS d (setting) \g /dev/null
+SELECT set_eq($$SELECT setting, value, source FROM migrate.settings WHERE setting !~ '^pg_migrations[.]' AND project IS NULL$$,
+              $$VALUES ('blockers', 'wait', 'default'), ('blockers_min_age', '60', 'default'), ('drift', 'warn', 'default'),
+                       ('heads', 'many', 'default'), ('out_of_order', 'apply', 'default')$$, 'settings shows all policies with their defaults');
 SELECT is((SELECT count(*) FROM migrate.decisions WHERE decision = 'setting_changed' AND project = 'late'), 2::bigint, 'a change is a decision');
 SELECT set_eq($$SELECT project, value, source FROM migrate.settings WHERE setting = 'out_of_order'$$,
               $$VALUES (NULL, 'apply', 'default'), ('late', 'refuse', 'configure')$$, 'settings shows what holds');

@@ -175,7 +175,7 @@ INSERT INTO readable VALUES
     ('ignored', 'monitor'), ('ddl_log', 'monitor'), ('out_of_band', 'monitor'), ('out_of_band_history', 'monitor'), ('coverage', 'monitor'),
     ('log_ddl', 'nobody'), ('log_coverage', 'nobody'), ('glasses', 'nobody'),
     ('registered', 'nobody'), ('text_bodies', 'nobody'), ('definitions', 'nobody'), ('state', 'nobody'), ('baselines', 'nobody'),
-    ('holds', 'nobody'), ('cancel_requests', 'nobody'), ('object_definitions', 'nobody'), ('expected', 'nobody'), ('adrift', 'nobody'), ('looks', 'nobody'), ('snapshots', 'nobody'), ('snapshot_objects', 'nobody'),
+    ('holds', 'nobody'), ('cancel_requests', 'nobody'), ('object_definitions', 'nobody'), ('expected', 'nobody'), ('adrift', 'nobody'), ('looks', 'nobody'), ('snapshots', 'monitor'), ('snapshot_objects', 'nobody'),
     ('unfinished', 'nobody'), ('unfinished_indexes', 'nobody'), ('policies', 'nobody'), ('project_capabilities', 'nobody'), ('log_runs', 'nobody'), ('log_run_ends', 'nobody'),
     ('log_history', 'nobody'), ('log_statements', 'nobody'), ('log_decisions', 'nobody');
 SELECT set_eq('SELECT relation FROM readable',
