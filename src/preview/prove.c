@@ -41,10 +41,12 @@ run_statement(const char *sql)
 		elog(ERROR, "could not execute \"%s\": %s", sql, SPI_result_code_string(code));
 }
 
+/* SPI says so itself, but for errors that have a place in the statement. */
 static void
 tell_statement(void *arg)
 {
-	errcontext("SQL statement \"%s\"", *(const char **) arg);
+	if (getinternalerrposition() > 0)
+		errcontext("SQL statement \"%s\"", *(const char **) arg);
 }
 
 static void
@@ -373,6 +375,9 @@ refuse(const List *adrift, const Adrift *target, const ErrorData *error)
 			(errcode(error->sqlerrcode),
 			 errmsg("%s %s cannot be brought back: %s", name->object_type, name->identity, error->message),
 			 error->detail ? errdetail_internal("%s", error->detail) : 0,
+			 error->sqlerrcode == ERRCODE_INSUFFICIENT_PRIVILEGE ?
+			 errhint("It takes the rights that the statements need:  GRANT <owner> TO %s;",
+					 quote_identifier(GetUserNameFromId(GetUserId(), false))) :
 			 errhint("%s", hint_of(adrift, target)),
 			 error->context ? errcontext("%s", error->context) : 0));
 }

@@ -112,7 +112,9 @@ SELECT is((pg_temp.error_of($$SELECT migrate.propose_revert('public.by_hand')$$)
 SELECT is((pg_temp.error_of($$SELECT migrate.undo_drift('public.by_hand', 'why')$$)).code, '42501', 'nor undo');
 SELECT is((pg_temp.error_of($$SELECT migrate.adopt('0001_x', '{1}', 'why')$$)).code, '42501', 'nor adopt');
 SET ROLE tap_admin;
-SELECT ok((e).code = '42501' AND (e).message ~ 'must be owner of index by_hand', 'an administrator has no other rights than his own')
+SELECT unnest(ARRAY[ok(e.code = '42501' AND e.message ~ 'must be owner of index by_hand', 'an administrator has no other rights than his own'),
+                    matches(e.hint, 'GRANT <owner> TO tap_admin;', 'and is told what gives them'),
+                    is(array_length(string_to_array(e.context, 'DROP INDEX public.by_hand'), 1), 2, 'with the statement, once')])
     FROM pg_temp.error_of($$SELECT migrate.undo_drift('public.by_hand', 'why')$$) e;
 RESET ROLE;
 SET pg_migrations.out_of_band = reject;
