@@ -72,12 +72,29 @@ demonstrate()
 		CALL migrate.revert(steps => 2, reason => 'only to show it');
 		SELECT * FROM migrate.show();
 	EOF
-	show "somebody changes the schema by hand" <<-'EOF'
+	show "from now on every change of the schema is recorded" <<-'EOF'
+		CREATE ROLE bob LOGIN SUPERUSER;
 		SELECT migrate.watch('to see what is done by hand');
-		CREATE INDEX quick_fix ON orders (customer_id);
-		SELECT id, session_role, statement, objects FROM migrate.out_of_band;
-		SELECT migrate.acknowledge(ARRAY(SELECT id FROM migrate.out_of_band), 'for the night report');
-		SELECT id, decision, decided_by, decided_why FROM migrate.out_of_band_history;
+	EOF
+	show "bob changes the schema by hand" -U bob <<-'EOF'
+		ALTER TABLE orders ALTER COLUMN status SET DEFAULT 'paid';
+		CREATE INDEX quick_fix ON order_lines (product_id);
+	EOF
+	show "what is not as the migrations left it, who did that, and how?" <<-'EOF'
+		SELECT change, object_type, identity, changed_by, ddl_ids FROM migrate.drift();
+		SELECT id, session_role, statement FROM migrate.out_of_band ORDER BY id;
+		\pset format unaligned
+		\pset tuples_only on
+		SELECT migrate.drift_diff('public.orders');
+	EOF
+	show "two ways out: the default goes back, the index becomes a migration" -At <<-'EOF'
+		SELECT migrate.undo_drift('public.orders', 'not agreed');
+		SELECT migrate.adopt('0008_lines_by_product', '{2}', 'good idea', 'shop', down => 'DROP INDEX quick_fix');
+		SELECT count(*) FROM migrate.drift();
+	EOF
+	show "has anybody changed the record?  and what does it say?" <<-'EOF'
+		SELECT * FROM migrate.verify_history();
+		SELECT event, decision, object, session_role, statement, reason FROM migrate.audit() WHERE object IS NOT NULL;
 	EOF
 	pg_ctl -s -m fast -D "$WORK/data" stop
 	echo
