@@ -3,6 +3,13 @@
 \ir common.psql
 SELECT * FROM no_plan();
 
+-- In a session that capture hears nothing of.
+CREATE EXTENSION dblink;
+CREATE FUNCTION unseen(sql text) RETURNS text LANGUAGE sql AS $$
+    SELECT dblink_exec(format('dbname=%L host=%L port=%s user=%L options=''-c session_preload_libraries=''', current_database(),
+        split_part(current_setting('unix_socket_directories'), ',', 1), current_setting('port'), current_user), sql)
+$$;
+
 CREATE VIEW drifted AS SELECT change || ' ' || object_type || ' ' || identity AS d FROM migrate.drift();
 CREATE ROLE tap_partman;
 CREATE ROLE "tap ""other""";
@@ -207,16 +214,20 @@ SELECT matches(pg_temp.refusal('old before upgrade'), '^55000: snapshot "old bef
 ROLLBACK;
 SELECT is(migrate.rebase_expected('nothing is otherwise', 'old before upgrade'), 0, 'nothing reads otherwise');
 -- As another server would say it: what no statement has changed.
+SELECT unseen($$UPDATE pg_catalog.pg_proc SET procost = 7 WHERE oid = 'body'::regproc;
+    UPDATE pg_catalog.pg_class SET reloptions = '{fillfactor=70}' WHERE oid = 'mine'::regclass;
+    UPDATE pg_catalog.pg_description SET description = 'otherwise' WHERE objoid = 'partman2'::regnamespace$$) \g /dev/null
 BEGIN;
-UPDATE pg_catalog.pg_proc SET procost = 7 WHERE oid = 'body'::regproc;
-UPDATE pg_catalog.pg_class SET reloptions = '{fillfactor=70}' WHERE oid = 'mine'::regclass;
-UPDATE pg_catalog.pg_description SET description = 'otherwise' WHERE objoid = 'partman2'::regnamespace;
 SELECT migrate.ignore('whatever', identity_like => 'public.body%') \g /dev/null
 SELECT is((SELECT count(*) FROM migrate.drift()), 2::bigint, 'three objects read otherwise, and one of them is ignored');
 SELECT is(migrate.rebase_expected('another server', 'old before upgrade'), 3, 'all are expected so');
 SELECT is_empty($$SELECT * FROM migrate.compare('expected', 'current')$$, 'and nothing is adrift');
 SELECT matches(pg_temp.refusal('old before upgrade'), 'is not what is expected', 'and not again');
 ROLLBACK;
+SELECT unseen($$UPDATE pg_catalog.pg_proc SET procost = 100 WHERE oid = 'body'::regproc;
+    UPDATE pg_catalog.pg_class SET reloptions = NULL WHERE oid = 'mine'::regclass;
+    UPDATE pg_catalog.pg_description SET description = 'theirs' WHERE objoid = 'partman2'::regnamespace$$) \g /dev/null
+SELECT is((SELECT count(*) FROM migrate.drift()), 0::bigint, 'and back');
 CREATE TABLE since ();
 SELECT matches(pg_temp.refusal('old before upgrade'), '^55000: the schema was changed outside of migrations since snapshot "old before upgrade" was taken \| 1 statement was captured', 'rebase: after a change by hand');
 SELECT ok((SELECT hint FROM pg_temp.error_of($$SELECT migrate.rebase_expected('why', 'old before upgrade')$$)) ~ ('id IN \(' || max(id) || '\)'), 'which is named') FROM migrate.ddl_log;
