@@ -15,6 +15,7 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "access/transam.h"
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "catalog/pg_type.h"
@@ -175,6 +176,26 @@ read_new(const LedgerLook *look, int64 *last)
 	return identities;
 }
 
+/*
+ * This transaction is not over yet, but a snapshot taken in it has no word of that:
+ * what it does from now on is not seen either.
+ */
+static char *
+without_own(char *seen)
+{
+	FullTransactionId own = GetTopFullTransactionIdIfAny();
+	char	   *at = strchr(seen, ':') + 1;
+	char	   *end;
+
+	if (!FullTransactionIdIsValid(own) || U64FromFullTransactionId(own) >= strtou64(at, &end, 10))
+		return seen;
+	at = end + 1;
+	while (*at != '\0' && strtou64(at, &end, 10) < U64FromFullTransactionId(own))
+		at = *end == ',' ? end + 1 : end;
+	return psprintf("%.*s%s" UINT64_FORMAT "%s%s", (int) (at - seen), seen, at[-1] == ':' || at[-1] == ',' ? "" : ",",
+					U64FromFullTransactionId(own), *at != '\0' ? "," : "", at);
+}
+
 /* All up to here is known. */
 static void
 advance(LedgerLook *look, int64 last)
@@ -182,7 +203,7 @@ advance(LedgerLook *look, int64 last)
 	Datum		now = OidFunctionCall0(F_PG_CURRENT_SNAPSHOT);
 	int64		xmin = U64FromFullTransactionId(DatumGetFullTransactionId(DirectFunctionCall1(pg_snapshot_xmin, now)));
 
-	look->seen = DatumGetCString(DirectFunctionCall1(pg_snapshot_out, now));
+	look->seen = without_own(DatumGetCString(DirectFunctionCall1(pg_snapshot_out, now)));
 	look->own_id = last;
 	if (look->next_horizon == 0)
 		look->bound_id = last;
@@ -194,7 +215,8 @@ advance(LedgerLook *look, int64 last)
 	else
 		return;
 	look->next_bound_id = last;
-	look->next_horizon = U64FromFullTransactionId(DatumGetFullTransactionId(DirectFunctionCall1(pg_snapshot_xmax, now)));
+	/* The snapshot's end is behind the last one that is over; others may be under way behind it. */
+	look->next_horizon = U64FromFullTransactionId(ReadNextFullTransactionId());
 }
 
 List *
@@ -206,7 +228,8 @@ ledger_look_again(LedgerLook *look)
 
 	ledger_enter(&scope);
 	CommandCounterIncrement();
-	PushActiveSnapshot(GetTransactionSnapshot());
+	/* The catalogs are read as they are now, too, however old the caller's snapshot is. */
+	PushActiveSnapshot(GetLatestSnapshot());
 	identities = read_new(look, &last);
 	advance(look, last);
 	PopActiveSnapshot();
@@ -219,7 +242,7 @@ ledger_begin_look(LedgerLook *look)
 {
 	memset(look, 0, sizeof(LedgerLook));
 	look->own_id = ledger_last_ddl();
-	PushActiveSnapshot(GetTransactionSnapshot());
+	PushActiveSnapshot(GetLatestSnapshot());
 	advance(look, look->own_id);
 	PopActiveSnapshot();
 }

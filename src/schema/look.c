@@ -14,6 +14,8 @@
 #include "catalog/pg_authid.h"
 #include "catalog/pg_database.h"
 #include "catalog/pg_db_role_setting.h"
+#include "catalog/pg_shdescription.h"
+#include "catalog/pg_shseclabel.h"
 #include "catalog/pg_tablespace.h"
 #include "common/compat.h"
 #include "ledger/expected.h"
@@ -67,6 +69,12 @@ hash_globals(uint8 *result)
 	catalog_scan(&scan, DatabaseRelationId, DatabaseOidIndexId, Anum_pg_database_oid, MyDatabaseId);
 	hash_versions(hash, &scan);
 	catalog_scan(&scan, DbRoleSettingRelationId, DbRoleSettingDatidRolidIndexId, Anum_pg_db_role_setting_setdatabase, MyDatabaseId);
+	hash_versions(hash, &scan);
+	catalog_scan2(&scan, SharedDescriptionRelationId, SharedDescriptionObjIndexId, Anum_pg_shdescription_objoid, MyDatabaseId,
+				  Anum_pg_shdescription_classoid, DatabaseRelationId);
+	hash_versions(hash, &scan);
+	catalog_scan2(&scan, SharedSecLabelRelationId, SharedSecLabelObjectIndexId, Anum_pg_shseclabel_objoid, MyDatabaseId,
+				  Anum_pg_shseclabel_classoid, DatabaseRelationId);
 	hash_versions(hash, &scan);
 	mig_hash_end(hash, result);
 }

@@ -132,6 +132,52 @@ like(warned(), qr/table public\.u was changed/, 'what is done in another databas
 ask('postgres', 'ALTER ROLE drift_renamed RENAME TO drift_owner');
 is(warned(), '', 'and that it is undone');
 
+ask('postgres', q{COMMENT ON DATABASE quiet IS 'from elsewhere'});
+is(warned(q{ALTER DATABASE quiet SET work_mem = '5MB'}), '1 object of the schema is not as expected database this database was changed.', 'so is a comment on this one');
+like(ask('quiet', q{SELECT migrate.drift_diff('this database')}), qr/from elsewhere/, 'which a migration does not take over');
+ask('quiet', q{SELECT migrate.accept_drift('*', 'test')});
+is(warned(), '', 'accepted');
+
+# Numbers of transactions, and of what was captured, in any order.
+
+# One more migration in a transaction block; what comes before and behind it.
+sub in_block
+{
+	my ($session, $before, $behind) = @_;
+
+	$number++;
+	ask('quiet', sprintf(q{SELECT migrate.register('%04d_x', 'SELECT 1')}, $number));
+	ask_session($session, $_) foreach (@$before, 'CALL migrate.apply()', @$behind, 'COMMIT');
+	return;
+}
+
+ask_session($late, 'BEGIN; SELECT pg_current_xact_id()');
+ask('quiet', 'SELECT pg_current_xact_id()');
+in_block($late, [], ['ALTER TABLE t ADD behind int']);
+is(warned(), '1 object of the schema is not as expected table public.t was changed.', 'what is done behind a run in its transaction is found');
+ask('quiet', 'ALTER TABLE t DROP behind');
+is(warned(), '', 'undone');
+
+is(warned(), '', 'and again') for (1 .. 2);
+ask_session($late, 'BEGIN; SELECT pg_current_xact_id()');
+ask_session($long, 'BEGIN; CREATE TABLE below (i int)');
+ask_session($late, 'CREATE TABLE above (i int); DROP TABLE above; COMMIT');
+in_block($late, ['BEGIN'], []);
+in_block($late, ['BEGIN'], []);
+ask_session($long, 'COMMIT');
+is(warned(), '1 object of the schema is not as expected table public.below was added.', 'what is under way behind the last one that has ended is not passed over');
+ask('quiet', 'DROP TABLE below');
+is(warned(), '', 'dropped');
+
+ask('quiet', q{SELECT migrate.register('0090_t', 'ALTER TABLE t ADD of_repeatable int')});
+ask_session($late, 'BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1');
+ask('quiet', 'ALTER TABLE t ADD unseen int');
+ask_session($late, 'CALL migrate.apply(); COMMIT');
+is(ask('quiet', $drift), 'changed public.t', 'what is newer than the snapshot of the transaction is not taken over');
+ask('quiet', 'ALTER TABLE t DROP unseen');
+is(ask('quiet', $drift), '', 'only what the migration did is');
+$number = 90;
+
 # Catalogs changed by hand are captured as well, but not in a session without the library, and a run that only warns asks nobody else.
 
 my $by_hand = q{UPDATE pg_attribute SET attname = '%s' WHERE attrelid = 'u'::regclass AND attname = '%s'};
