@@ -30,12 +30,15 @@ CREATE TABLE migrate.adrift (
     object_type     text COLLATE "C" NOT NULL,
     identity        text COLLATE "C" NOT NULL,
     fingerprint     bytea,
+    class_id        oid NOT NULL,
+    object_id       oid NOT NULL,
     is_ignored      boolean NOT NULL,
     seen            pg_snapshot,
     looked_at       timestamptz,
     is_stale        boolean NOT NULL DEFAULT false
 );
-COMMENT ON TABLE migrate.adrift IS 'what was not as expected when somebody last looked, how it was (NULL: not there), and how much of what was captured the look had seen before that which found it';
+COMMENT ON TABLE migrate.adrift IS 'what was not as expected when somebody last looked, how it was (NULL: not there) and where, and how much of what was captured the look had seen before that which found it';
+CREATE INDEX adrift_address ON migrate.adrift (class_id, object_id);
 
 -- A place is a database of a cluster: a row means nothing in a copy of it.
 CREATE TABLE migrate.looks (

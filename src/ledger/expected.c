@@ -309,21 +309,16 @@ any_adrift(void)
 	return !ledger_is_empty("adrift");
 }
 
-StateRow *
-ledger_adrift(const uint8 *key)
+#define ADRIFT "SELECT key, object_type, identity, fingerprint FROM migrate.adrift"
+
+static StateRow *
+find_adrift(LedgerQuery *query, LedgerArgs *args)
 {
-	static LedgerQuery query = {
-		"SELECT key, object_type, identity, fingerprint FROM migrate.adrift WHERE key OPERATOR(pg_catalog.=) $1"
-	};
-	LedgerArgs	args = {0};
 	LedgerScope scope;
 	StateRow   *state = NULL;
 
-	if (!any_adrift())
-		return NULL;
 	ledger_enter(&scope);
-	arg_hash(&args, key);
-	if (ledger_run(&query, &args) > 0)
+	if (ledger_run(query, args) > 0)
 	{
 		LedgerRow	row;
 
@@ -335,14 +330,44 @@ ledger_adrift(const uint8 *key)
 	return state;
 }
 
-void
-ledger_put_adrift(const StateRow *state, bool ignored)
+StateRow *
+ledger_adrift(const uint8 *key)
 {
 	static LedgerQuery query = {
-		"INSERT INTO migrate.adrift (key, object_type, identity, fingerprint, is_ignored, seen, looked_at)"
-		" SELECT $1, $2, $3, $4, $5, l.seen, l.looked_at"
-		" FROM (SELECT) x LEFT JOIN migrate.looks l ON l.place OPERATOR(pg_catalog.=) $6"
-		" ON CONFLICT (key) DO UPDATE SET fingerprint = EXCLUDED.fingerprint, is_stale = false,"
+		ADRIFT " WHERE key OPERATOR(pg_catalog.=) $1"
+	};
+	LedgerArgs	args = {0};
+
+	if (!any_adrift())
+		return NULL;
+	arg_hash(&args, key);
+	return find_adrift(&query, &args);
+}
+
+StateRow *
+ledger_adrift_at(const ObjectAddress *address)
+{
+	static LedgerQuery query = {
+		ADRIFT " WHERE class_id OPERATOR(pg_catalog.=) $1 AND object_id OPERATOR(pg_catalog.=) $2"
+	};
+	LedgerArgs	args = {0};
+
+	if (!any_adrift())
+		return NULL;
+	arg_oid(&args, address->classId);
+	arg_oid(&args, address->objectId);
+	return find_adrift(&query, &args);
+}
+
+void
+ledger_put_adrift(const StateRow *state, const ObjectAddress *address, bool ignored)
+{
+	static LedgerQuery query = {
+		"INSERT INTO migrate.adrift (key, object_type, identity, fingerprint, class_id, object_id, is_ignored, seen, looked_at)"
+		" SELECT $1, $2, $3, $4, $5, $6, $7, l.seen, l.looked_at"
+		" FROM (SELECT) x LEFT JOIN migrate.looks l ON l.place OPERATOR(pg_catalog.=) $8"
+		" ON CONFLICT (key) DO UPDATE SET fingerprint = EXCLUDED.fingerprint, class_id = EXCLUDED.class_id,"
+		" object_id = EXCLUDED.object_id, is_stale = false,"
 		" is_ignored = CASE WHEN adrift.is_stale THEN EXCLUDED.is_ignored ELSE adrift.is_ignored END"
 	};
 	LedgerArgs	args = {0};
@@ -350,6 +375,8 @@ ledger_put_adrift(const StateRow *state, bool ignored)
 
 	ledger_enter(&scope);
 	arg_state(&args, state);
+	arg_oid(&args, address ? address->classId : InvalidOid);
+	arg_oid(&args, address ? address->objectId : InvalidOid);
 	arg_bool(&args, ignored);
 	arg_int8(&args, ledger_place());
 	ledger_run(&query, &args);

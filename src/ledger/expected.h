@@ -57,8 +57,10 @@ extern void ledger_put_addresses(const List *rows);
 
 /* What is known not to be as expected. */
 extern StateRow *ledger_adrift(const uint8 *key);
-/* ignored: it is not counted; what is there already stays so or not. */
-extern void ledger_put_adrift(const StateRow *row, bool ignored);
+/* Whatever an object was called then. */
+extern StateRow *ledger_adrift_at(const ObjectAddress *address);
+/* address: NULL where it is not there; ignored: it is not counted; what is there already stays so or not. */
+extern void ledger_put_adrift(const StateRow *row, const ObjectAddress *address, bool ignored);
 extern void ledger_remove_adrift(const uint8 *key);
 
 /* Around noting again all that is: what is not noted in between no longer is. */

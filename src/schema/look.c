@@ -90,7 +90,7 @@ note_adrift(const Difference *difference, void *arg)
 	if (difference->object)
 		ledger_put_definitions(list_make1(mig_state_stored(difference->object)));
 	/* A run does not take over what is ignored, but says nothing of it. */
-	ledger_put_adrift(&row, mig_is_ignored(arg, difference));
+	ledger_put_adrift(&row, difference->object ? &difference->object->address : NULL, mig_is_ignored(arg, difference));
 }
 
 /* Written together, so many at a time. */

@@ -194,7 +194,7 @@ moved_parts(const List *expected, const List *before, const List *after)
 static void
 write_adrift(Move *move, const SchemaObject *object, const StateRow *actual)
 {
-	ledger_put_adrift(actual, false);
+	ledger_put_adrift(actual, &object->address, false);
 	move->definitions = lappend(move->definitions, mig_state_stored(object));
 	ereport(WARNING,
 			(errmsg("%s %s is still not as expected", object->object_type, object->identity),
@@ -245,27 +245,52 @@ move_to(Move *move, const SchemaObject *object, const StateRow *actual, const Ex
 		ledger_remove_adrift(actual->key);
 }
 
+static bool
+same_key(const StateRow *a, const StateRow *b)
+{
+	return memcmp(a->key, b->key, LEDGER_KEY_BYTES) == 0;
+}
+
+/*
+ * Nobody knows what an object is to be that others have made, or have given a name
+ * that another one should have.  The migration may have brought it back.
+ */
+static void
+leave_adrift(Move *move, const SchemaObject *object, const StateRow *actual, const ExpectedRow *expected, const StateRow *found)
+{
+	if (found && !same_key(found, actual))
+		ledger_remove_adrift(found->key);
+	if (expected && same_key(&expected->state, actual) &&
+		memcmp(expected->state.fingerprint, actual->fingerprint, LEDGER_KEY_BYTES) == 0)
+		ledger_remove_adrift(actual->key);
+	else
+		write_adrift(move, object, actual);
+}
+
 static void
 move_object(Move *move, SchemaObject *object, const ExpectedRow *expected)
 {
+	bool		is_new = mig_touched_is_new(&object->address);
 	StateRow	actual;
+	const StateRow *found;
 	const StateRow *adrift;
 	const uint8 *before;
 
 	mig_state_row(object, &actual);
-	adrift = mig_touched_is_new(&object->address) ? NULL : ledger_adrift(expected ? expected->state.key : actual.key);
-	before = adrift && adrift->exists ? adrift->fingerprint : expected && !adrift ? expected->state.fingerprint : NULL;
-	if (before && memcmp(before, actual.fingerprint, LEDGER_KEY_BYTES) == 0)
+	found = is_new ? NULL : ledger_adrift_at(&object->address);
+	adrift = expected && !is_new ? ledger_adrift(expected->state.key) : found;
+	before = found ? found->fingerprint : expected && !adrift ? expected->state.fingerprint : NULL;
+	if (before && memcmp(before, actual.fingerprint, LEDGER_KEY_BYTES) == 0 && (found == NULL || same_key(found, &actual)))
 		return;
 	move->changed = lappend(move->changed, &object->address);
-	if ((expected == NULL && adrift) ||
-		(has_name(move->of_others, object->identity) && !mig_touched_is_new(&object->address)))
+	if ((expected == NULL && found) ||
+		(expected && adrift && (found == NULL || !same_key(found, &expected->state))) ||
+		(has_name(move->of_others, object->identity) && !is_new))
 	{
-		/* Who changed which part of it cannot be told. */
-		write_adrift(move, object, &actual);
+		leave_adrift(move, object, &actual, expected, found);
 		return;
 	}
-	if (expected && memcmp(expected->state.key, actual.key, LEDGER_KEY_BYTES) != 0)
+	if (expected && !same_key(&expected->state, &actual))
 	{
 		ledger_remove_adrift(expected->state.key);
 		ledger_remove_expected(expected->state.key);
@@ -295,12 +320,32 @@ note_found(const SchemaObject *object, void *arg)
 	MemoryContextSwitchTo(before);
 }
 
+/* Not those that an earlier round has looked at. */
+static List *
+not_done(const Move *move, const List *addresses)
+{
+	List	   *result = NIL;
+	ListCell   *cell;
+
+	foreach(cell, addresses)
+		if (hash_search(move->done, lfirst(cell), HASH_FIND, NULL) == NULL)
+			result = lappend(result, lfirst(cell));
+	return result;
+}
+
 /* What was looked for and not found has been dropped. */
 static void
-remove_dropped(const Move *move, const List *rows)
+remove_dropped(const Move *move, const List *addresses, const List *rows)
 {
 	ListCell   *cell;
 
+	foreach(cell, not_done(move, addresses))
+	{
+		const StateRow *found = ledger_adrift_at(lfirst(cell));
+
+		if (found)
+			ledger_remove_adrift(found->key);
+	}
 	foreach(cell, rows)
 	{
 		const ExpectedRow *row = lfirst(cell);
@@ -328,9 +373,12 @@ rows_by_address(const List *rows)
 	foreach(cell, rows)
 	{
 		const ExpectedRow *row = lfirst(cell);
-		RowAt	   *at = hash_search(table, &row->address, HASH_ENTER, NULL);
+		bool		found;
+		RowAt	   *at = hash_search(table, &row->address, HASH_ENTER, &found);
 
-		at->row = row;
+		/* Two have it where others have given names around, and one of them was accepted. */
+		if (!found || ledger_adrift(row->state.key) == NULL)
+			at->row = row;
 	}
 	return table;
 }
@@ -367,7 +415,7 @@ move_found(Move *move, const List *addresses)
 	HTAB	   *by_address = rows_by_address(rows);
 	ListCell   *cell;
 
-	remove_dropped(move, rows);
+	remove_dropped(move, addresses, rows);
 	move->changed = move->rows = move->definitions = NIL;
 	foreach(cell, move->found)
 	{
@@ -380,19 +428,6 @@ move_found(Move *move, const List *addresses)
 	ledger_put_definitions(move->definitions);
 	ledger_put_expected(move->rows);
 	move->found = NIL;
-}
-
-/* Not those that an earlier round has looked at. */
-static List *
-not_done(const Move *move, List *addresses)
-{
-	List	   *result = NIL;
-	ListCell   *cell;
-
-	foreach(cell, addresses)
-		if (hash_search(move->done, lfirst(cell), HASH_FIND, NULL) == NULL)
-			result = lappend(result, lfirst(cell));
-	return result;
 }
 
 /* Changed objects, but those from which an earlier round has set out. */

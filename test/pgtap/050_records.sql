@@ -34,7 +34,7 @@ SELECT migrate.watch('test') \g /dev/null
 CREATE TABLE watched ();
 DROP TABLE watched;
 CALL migrate.apply('0003_c', 'full') \g /dev/null
-INSERT INTO migrate.adrift VALUES ('\x00', 'table', 'gone', NULL, false, '1:1:', now());
+INSERT INTO migrate.adrift VALUES ('\x00', 'table', 'gone', NULL, 0, 0, false, '1:1:', now());
 SELECT migrate.break_glass('test') \g /dev/null
 SELECT migrate.unwatch('test') \g /dev/null
 SELECT is_empty('SELECT * FROM migrate.verify_history()', 'to begin with all is sound');

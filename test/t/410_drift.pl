@@ -178,6 +178,34 @@ ask('quiet', 'ALTER TABLE t DROP unseen');
 is(ask('quiet', $drift), '', 'only what the migration did is');
 $number = 90;
 
+# ---- names that others have given around
+
+ask('quiet', 'CREATE TABLE a (i int, c int); CREATE TABLE b (i int, c int, d text); CREATE TABLE c (i int)');
+ask('quiet', q{SELECT migrate.accept_drift('*', 'test')});
+is(warned(), '', 'all is as expected');
+
+ask('quiet', 'ALTER TABLE c RENAME TO c2; ALTER TABLE c2 ADD evil int');
+like(warned('ALTER TABLE c2 ADD good int'), qr/table public.c2 is still not as expected/, 'one that was renamed');
+is(ask('quiet', $drift), 'removed public.c, added public.c2', 'is not taken over when a migration changes it');
+is(warned('ALTER TABLE c2 DROP good; ALTER TABLE c2 DROP evil; ALTER TABLE c2 RENAME TO c'),
+	'2 objects of the schema are not as expected table public.c was removed, for one.', 'until a migration brings it back');
+is(ask('quiet', $drift), '', 'as it was');
+is(warned(), '', 'which the next run knows');
+
+ask('quiet', 'ALTER TABLE a RENAME TO x; ALTER TABLE b RENAME TO a; ALTER TABLE x RENAME TO b; ALTER TABLE b ALTER c SET DEFAULT 5');
+like(warned('ALTER TABLE b ADD good int'), qr/table public.b is still not as expected/, 'two that have changed names');
+is(ask('quiet', $drift), 'changed public.a, changed public.b', 'are not taken one for the other');
+ask('quiet', q{SELECT migrate.accept_drift('public.b', 'test')});
+unlike(warned('ALTER TABLE b ADD better int'), qr/still/, 'one of them is accepted');
+is(ask('quiet', $drift), 'changed public.a', 'and is what a migration makes of it');
+ask('quiet', q{SELECT migrate.accept_drift('*', 'test')});
+
+ask('quiet', 'CREATE TABLE unknown (i int)');
+like(warned('ALTER TABLE unknown RENAME TO known'), qr/table public.known is still not as expected/, 'what others have made stays theirs');
+is(ask('quiet', $drift), 'added public.known', 'when a migration renames it');
+is(warned('DROP TABLE known'), '1 object of the schema is not as expected table public.known was added.', 'until one drops it');
+is(warned(), '', 'which the next run knows');
+
 # Catalogs changed by hand are captured as well, but not in a session without the library, and a run that only warns asks nobody else.
 
 my $by_hand = q{UPDATE pg_attribute SET attname = '%s' WHERE attrelid = 'u'::regclass AND attname = '%s'};
