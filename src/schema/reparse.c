@@ -255,9 +255,14 @@ reprint_elements(Reading *reading, List *elements)
 	}
 }
 
+/* What else is added or altered is compared as it is. */
 static void
-reprint_constraint(Reading *reading, Constraint *constraint)
+reprint_constraint(Reading *reading, Node *def)
 {
+	Constraint *constraint = (Constraint *) def;
+
+	if (def == NULL || !IsA(def, Constraint))
+		return;
 	reprint(reading, &constraint->raw_expr, true);
 	reprint(reading, &constraint->where_clause, true);
 	reprint_elements(reading, constraint->exclusions);
@@ -295,10 +300,10 @@ reprint_statement(Reading *reading, Node *stmt)
 	{
 		case T_AlterTableStmt:
 			foreach(cell, ((AlterTableStmt *) stmt)->cmds)
-				reprint_constraint(reading, castNode(Constraint, lfirst_node(AlterTableCmd, cell)->def));
+				reprint_constraint(reading, lfirst_node(AlterTableCmd, cell)->def);
 			break;
 		case T_AlterDomainStmt:
-			reprint_constraint(reading, castNode(Constraint, ((AlterDomainStmt *) stmt)->def));
+			reprint_constraint(reading, ((AlterDomainStmt *) stmt)->def);
 			break;
 		case T_IndexStmt:
 			reprint_elements(reading, ((IndexStmt *) stmt)->indexParams);
@@ -311,7 +316,8 @@ reprint_statement(Reading *reading, Node *stmt)
 			reprint(reading, &((CreateTrigStmt *) stmt)->whenClause, false);
 			break;
 		case T_CreateStmt:
-			reprint_elements(reading, ((CreateStmt *) stmt)->partspec->partParams);
+			if (((CreateStmt *) stmt)->partspec)
+				reprint_elements(reading, ((CreateStmt *) stmt)->partspec->partParams);
 			break;
 		case T_CreateFunctionStmt:
 			reprint_function(reading, (CreateFunctionStmt *) stmt);
@@ -354,6 +360,15 @@ definition_before(const Reading *reading, Oid class_id)
 	return OidIsValid(reading->domain) ? "ALTER DOMAIN x ADD " : "ALTER TABLE x ADD ";
 }
 
+/* The expression that is selected, or NULL: an imported text may be anything. */
+static Node *
+selected(Node *stmt)
+{
+	const SelectStmt *select = castNode(SelectStmt, stmt);
+
+	return list_length(select->targetList) == 1 ? linitial_node(ResTarget, select->targetList)->val : NULL;
+}
+
 /* One form of a value for both texts that mean the same. */
 static Node *
 canonical(const Reading *names, Oid class_id, const char *key, const char *value)
@@ -372,8 +387,13 @@ canonical(const Reading *names, Oid class_id, const char *key, const char *value
 		return NULL;
 	stmt = linitial_node(RawStmt, parsed)->stmt;
 	if (strcmp(before, "SELECT ") == 0)
-		stmt = (Node *) makeString(print_expression(&reading, linitial_node(ResTarget, castNode(SelectStmt, stmt)->targetList)->val,
-													strcmp(key, "default") != 0));
+	{
+		Node	   *expression = selected(stmt);
+
+		if (expression == NULL)
+			return NULL;
+		stmt = (Node *) makeString(print_expression(&reading, expression, strcmp(key, "default") != 0));
+	}
 	else if (*key == 'q')
 		stmt = (Node *) makeString(print_query(&reading, stmt));
 	else

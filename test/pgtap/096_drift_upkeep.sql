@@ -176,6 +176,23 @@ SELECT is_empty(format($$SELECT e.code, e.message FROM generate_series(1, 300) i
 SELECT isnt_empty($$SELECT FROM migrate.snapshots WHERE label LIKE 'damaged%'$$, 'some of them are');
 SELECT lives_ok($$SELECT c.* FROM migrate.snapshots, migrate.compare(label, 'here') c WHERE label LIKE 'damaged%'$$, 'which can be compared');
 
+-- What is said to be a definition and is another statement is another definition.
+CREATE TABLE again (i int DEFAULT 4711 CONSTRAINT again_check CHECK (i > 0));
+CREATE INDEX again_index ON again (i);
+CREATE DOMAIN again_domain AS int CONSTRAINT again_check CHECK (VALUE > 0);
+CREATE TABLE other (name text, content text);
+INSERT INTO other SELECT was || ' is ' || becomes, sealed(replace(migrate.export_snapshot('current'), was, becomes))
+    FROM (VALUES ('definition: CHECK ((i > 0))', ARRAY['definition: COLUMN j int', 'definition: CHECK (true), DROP COLUMN i', 'definition: CHECK (true)']),
+        ('definition: CHECK ((VALUE > 0))', ARRAY['definition: CHECK (VALUE > 1)', 'definition: CHECK (true) NOT VALID']),
+        ('definition: CREATE INDEX again_index ON public.again USING btree (i)', ARRAY['definition: CREATE TABLE again (i int)',
+            'definition: ALTER TABLE again DROP COLUMN i', 'definition: ALTER DOMAIN again DROP NOT NULL', 'definition: ALTER DOMAIN again SET DEFAULT 1']),
+        ('default: 4711', ARRAY['default: 4711 UNION SELECT 2', 'default: ', 'default: FROM again', 'default: 4711, 2'])) o (was, words), unnest(words) becomes;
+SELECT migrate.import_snapshot(name, content) FROM other \g /dev/null
+SELECT is((SELECT string_agg(c.change || ' ' || c.identity, ', ') FROM migrate.compare(name, 'current') c WHERE c.change <> 'added' OR identity ~ 'again'),
+    CASE WHEN name ~ 'VALUE' THEN 'changed again_check on public.again_domain' WHEN name ~ 'CHECK' THEN 'changed again_check on public.again'
+    WHEN name ~ 'INDEX' THEN 'changed public.again_index' ELSE 'changed public.again' END, 'compare: ' || name) FROM other;
+DROP TABLE again; DROP DOMAIN again_domain;
+
 SELECT 20001 - count(*) AS more FROM migrate.snapshot_objects WHERE label = 'here' \gset
 SELECT lives_ok(format('SELECT migrate.import_snapshot(''long'', %L)', sealed(regexp_replace(:'text', 'objects: \d+', 'objects: 20001')
     || (SELECT string_agg(E'\ntable: public.t' || i || E'\n owner\n  owner: x', '') FROM generate_series(1, :more) i))), 'many objects');
