@@ -91,7 +91,7 @@ check_text(Check *check, const PlanNode *node)
 		!same_bytes(migration->applied, migration->up))
 		report_node(check, node, "error", "text_changed",
 					psprintf("the registered up of \"%s\" is not the one that was applied", name),
-					psprintf("SELECT migrate.accept_text('%s', migrate.sql('%s'), '<why>');", name, name));
+					psprintf("SELECT migrate.accept_text(%s, migrate.sql(%s), '<why>');", quote_literal_cstr(name), quote_literal_cstr(name)));
 	if (migration->down_problem)
 		report_node(check, node, "error", "broken_down",
 					psprintf("the down of \"%s\" cannot be run: %s", name, migration->down_problem),
@@ -114,7 +114,7 @@ cure_of_block(const Model *model, const PlanNode *node)
 		const PlanNode *before = &model->nodes[graph->edges[i][e]];
 
 		if (before->state == STATE_HELD)
-			return psprintf("SELECT migrate.release('%s', '<why>');", mig_full_name(before->migration));
+			return psprintf("SELECT migrate.release(%s, '<why>');", quote_literal_cstr(mig_full_name(before->migration)));
 	}
 	return NULL;
 }
@@ -146,7 +146,7 @@ check_state(Check *check, const PlanNode *node)
 					psprintf("\"%s\" is %s", name, node->left_out), cure_of_block(check->model, node));
 	else if (node->state == STATE_HELD)
 		report_node(check, node, "warning", "held", psprintf("\"%s\" is %s", name, node->detail),
-					psprintf("SELECT migrate.release('%s', '<why>');", name));
+					psprintf("SELECT migrate.release(%s, '<why>');", quote_literal_cstr(name)));
 }
 
 /* Several heads are an error where the policy says so, else worth knowing only. */

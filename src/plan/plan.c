@@ -117,8 +117,8 @@ conflict_within(const Model *model, const bool *chosen)
 								   psprintf("migrations \"%s\" and \"%s\" conflict and both are to be applied",
 											mig_full_name(migration), mig_full_name(model->nodes[other].migration)),
 								   NULL,
-								   psprintf("Hold one of them: SELECT migrate.hold('%s', 'conflict');",
-											mig_full_name(migration)));
+								   psprintf("Hold one of them: SELECT migrate.hold(%s, 'conflict');",
+											quote_literal_cstr(mig_full_name(migration))));
 		}
 	}
 	return NULL;
@@ -205,7 +205,7 @@ held_target(const Model *model, int t)
 						  psprintf("migration \"%s\" is %s", mig_full_name(node->migration), node->left_out),
 						  node->state == STATE_HELD ? psprintf("It is %s.", node->detail) : NULL,
 						  node->state == STATE_HELD ?
-						  psprintf("SELECT migrate.release('%s', '<why>');", mig_full_name(node->migration)) :
+						  psprintf("SELECT migrate.release(%s, '<why>');", quote_literal_cstr(mig_full_name(node->migration))) :
 						  psprintf("SELECT * FROM migrate.check('%s');", node->migration->project));
 	problem->rule = "held";
 	return problem;

@@ -8,6 +8,7 @@
 #include "lib/stringinfo.h"
 #include "plan/model_private.h"
 #include "plan/plan_private.h"
+#include "utils/builtins.h"
 
 /* Can it be reverted at all: did it run here, does it at least count so, or is it half reverted? */
 static bool
@@ -171,8 +172,8 @@ cycle_applied(const Model *model, const bool *chosen)
 		if (!chosen[i] || component[i] < 0)
 			continue;
 		problem = mig_cycle_problem(model, component, i, cycle, &length);
-		problem->hint = psprintf("Record that one of them is not applied: SELECT migrate.mark_pending('%s', '<why>');",
-								 mig_full_name(model->nodes[i].migration));
+		problem->hint = psprintf("Record that one of them is not applied: SELECT migrate.mark_pending(%s, '<why>');",
+								 quote_literal_cstr(mig_full_name(model->nodes[i].migration)));
 		return problem;
 	}
 	return NULL;
@@ -197,7 +198,8 @@ irreversible(const Model *model, int i)
 	if (node->migration->down == NULL)
 		return mig_problem(ERRCODE_MIG_NO_DOWN, "no_down",
 						   psprintf("migration \"%s\" has no down", name), NULL,
-						   psprintf("Register it again with one, or record that it is undone: SELECT migrate.mark_pending('%s', '<why>');", name));
+						   psprintf("Register it again with one, or record that it is undone: SELECT migrate.mark_pending(%s, '<why>');",
+									quote_literal_cstr(name)));
 	return NULL;
 }
 

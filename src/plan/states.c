@@ -265,8 +265,8 @@ mig_states_replaced(Model *model)
 												 mig_full_name(node->migration)),
 										psprintf("Applied: %s.  Not applied: %s.",
 												 replaced_names(model, node, true), replaced_names(model, node, false)),
-										psprintf("Hold it while the others are applied: SELECT migrate.hold('%s', 'until what it replaces is applied'); CALL migrate.apply();",
-												 mig_full_name(node->migration)));
+										psprintf("Hold it while the others are applied: SELECT migrate.hold(%s, 'until what it replaces is applied'); CALL migrate.apply();",
+												 quote_literal_cstr(mig_full_name(node->migration))));
 		else
 		{
 			node->mark_only = applied == n;
@@ -423,8 +423,8 @@ find_conflicts(Model *model)
 									 mig_full_name(model->nodes[coming].migration),
 									 mig_full_name(model->nodes[there].migration)),
 							NULL,
-							psprintf("Revert the one, or hold the other: SELECT migrate.hold('%s', 'conflict');",
-									 mig_full_name(model->nodes[coming].migration)));
+							psprintf("Revert the one, or hold the other: SELECT migrate.hold(%s, 'conflict');",
+									 quote_literal_cstr(mig_full_name(model->nodes[coming].migration))));
 		}
 	}
 }

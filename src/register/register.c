@@ -73,8 +73,8 @@ keep_frozen_up(Definition *definition, const Registered *existing)
 			(errcode(ERRCODE_MIG_TEXT_CHANGED),
 			 errmsg("the up of migration \"%s\" was changed after it had been applied", definition->name),
 			 body ? errdetail("The first difference is in line %d.", mig_first_difference(body, definition->up.body)) : 0,
-			 errhint("Put the change into a new migration.  If both texts do the same: SELECT migrate.accept_text('%s', '<the new text>', '<why>', '%s');",
-					 definition->name, definition->project)));
+			 errhint("Put the change into a new migration.  If both texts do the same: SELECT migrate.accept_text(%s, '<the new text>', '<why>', '%s');",
+					 quote_literal_cstr(definition->name), definition->project)));
 }
 
 /* How far it is, if it stopped half-way. */
@@ -257,13 +257,13 @@ refuse_applied(const Registered *registered, const char *name)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("migration \"%s\" is half done and cannot be unregistered", name),
-				 errhint("If nothing of it stands any more: SELECT migrate.resolve('%s', 'restart', '<why>');", name)));
+				 errhint("If nothing of it stands any more: SELECT migrate.resolve(%s, 'restart', '<why>');", quote_literal_cstr(name))));
 	if (registered->state && strcmp(registered->state, "failed") != 0 &&
 		strcmp(registered->state, "pending") != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("migration \"%s\" has been applied and cannot be unregistered", name),
-				 errhint("Its history needs it.  To leave it out in future: SELECT migrate.hold('%s', '<why>');", name)));
+				 errhint("Its history needs it.  To leave it out in future: SELECT migrate.hold(%s, '<why>');", quote_literal_cstr(name))));
 }
 
 MIG_FUNCTION(mig_unregister);
@@ -345,7 +345,8 @@ mig_accept_text_body(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("migration \"%s\" is not applied, so its text may change", full->name),
-				 errhint("SELECT migrate.register('%s', '<the new text>', project => '%s');", full->name, full->project)));
+				 errhint("SELECT migrate.register(%s, '<the new text>', project => '%s');",
+						 quote_literal_cstr(full->name), full->project)));
 	accept(full, up, reason);
 	PG_RETURN_VOID();
 }

@@ -8,6 +8,7 @@
 #include "common/lines.h"
 #include "run/call.h"
 #include "schema/expected.h"
+#include "utils/builtins.h"
 #include "utils/memutils.h"
 
 /* Whoever runs a migration may deploy its project, and override what rules there. */
@@ -47,8 +48,8 @@ refuse_other_way(const Run *run, const PlanNode *node)
 			(errcode(ERRCODE_MIG_INTERRUPTED),
 			 errmsg("migration \"%s\" is half %s", name, back ? "reverted" : "applied"),
 			 errdetail("It stopped behind statement %d.", node->unfinished->done),
-			 errhint("CALL migrate.%s();  goes on.  Or say what it is: SELECT migrate.resolve('%s', 'applied' or 'reverted', '<why>');",
-					 back ? "revert" : "apply", name)));
+			 errhint("CALL migrate.%s();  goes on.  Or say what it is: SELECT migrate.resolve(%s, 'applied' or 'reverted', '<why>');",
+					 back ? "revert" : "apply", quote_literal_cstr(name))));
 }
 
 /* Why a step commits in between, or NULL. */

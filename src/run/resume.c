@@ -12,6 +12,7 @@
 #include "miscadmin.h"
 #include "run/apart_private.h"
 #include "schema/expected.h"
+#include "utils/builtins.h"
 #include "utils/timestamp.h"
 
 void
@@ -30,7 +31,8 @@ mig_apart_check_text(const Unfinished *unfinished, const char *body)
 				 errmsg("migration \"%s\" is half done, and statement %d of it, which stands, was changed", name, changed),
 				 errdetail_plural("Its first %d statement stands.", "Its first %d statements stand.",
 							  unfinished->done, unfinished->done),
-				 errhint("Leave those as they were.  If they were undone by hand: SELECT migrate.resolve('%s', 'restart', '<why>');", name)));
+				 errhint("Leave those as they were.  If they were undone by hand: SELECT migrate.resolve(%s, 'restart', '<why>');",
+						 quote_literal_cstr(name))));
 }
 
 /* What the script had set for its session holds for what comes behind it, too. */
@@ -46,13 +48,14 @@ static void
 raise_unknown(const Apart *apart, const ScriptStatement *stmt, const char *evidence)
 {
 	const char *name = mig_full_name(apart->migration);
+	const char *literal = quote_literal_cstr(name);
 
 	ereport(ERROR,
 			(errcode(ERRCODE_MIG_INTERRUPTED),
 			 errmsg("migration \"%s\" was interrupted in statement %d, and nobody knows whether it was done", name, stmt->number),
 			 errdetail("%s  %s: %s", mig_place(apart->text->path, stmt->line), GetCommandTagName(stmt->tag), evidence),
-			 errhint("Look, then say which: SELECT migrate.resolve('%s', 'skip_statement', '<it was done>');"
-					 " or SELECT migrate.resolve('%s', 'continue', '<it was not done>');", name, name)));
+			 errhint("Look, then say which: SELECT migrate.resolve(%s, 'skip_statement', '<it was done>');"
+					 " or SELECT migrate.resolve(%s, 'continue', '<it was not done>');", literal, literal)));
 }
 
 /* The statement that was under way, as it was then. */

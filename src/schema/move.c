@@ -199,7 +199,7 @@ write_adrift(Move *move, const SchemaObject *object, const StateRow *actual)
 	ereport(WARNING,
 			(errmsg("%s %s is still not as expected", object->object_type, object->identity),
 			 errdetail("What was changed around the migrations before this run is not taken over."),
-			 errhint("SELECT migrate.drift_diff('%s');", object->identity)));
+			 errhint("SELECT migrate.drift_diff(%s);", quote_literal_cstr(object->identity))));
 }
 
 /* The object as it is to be, of these parts. */

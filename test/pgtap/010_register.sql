@@ -134,6 +134,12 @@ SELECT throws_ok($$SELECT migrate.accept_text('frozen:0003_x', 'SELECT 1', 'why'
                  'accept_text for nothing registered');
 SELECT throws_ok($$SELECT migrate.accept_text('default:0001_a', 'SELECT 1', 'why')$$, '55000', NULL,
                  'accept_text for what is not applied');
+SELECT migrate.register('0009_it''s', 'SELECT 1', project => 'frozen') \g /dev/null
+SELECT is(hint, $$SELECT migrate.register('0009_it''s', '<the new text>', project => 'frozen');$$, 'what a hint says can be typed, whatever the name')
+    FROM pg_temp.error_of($$SELECT migrate.accept_text('frozen:0009_it''s', 'SELECT 1', 'why')$$);
+SELECT migrate.hold('frozen:0009_it''s', 'test') \g /dev/null
+SELECT is(array(SELECT hint FROM migrate.check('frozen') WHERE code = 'held'), ARRAY[$$SELECT migrate.release('frozen:0009_it''s', '<why>');$$], 'nor what check advises');
+SELECT migrate.unregister('frozen:0009_it''s') \g /dev/null
 SELECT migrate.accept_text('0002_b', 'CREATE TABLE b AS SELECT 1 AS i', 'same table', 'frozen') \g /dev/null
 SELECT is(up_of('0002_b'), 'CREATE TABLE b AS SELECT 1 AS i', 'the accepted text is the up');
 SELECT is(migrate.register('0002_b', 'CREATE TABLE b AS SELECT 1 AS i', 'DROP TABLE b CASCADE;', 'SELECT true',
