@@ -214,11 +214,18 @@ typedef struct Explanation
 	TimestampTz changed_at;
 } Explanation;
 
-/* May a statement explain a drift, if it was about something with this tie to it? (schema/reach.c) */
-typedef bool (*MayExplainFunction) (const Drift *drift, DriftTie tie, const char *statement);
+/*
+ * May a statement explain a drift, if it was about something with this tie to it?
+ * It is read once, however many drifts it was about.  (schema/reach.c)
+ */
+typedef struct StatementReader
+{
+	List	   *(*read) (const char *statement);
+	bool		(*may_have) (const Drift *drift, DriftTie tie, const List *statements);
+} StatementReader;
 
 /* An array, for each of a list of Drift. */
-extern Explanation *ledger_explain(const List *drifts, MayExplainFunction may_explain);
+extern Explanation *ledger_explain(const List *drifts, const StatementReader *reader);
 
 /* The last number that a captured statement has had. */
 extern int64 ledger_last_ddl(void);

@@ -7,9 +7,11 @@
 #include "catalog/pg_type.h"
 #include "ledger/expected.h"
 #include "ledger/query.h"
+#include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
+#include "utils/memutils.h"
 
 /* ---- what is looked for ---- */
 
@@ -108,36 +110,68 @@ text_array(Datum *values, bool *nulls, int n)
 
 /* ---- what is found ---- */
 
+/* A captured statement; those it was about follow each other. */
+typedef struct Captured
+{
+	int64		id;
+	char	   *role;
+	TimestampTz at;
+	char	   *text;
+} Captured;
+
 typedef struct Found
 {
 	bool		closely;		/* by what was done to it itself */
-	char	   *statement;		/* the last */
+	const Captured *last;
 	Datum	   *ids;
 	int			n;
 } Found;
 
+typedef struct Explaining
+{
+	const List *drifts;
+	HTAB	   *adrift;			/* of Adrift */
+	Found	   *founds;			/* of each drift */
+	const StatementReader *reader;
+	MemoryContext context;		/* of what was read last */
+	const Captured *read;
+	List	   *statements;		/* that are in it */
+} Explaining;
+
+static const Drift *
+drift_at(const Explaining *explaining, int number)
+{
+	return list_nth(explaining->drifts, number);
+}
+
+static bool
+may_explain(Explaining *explaining, int number, DriftTie tie, const Captured *captured)
+{
+	if (explaining->read != captured)
+	{
+		MemoryContext before;
+
+		MemoryContextReset(explaining->context);
+		before = MemoryContextSwitchTo(explaining->context);
+		explaining->statements = explaining->reader->read(captured->text);
+		explaining->read = captured;
+		MemoryContextSwitchTo(before);
+	}
+	return explaining->reader->may_have(drift_at(explaining, number), tie, explaining->statements);
+}
+
 /* Rows come in the order of their numbers: the last is the latest. */
 static void
-add_statement(Explanation *explanation, Found *found, bool closely, int64 id, char *role, TimestampTz at, char *statement)
+add_statement(Found *found, bool closely, const Captured *captured)
 {
 	if (closely && !found->closely)
 		found->n = 0;
 	found->closely = closely;
-	found->statement = statement;
-	if (found->n > 0 && DatumGetInt64(found->ids[found->n - 1]) == id)
+	if (found->n > 0 && DatumGetInt64(found->ids[found->n - 1]) == captured->id)
 		return;
+	found->last = captured;
 	found->ids = found->ids ? repalloc(found->ids, (found->n + 1) * sizeof(Datum)) : palloc(sizeof(Datum));
-	found->ids[found->n++] = Int64GetDatum(id);
-	explanation->changed_by = role;
-	explanation->changed_at = at;
-}
-
-static void
-forget_statements(Explanation *explanation, Found *found)
-{
-	memset(explanation, 0, sizeof(Explanation));
-	found->n = 0;
-	found->closely = false;
+	found->ids[found->n++] = Int64GetDatum(captured->id);
 }
 
 /*
@@ -145,57 +179,72 @@ forget_statements(Explanation *explanation, Found *found)
  * done to it otherwise not why it is gone.
  */
 static bool
-may_be_why(const Drift *drift, const char *action, Explanation *explanation, Found *found)
+may_be_why(const Drift *drift, const char *action, Found *found)
 {
 	bool		made = strcmp(action, "create") == 0;
 	bool		dropped = strcmp(action, "drop") == 0;
 
 	if (strcmp(drift->change, "changed") == 0 || !(made || dropped))
 		return !drift->is_gone;
-	forget_statements(explanation, found);
+	found->n = 0;
+	found->closely = false;
 	return strcmp(drift->change, "added") == 0 ? made : dropped;
 }
 
+/* That which a row is of: the last one, or the next. */
+static const Captured *
+captured_in(LedgerRow *row, const Captured *last)
+{
+	int64		id = row_int8(row);
+	Captured   *captured;
+
+	if (last && last->id == id)
+		return last;
+	captured = palloc(sizeof(Captured));
+	captured->id = id;
+	captured->role = row_name(row);
+	captured->at = row_time(row);
+	captured->text = row_text(row);
+	return captured;
+}
+
 /* A row of the query below. */
-static void
-take_row(LedgerRow *row, const List *drifts, MayExplainFunction may_explain, Explanation *explanations, Found *founds)
+static const Captured *
+take_row(LedgerRow *row, Explaining *explaining, const Captured *last)
 {
 	int			number = row_int4(row);
 	DriftTie	tie = row_int4(row);
 	char	   *name = row_text(row);
 	char	   *action = row_text(row);
-	int64		id = row_int8(row);
-	char	   *role = row_name(row);
-	TimestampTz at = row_time(row);
-	char	   *statement = row_text(row);
-	const Drift *drift = list_nth(drifts, number);
+	const Captured *captured = captured_in(row, last);
+	const Drift *drift = drift_at(explaining, number);
+	Found	   *found = &explaining->founds[number];
 	bool		closely = tie != TIE_PART && tie != TIE_MENTIONED;
 
-	if (tie == TIE_OWN && strcmp(name, drift->identity) == 0 &&
-		!may_be_why(drift, action, &explanations[number], &founds[number]))
-		return;
-	if (founds[number].closely && !closely)
-		return;
-	if (may_explain(drift, tie, statement))
-		add_statement(&explanations[number], &founds[number], closely, id, role, at, statement);
+	if (tie == TIE_OWN && strcmp(name, drift->identity) == 0 && !may_be_why(drift, action, found))
+		return captured;
+	if (found->closely && !closely)
+		return captured;
+	if (may_explain(explaining, number, tie, captured))
+		add_statement(found, closely, captured);
+	return captured;
 }
 
 /* Something that it is a part of, or mentions, has been removed by a statement that is known. */
 static bool
-take_over(const List *drifts, int number, HTAB *adrift, MayExplainFunction may_explain, Explanation *explanations, Found *founds)
+take_over(Explaining *explaining, int number)
 {
 	ListCell   *cell;
 
-	foreach(cell, ((const Drift *) list_nth(drifts, number))->names)
+	foreach(cell, drift_at(explaining, number)->names)
 	{
-		const Adrift *entry = hash_search(adrift, ((const DriftName *) lfirst(cell))->identity, HASH_FIND, NULL);
-		const Found *other = entry ? &founds[entry->number] : NULL;
+		const Adrift *entry = hash_search(explaining->adrift, ((const DriftName *) lfirst(cell))->identity, HASH_FIND, NULL);
+		const Found *other = entry ? &explaining->founds[entry->number] : NULL;
 
-		if (other && other->n > 0 && strcmp(((const Drift *) list_nth(drifts, entry->number))->change, "removed") == 0 &&
-			may_explain(list_nth(drifts, number), TIE_MENTIONED, other->statement))
+		if (other && other->n > 0 && strcmp(drift_at(explaining, entry->number)->change, "removed") == 0 &&
+			may_explain(explaining, number, TIE_MENTIONED, other->last))
 		{
-			add_statement(&explanations[number], &founds[number], false, DatumGetInt64(other->ids[other->n - 1]),
-						  explanations[entry->number].changed_by, explanations[entry->number].changed_at, other->statement);
+			add_statement(&explaining->founds[number], false, other->last);
 			return true;
 		}
 	}
@@ -204,17 +253,36 @@ take_over(const List *drifts, int number, HTAB *adrift, MayExplainFunction may_e
 
 /* DROP ... CASCADE names only some of what goes: from one to the next, until nothing more is explained. */
 static void
-take_over_all(const List *drifts, HTAB *adrift, MayExplainFunction may_explain, Explanation *explanations, Found *founds)
+take_over_all(Explaining *explaining)
 {
 	bool		more = true;
 
 	while (more)
 	{
 		more = false;
-		for (int i = 0; i < list_length(drifts); i++)
-			if (founds[i].n == 0 && take_over(drifts, i, adrift, may_explain, explanations, founds))
+		for (int i = 0; i < list_length(explaining->drifts); i++)
+			if (explaining->founds[i].n == 0 && take_over(explaining, i))
 				more = true;
 	}
+}
+
+static Explanation *
+explanations_of(const Explaining *explaining)
+{
+	int			n = list_length(explaining->drifts);
+	Explanation *result = palloc0((n + 1) * sizeof(Explanation));
+
+	for (int i = 0; i < n; i++)
+	{
+		const Found *found = &explaining->founds[i];
+
+		if (found->n == 0)
+			continue;
+		result[i].changed_by = found->last->role;
+		result[i].changed_at = found->last->at;
+		result[i].ids = construct_array(found->ids, found->n, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
+	}
+	return result;
 }
 
 /*
@@ -227,10 +295,11 @@ take_over_all(const List *drifts, HTAB *adrift, MayExplainFunction may_explain, 
  * table.
  */
 Explanation *
-ledger_explain(const List *drifts, MayExplainFunction may_explain)
+ledger_explain(const List *drifts, const StatementReader *reader)
 {
 	static LedgerQuery query = {
-		"SELECT DISTINCT w.drift, w.tie, w.name, o.action, d.id, d.session_role, d.logged_at, d.statement"
+		"SELECT DISTINCT ON (d.id, w.drift, w.tie, w.name, o.action)"
+		" w.drift, w.tie, w.name, o.action, d.id, d.session_role, d.logged_at, d.statement"
 		" FROM migrate.log_ddl d CROSS JOIN LATERAL (SELECT o OPERATOR(pg_catalog.->>) 'object_type' AS object_type,"
 		" CASE WHEN (o OPERATOR(pg_catalog.->>) 'object_type') OPERATOR(pg_catalog.~~) '%column'"
 		" THEN 'alter' ELSE o OPERATOR(pg_catalog.->>) 'action' END AS action,"
@@ -248,19 +317,20 @@ ledger_explain(const List *drifts, MayExplainFunction may_explain)
 		" AND COALESCE(pg_catalog.pg_visible_in_snapshot(d.transaction_id, CASE WHEN l.place IS NULL THEN NULL WHEN a.key IS NULL THEN l.seen ELSE a.seen END),"
 		" d.logged_at OPERATOR(pg_catalog.<) CASE WHEN a.key IS NULL THEN (SELECT pg_catalog.max(r.started_at) FROM migrate.log_runs r) ELSE a.looked_at END)"
 		" IS NOT TRUE"
-		" ORDER BY d.id"
+		" ORDER BY d.id, w.drift, w.tie, w.name, o.action"
 	};
-	Explanation *result = palloc0((list_length(drifts) + 1) * sizeof(Explanation));
-	Found	   *founds = palloc0((list_length(drifts) + 1) * sizeof(Found));
-	HTAB	   *adrift = table_of(drifts);
-	Wanted		wanted = wanted_of(drifts, adrift);
+	Explaining	explaining = {.drifts = drifts, .adrift = table_of(drifts), .reader = reader};
+	Wanted		wanted = wanted_of(drifts, explaining.adrift);
+	const Captured *last = NULL;
 	LedgerArgs	args = {0};
 	LedgerScope scope;
 	uint64		n;
 
+	explaining.founds = palloc0((list_length(drifts) + 1) * sizeof(Found));
 	if (wanted.n == 0)
-		return result;
+		return explanations_of(&explaining);
 	ledger_enter(&scope);
+	explaining.context = AllocSetContextCreate(CurrentMemoryContext, "captured statement", ALLOCSET_DEFAULT_SIZES);
 	arg_array(&args, INT4ARRAYOID, construct_array(wanted.drifts, wanted.n, INT4OID, 4, true, TYPALIGN_INT));
 	arg_array(&args, INT4ARRAYOID, construct_array(wanted.ties, wanted.n, INT4OID, 4, true, TYPALIGN_INT));
 	arg_array(&args, TEXTARRAYOID, text_array(wanted.types, wanted.any_type, wanted.n));
@@ -273,13 +343,12 @@ ledger_explain(const List *drifts, MayExplainFunction may_explain)
 	{
 		LedgerRow	row;
 
+		CHECK_FOR_INTERRUPTS();
 		row_begin(&row, i);
-		take_row(&row, drifts, may_explain, result, founds);
+		last = take_row(&row, &explaining, last);
 	}
-	take_over_all(drifts, adrift, may_explain, result, founds);
-	for (int i = 0; i < list_length(drifts); i++)
-		if (founds[i].n > 0)
-			result[i].ids = construct_array(founds[i].ids, founds[i].n, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
+	take_over_all(&explaining);
+	MemoryContextDelete(explaining.context);
 	ledger_leave(&scope);
-	return result;
+	return explanations_of(&explaining);
 }

@@ -176,7 +176,7 @@ static List *
 touched_keys(const Adoption *adoption)
 {
 	List	   *drifts = mig_drift_collect(NULL);
-	Explanation *explanations = ledger_explain(drifts, mig_author_may_have);
+	Explanation *explanations = ledger_explain(drifts, &mig_author_reader);
 	List	   *keys = NIL;
 	int			i = 0;
 	ListCell   *cell;

@@ -19,6 +19,6 @@ extern void mig_author_names(const Difference *difference, const ObjectAddress *
 extern int	mig_author_lines(const char *expected, const char *actual);
 
 /* May a statement that was about something with such a tie to the object have changed it? */
-extern bool mig_author_may_have(const Drift *drift, DriftTie tie, const char *statement);
+extern const StatementReader mig_author_reader;
 
 #endif							/* MIG_AUTHOR_H */

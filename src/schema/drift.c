@@ -145,7 +145,7 @@ mig_drift_body(PG_FUNCTION_ARGS)
 
 	mig_require_monitor(project);
 	drifts = mig_drift_collect(project);
-	explanations = ledger_explain(drifts, mig_author_may_have);
+	explanations = ledger_explain(drifts, &mig_author_reader);
 	foreach(cell, drifts)
 		put_drift(result, lfirst(cell), &explanations[i++]);
 	return (Datum) 0;

@@ -327,10 +327,9 @@ statements_of(const char *text)
 	return result;
 }
 
-bool
-mig_author_may_have(const Drift *drift, DriftTie tie, const char *statement)
+static bool
+any_may_have(const Drift *drift, DriftTie tie, const List *statements)
 {
-	List	   *statements = statements_of(statement);
 	ListCell   *cell;
 
 	foreach(cell, statements)
@@ -339,3 +338,5 @@ mig_author_may_have(const Drift *drift, DriftTie tie, const char *statement)
 	/* Of what cannot be read it is known what it was about. */
 	return statements == NIL && tie == TIE_OWN;
 }
+
+const StatementReader mig_author_reader = {statements_of, any_may_have};
