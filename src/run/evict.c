@@ -42,7 +42,7 @@ mig_blocker_is_due(const Blocker *blocker, const BlockersPolicy *policy)
 	/* There is nothing to cancel in a transaction that is idle. */
 	if (!policy->terminate && !(policy->cancel && blocker->is_active))
 		return false;
-	return TimestampDifferenceExceeds(blocker->since, GetCurrentTimestamp(), policy->min_age * 1000L);
+	return GetCurrentTimestamp() - blocker->since >= policy->min_age * USECS_PER_SEC;
 }
 
 static bool
