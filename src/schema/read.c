@@ -307,9 +307,12 @@ reader_begin(Reader *reader, SchemaObjectFunction function, void *arg)
 	reader->arg = arg;
 	reader->batch = AllocSetContextCreate(CurrentMemoryContext, "schema objects", ALLOCSET_DEFAULT_SIZES);
 	ledger_enter(&reader->scope);
-	/* Views and rules are deparsed by queries, which see what the snapshot does: all that was done up to here. */
+	/*
+	 * Views and rules are deparsed by queries, which see what the snapshot does:
+	 * all that was done up to here, by others as well, whatever transaction it is.
+	 */
 	CommandCounterIncrement();
-	PushActiveSnapshot(GetTransactionSnapshot());
+	PushActiveSnapshot(GetLatestSnapshot());
 	UpdateActiveSnapshotCommandId();
 	schema_pin_settings();
 }

@@ -118,6 +118,16 @@ ask('quiet', 'ALTER TABLE u DROP late; DROP TABLE long');
 ask_session($late, 'BEGIN; ALTER TABLE u ADD late int; ROLLBACK');
 is(warned(), '', 'what was rolled back never does');
 
+my $younger = q{SELECT definition FROM migrate.inventory() WHERE identity = 'public.younger'};
+ask_session($long, 'BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT FROM t');
+ask('quiet', 'CREATE VIEW younger AS SELECT i FROM t');
+my $seen = ask('quiet', $younger);
+like($seen, qr/^query:/, 'a view has its query');
+is((ask_session($long, $younger))[0], $seen, 'in a transaction that is older, too');
+ask_session($long, 'COMMIT');
+ask('quiet', 'DROP VIEW younger');
+is(warned(), '', 'and now it is gone');
+
 ask('quiet', 'CREATE TABLE forgotten (i int)');
 ask('quiet', q{SELECT migrate.prune_ddl_log(now() + interval '1 day', 'test')});
 is(warned(), '1 object of the schema is not as expected table public.forgotten was added.', 'what is no longer in the log is found');
