@@ -84,10 +84,19 @@ put_order(StringInfo text, int16 option)
 		appendStringInfoString(text, " NULLS FIRST");
 }
 
+/* In damaged catalogs, or in those that change just now, what is mentioned may be gone. */
+static char *
+there(char *name)
+{
+	if (name == NULL)
+		elog(ERROR, "what an index mentions is not there");
+	return name;
+}
+
 static char *
 called_in_schema(Oid schema, const char *name, bool visible)
 {
-	return visible ? pstrdup(quote_identifier(name)) : quote_qualified_identifier(get_namespace_name(schema), name);
+	return visible ? pstrdup(quote_identifier(name)) : quote_qualified_identifier(there(get_namespace_name(schema)), name);
 }
 
 static char *
@@ -109,9 +118,13 @@ static char *
 operator_class_called(Oid operator_class)
 {
 	HeapTuple	tuple = SearchSysCache1(CLAOID, ObjectIdGetDatum(operator_class));
-	Form_pg_opclass form = (Form_pg_opclass) GETSTRUCT(tuple);
-	char	   *result = called_in_schema(form->opcnamespace, NameStr(form->opcname), OpclassIsVisible(operator_class));
+	Form_pg_opclass form;
+	char	   *result;
 
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for operator class %u", operator_class);
+	form = (Form_pg_opclass) GETSTRUCT(tuple);
+	result = called_in_schema(form->opcnamespace, NameStr(form->opcname), OpclassIsVisible(operator_class));
 	ReleaseSysCache(tuple);
 	return result;
 }
@@ -167,7 +180,7 @@ put_column(StringInfo text, HTAB *known, const IndexColumns *columns, int i)
 static char *
 table_called(Oid table)
 {
-	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(table)), get_rel_name(table));
+	return quote_qualified_identifier(there(get_namespace_name(get_rel_namespace(table))), there(get_rel_name(table)));
 }
 
 char *
@@ -187,7 +200,7 @@ index_text(HTAB *known, const CatalogRow *row, HeapTuple tuple)
 	initStringInfo(&text);
 	appendStringInfo(&text, "CREATE %sINDEX %s ON %s%s USING %s (", columns.index->indisunique ? "UNIQUE " : "",
 					 quote_identifier(NameStr(relation->relname)), relation->relkind == RELKIND_PARTITIONED_INDEX ? "ONLY " : "",
-					 table_called(columns.index->indrelid), quote_identifier(get_am_name(relation->relam)));
+					 table_called(columns.index->indrelid), quote_identifier(there(get_am_name(relation->relam))));
 	for (int i = 0; i < columns.index->indnatts; i++)
 		if (!put_column(&text, known, &columns, i))
 			return NULL;

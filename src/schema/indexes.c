@@ -9,7 +9,6 @@
 #include "catalog/pg_index.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_statistic_ext.h"
-#include "commands/tablespace.h"
 #include "schema/schema_private.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
@@ -62,7 +61,7 @@ describe_index(Description *d)
 		text = index_text(operator_classes, &d->row, tuple);
 	put_line(d, "definition", text ? text : deparse(pg_get_indexdef, index));
 	if (OidIsValid(tablespace))
-		put_line(d, "tablespace", quote_identifier(get_tablespace_name(tablespace)));
+		put_line(d, "tablespace", tablespace_of(tablespace));
 	put_parent(d, index);
 	if (!form->indisvalid || !form->indisready || !form->indislive)
 		put_line(d, "valid", "no");

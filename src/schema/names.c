@@ -5,6 +5,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "commands/tablespace.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "schema/schema_private.h"
@@ -37,6 +38,14 @@ role_of(Oid role)
 	if (!OidIsValid(role))
 		return "PUBLIC";
 	name = GetUserNameFromId(role, true);
+	return name ? (char *) quote_identifier(name) : MISSING;
+}
+
+char *
+tablespace_of(Oid tablespace)
+{
+	char	   *name = get_tablespace_name(tablespace);
+
 	return name ? (char *) quote_identifier(name) : MISSING;
 }
 

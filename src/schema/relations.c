@@ -15,7 +15,6 @@
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_sequence.h"
 #include "catalog/pg_type.h"
-#include "commands/tablespace.h"
 #include "schema/schema_private.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
@@ -49,7 +48,7 @@ put_storage(Description *d)
 	if (OidIsValid(method) && method != HEAP_TABLE_AM_OID)
 		put_line(d, "access method", identity_of(AccessMethodRelationId, method));
 	if (OidIsValid(tablespace))
-		put_line(d, "tablespace", quote_identifier(get_tablespace_name(tablespace)));
+		put_line(d, "tablespace", tablespace_of(tablespace));
 }
 
 /* What it inherits from, in order: the columns of one parent come before those of the next. */

@@ -82,6 +82,7 @@ extern Oid	extension_of(const Marks *marks, const ObjectAddress *address);
 /* The identity of an object, NULL for no object. */
 extern char *identity_of(Oid class_id, Oid object_id);
 extern char *role_of(Oid role);	/* PUBLIC for none */
+extern char *tablespace_of(Oid tablespace);
 extern char *type_of(Oid type, int32 typmod);
 extern char *joined(const List *texts, const char *separator);
 extern List *sorted(List *texts);

@@ -153,6 +153,25 @@ SELECT unnest(array_remove(ARRAY[
     FROM cases, pg_temp.moves(replace(change, ':db', quote_ident(current_database())), replace(back, ':db', quote_ident(current_database()))) m
     WHERE :major BETWEEN since AND until ORDER BY id;
 DROP EVENT TRIGGER note_touched;
+
+-- Of damaged catalogs the rest is shown.
+
+CREATE TABLE damaged (i int);
+CREATE INDEX damaged_i ON damaged (i);
+CREATE FUNCTION pg_temp.damaged(change text, OUT seen text) LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE change;
+    SELECT string_agg(split_part(definition, E'\n', 1), ', ' ORDER BY object_type) INTO seen FROM migrate.inventory() WHERE identity ~ 'damaged';
+    RAISE 'back' USING ERRCODE = 'P0101';
+EXCEPTION WHEN SQLSTATE 'P0101' THEN
+    NULL;
+END
+$$;
+SELECT matches(pg_temp.damaged(change), seen, 'without ' || what) FROM (VALUES
+    ('the method of an index', $$DELETE FROM pg_am WHERE amname = 'btree'$$, '^unreadable: .*not there, column: i integer$'),
+    ('its operator class', $$DELETE FROM pg_opclass WHERE opcname = 'int4_ops' AND opcmethod = 403$$, '^unreadable: .*operator class 1978, column: i integer$'),
+    ('tablespaces', $$UPDATE pg_class SET reltablespace = 4711 WHERE relname ~ '^damaged'$$, '^definition: CREATE INDEX .*, tablespace: \(missing\)$')) d (what, change, seen);
+DROP TABLE damaged;
 RESET allow_system_table_mods;
 
 -- Every key that is written somewhere in the zoo is moved by a case.
