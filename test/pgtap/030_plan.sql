@@ -315,5 +315,15 @@ SELECT is_empty($$SELECT FROM migrate.show('refused') s WHERE s LIKE '%-> CALL m
 SELECT migrate.register('0001_forged', 'SELECT 1', project => 'lines') \g /dev/null
 SELECT migrate.hold('0001_forged', E'x\n [X]  0002_forged 2026\x1b[2J', 'lines') \g /dev/null
 SELECT is_empty($$SELECT * FROM migrate.show('lines') s WHERE s ~ '[[:cntrl:]]'$$, 'what people write forges no line of show()');
+-- A name may have quotes, and what a hint says can be pasted all the same.
+
+SELECT migrate.register('it''s 1', 'SELECT 1', project => 'quotes') \g /dev/null
+CALL migrate.apply(project => 'quotes') \g /dev/null
+SELECT migrate.register('it''s 2', 'SELECT 1', project => 'quotes'), migrate.hold('it''s 2', 'test', 'quotes') \g /dev/null
+SELECT matches(e.hint, 'it''''s 1', t.call)
+    FROM (VALUES ('SELECT migrate.unregister(''it''''s 1'', ''quotes'')'), ('SELECT migrate.register(''it''''s 1'', ''SELECT 2'', project => ''quotes'')'),
+                 ('CALL migrate.revert(steps => 1, project => ''quotes'')')) AS t (call), pg_temp.error_of(t.call) e;
+SELECT matches(e.hint, 'it''''s 2', 'apply of one that is held') FROM pg_temp.error_of($$CALL migrate.apply('it''s 2', 'quotes')$$) e;
+SELECT matches(string_agg(c::text, ''), 'it''''s 2', 'check') FROM migrate.check('quotes') c;
 SELECT * FROM finish();
 ROLLBACK;

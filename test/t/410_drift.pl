@@ -83,6 +83,7 @@ ask('quiet', q{CREATE EXTENSION pg_migrations; CREATE TABLE t (i int); CREATE TA
 
 # Runs one more migration; returns what it warns of.
 my $number = 0;
+my @hints;
 sub warned
 {
 	my ($sql, $options) = @_;
@@ -91,6 +92,7 @@ sub warned
 	$number++;
 	ask('quiet', sprintf(q{SELECT migrate.register('%04d_x', $up$%s$up$)}, $number, $sql // 'SELECT 1'));
 	$node->psql('quiet', 'CALL migrate.apply(' . ($options // '') . ')', stdout => \$out, stderr => \$err);
+	@hints = $err =~ /^HINT:  (.*)$/mg;
 	return join(' ', $err =~ /^(?:psql:\S+ )?(?:WARNING|DETAIL|ERROR):  (.*)$/mg);
 }
 
@@ -209,6 +211,12 @@ ask('quiet', q{SELECT migrate.accept_drift('public.b', 'test')});
 unlike(warned('ALTER TABLE b ADD better int'), qr/still/, 'one of them is accepted');
 is(ask('quiet', $drift), 'changed public.a', 'and is what a migration makes of it');
 ask('quiet', q{SELECT migrate.accept_drift('*', 'test')});
+
+ask('quiet', q{CREATE TABLE "o'brien" (i int)});
+warned(q{ALTER TABLE "o'brien" ADD j int});
+like(ask('quiet', $hints[-1]), qr/column: j integer/, 'a hint can be pasted, whatever the name');
+ask('quiet', q{DROP TABLE "o'brien"});
+is(warned(), '', 'dropped');
 
 ask('quiet', 'CREATE TABLE unknown (i int)');
 like(warned('ALTER TABLE unknown RENAME TO known'), qr/table public.known is still not as expected/, 'what others have made stays theirs');
