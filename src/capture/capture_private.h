@@ -53,6 +53,9 @@ typedef struct TouchedObject
 extern List *mig_touched_add(List *objects, const char *action, const char *object_type,
 							 const char *schema_name, const char *identity);
 
+/* A relation, of which nothing is locked: it may be gone by now. */
+extern List *mig_touched_add_table(List *objects, const char *action, const char *object_type, Oid oid);
+
 /* A relation, as the event triggers call it (concurrent.c); none if it is not there. */
 extern List *mig_touched_add_relation(List *objects, const char *action, Oid oid);
 

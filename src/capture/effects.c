@@ -49,6 +49,17 @@ mig_touched_add(List *objects, const char *action, const char *object_type,
 	return lappend(objects, object);
 }
 
+List *
+mig_touched_add_table(List *objects, const char *action, const char *object_type, Oid oid)
+{
+	char	   *name = get_rel_name(oid);
+	char	   *schema = get_namespace_name(get_rel_namespace(oid));
+
+	if (name == NULL || schema == NULL)
+		return objects;
+	return mig_touched_add(objects, action, object_type, schema, quote_qualified_identifier(schema, name));
+}
+
 /* Of privileges that other statements change, event triggers know the type alone. */
 List *
 mig_touched_known(List *objects, const Node *stmt)

@@ -74,13 +74,10 @@ static List *
 add_relation(List *objects, const char *action, const RangeVar *relation)
 {
 	Oid			oid = RangeVarGetRelid(relation, NoLock, true);
-	char	   *schema;
 
 	if (!OidIsValid(oid) || get_rel_persistence(oid) == RELPERSISTENCE_TEMP)
 		return objects;
-	schema = get_namespace_name(get_rel_namespace(oid));
-	return mig_touched_add(objects, action, relation_type(oid),
-						   schema, quote_qualified_identifier(schema, get_rel_name(oid)));
+	return mig_touched_add_table(objects, action, relation_type(oid), oid);
 }
 
 static List *

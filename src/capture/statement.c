@@ -133,8 +133,7 @@ add_relation(List *objects, const char *action, const RangeVar *relation)
 
 	if (!OidIsValid(oid) || get_rel_persistence(oid) == RELPERSISTENCE_TEMP)
 		return objects;
-	return mig_touched_add(objects, action, "table", get_namespace_name(get_rel_namespace(oid)),
-						   quote_qualified_identifier(get_namespace_name(get_rel_namespace(oid)), get_rel_name(oid)));
+	return mig_touched_add_table(objects, action, "table", oid);
 }
 
 /* A relation that is not there yet. */
@@ -310,12 +309,7 @@ add_cascaded(List *objects, const TruncateStmt *stmt)
 	while ((more = heap_truncate_find_FKs(tables)) != NIL)
 	{
 		foreach(cell, more)
-		{
-			const char *schema = get_namespace_name(get_rel_namespace(lfirst_oid(cell)));
-
-			objects = mig_touched_add(objects, "truncate", "table", schema,
-									  quote_qualified_identifier(schema, get_rel_name(lfirst_oid(cell))));
-		}
+			objects = mig_touched_add_table(objects, "truncate", "table", lfirst_oid(cell));
 		tables = list_concat(tables, more);
 	}
 	return objects;
