@@ -48,8 +48,8 @@ refuse_other_way(const Run *run, const PlanNode *node)
 			(errcode(ERRCODE_MIG_INTERRUPTED),
 			 errmsg("migration \"%s\" is half %s", name, back ? "reverted" : "applied"),
 			 errdetail("It stopped behind statement %d.", node->unfinished->done),
-			 errhint("CALL migrate.%s();  goes on.  Or say what it is: SELECT migrate.resolve(%s, 'applied' or 'reverted', '<why>');",
-					 back ? "revert" : "apply", quote_literal_cstr(name))));
+			 errhint("CALL migrate.%s();  goes on.  Or say what it is, 'applied' or 'reverted': SELECT migrate.resolve(%s, '%s', '<why>');",
+					 back ? "revert" : "apply", quote_literal_cstr(name), back ? "reverted" : "applied")));
 }
 
 /* Why a step commits in between, or NULL. */
