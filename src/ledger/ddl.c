@@ -216,21 +216,11 @@ ledger_direct_ddl(ArrayType *ids)
 	};
 	LedgerArgs	args = {0};
 	LedgerScope scope;
-	List	   *found = NIL;
-	uint64		n;
+	List	   *found;
 
 	ledger_enter(&scope);
 	arg_array(&args, INT8ARRAYOID, ids);
-	n = ledger_run(&query, &args);
-	for (uint64 i = 0; i < n; i++)
-	{
-		int64	   *id = palloc(sizeof(int64));
-		LedgerRow	row;
-
-		row_begin(&row, i);
-		*id = row_int8(&row);
-		found = lappend(found, id);
-	}
+	found = ledger_run_ids(&query, &args);
 	ledger_leave(&scope);
 	return found;
 }

@@ -69,17 +69,24 @@ hand_over(LedgerRow *row, void *arg)
 }
 
 void
+ledger_each_state(LedgerQuery *query, LedgerArgs *args, StateRowFunction function, void *arg)
+{
+	Each		each = {function, arg};
+	LedgerScope scope;
+
+	ledger_enter(&scope);
+	ledger_run_each(query, args, hand_over, &each);
+	ledger_leave(&scope);
+}
+
+void
 ledger_each_expected(StateRowFunction function, void *arg)
 {
 	static LedgerQuery query = {
 		"SELECT key, object_type, identity, fingerprint FROM migrate.expected"
 	};
-	Each		each = {function, arg};
-	LedgerScope scope;
 
-	ledger_enter(&scope);
-	ledger_run_each(&query, NULL, hand_over, &each);
-	ledger_leave(&scope);
+	ledger_each_state(&query, NULL, function, arg);
 }
 
 #define EXPECTED_COLUMNS "key, object_type, identity, fingerprint, class_id::pg_catalog.int8, object_id::pg_catalog.int8," \

@@ -35,6 +35,9 @@ typedef void (*StateRowFunction) (const StateRow *row, void *arg);
 /* Is any object expected?  False as long as nobody has taken over a schema. */
 extern bool ledger_expects(void);
 
+/* Rows of key, object_type, identity, fingerprint: for files of this room. */
+extern void ledger_each_state(LedgerQuery *query, LedgerArgs *args, StateRowFunction function, void *arg);
+
 extern void ledger_each_expected(StateRowFunction function, void *arg);
 extern ExpectedRow *ledger_expected(const uint8 *key);
 

@@ -441,6 +441,24 @@ row_int4(LedgerRow *row)
 	return isnull ? 0 : DatumGetInt32(value);
 }
 
+List *
+ledger_run_ids(LedgerQuery *query, LedgerArgs *args)
+{
+	uint64		n = ledger_run(query, args);
+	List	   *ids = NIL;
+
+	for (uint64 i = 0; i < n; i++)
+	{
+		int64	   *id = palloc(sizeof(int64));
+		LedgerRow	row;
+
+		row_begin(&row, i);
+		*id = row_int8(&row);
+		ids = lappend(ids, id);
+	}
+	return ids;
+}
+
 bool
 row_bool(LedgerRow *row)
 {

@@ -67,6 +67,9 @@ extern void arg_array(LedgerArgs *args, Oid type, ArrayType *value);
 /* Run it; results are in SPI_tuptable and SPI_processed.  Returns the rows. */
 extern uint64 ledger_run(LedgerQuery *query, LedgerArgs *args);
 
+/* The same for one that gives ids: of int64 *. */
+extern List *ledger_run_ids(LedgerQuery *query, LedgerArgs *args);
+
 /* Run a statement that changes the schema, as one of our own. */
 extern void ledger_execute(const char *sql);
 

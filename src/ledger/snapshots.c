@@ -224,39 +224,16 @@ ledger_find_snapshot(const char *label, SnapshotHead *head)
 	return found;
 }
 
-typedef struct Each
-{
-	StateRowFunction function;
-	void	   *arg;
-} Each;
-
-static void
-hand_over(LedgerRow *row, void *arg)
-{
-	const Each *each = arg;
-	StateRow	state;
-
-	(void) row_hash(row, state.key);
-	state.object_type = row_text(row);
-	state.identity = row_text(row);
-	state.exists = row_hash(row, state.fingerprint);
-	each->function(&state, each->arg);
-}
-
 void
 ledger_each_in_snapshot(const char *label, StateRowFunction function, void *arg)
 {
 	static LedgerQuery query = {
 		"SELECT key, object_type, identity, fingerprint FROM migrate.snapshot_objects WHERE label OPERATOR(pg_catalog.=) $1"
 	};
-	Each		each = {function, arg};
 	LedgerArgs	args = {0};
-	LedgerScope scope;
 
-	ledger_enter(&scope);
 	arg_text(&args, label);
-	ledger_run_each(&query, &args, hand_over, &each);
-	ledger_leave(&scope);
+	ledger_each_state(&query, &args, function, arg);
 }
 
 /*
@@ -273,21 +250,11 @@ ledger_ddl_since_snapshot(const char *label)
 	};
 	LedgerArgs	args = {0};
 	LedgerScope scope;
-	List	   *ids = NIL;
-	uint64		n;
+	List	   *ids;
 
 	ledger_enter(&scope);
 	arg_text(&args, label);
-	n = ledger_run(&query, &args);
-	for (uint64 i = 0; i < n; i++)
-	{
-		int64	   *id = palloc(sizeof(int64));
-		LedgerRow	row;
-
-		row_begin(&row, i);
-		*id = row_int8(&row);
-		ids = lappend(ids, id);
-	}
+	ids = ledger_run_ids(&query, &args);
 	ledger_leave(&scope);
 	return ids;
 }

@@ -5,22 +5,12 @@
 #include "postgres.h"
 
 #include "preview/propose_private.h"
+#include "schema/state.h"
 
 const StoredPart *
 find_part(const ObjectState *state, const char *kind, const char *name)
 {
-	ListCell   *cell;
-
-	if (state == NULL)
-		return NULL;
-	foreach(cell, state->parts)
-	{
-		const StoredPart *part = lfirst(cell);
-
-		if (strcmp(part->kind, kind) == 0 && strcmp(part->name, name) == 0)
-			return part;
-	}
-	return NULL;
+	return state ? mig_state_part(state->parts, kind, name) : NULL;
 }
 
 /* Where the property ends that text is in: before a line that is neither empty nor indented. */

@@ -47,16 +47,7 @@ typedef struct Done
 static const StoredPart *
 find_part(const List *parts, const StoredPart *like)
 {
-	ListCell   *cell;
-
-	foreach(cell, parts)
-	{
-		const StoredPart *part = lfirst(cell);
-
-		if (strcmp(part->kind, like->kind) == 0 && strcmp(part->name, like->name) == 0)
-			return part;
-	}
-	return NULL;
+	return mig_state_part(parts, like->kind, like->name);
 }
 
 static bool

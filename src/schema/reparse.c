@@ -26,6 +26,7 @@
 #include "parser/parser.h"
 #include "schema/reparse.h"
 #include "schema/schema_private.h"
+#include "schema/state.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/ruleutils.h"
@@ -499,21 +500,6 @@ typedef struct Sameness
 	bool		same;
 } Sameness;
 
-static const StoredPart *
-stored_part(const List *parts, const SchemaPart *like)
-{
-	ListCell   *cell;
-
-	foreach(cell, parts)
-	{
-		const StoredPart *part = lfirst(cell);
-
-		if (strcmp(part->kind, like->kind) == 0 && strcmp(part->name, like->name) == 0)
-			return part;
-	}
-	return NULL;
-}
-
 static void
 compare_parts(void *arg)
 {
@@ -525,7 +511,7 @@ compare_parts(void *arg)
 	foreach(cell, sameness->object->parts)
 	{
 		const SchemaPart *part = lfirst(cell);
-		const StoredPart *stored = stored_part(sameness->parts, part);
+		const StoredPart *stored = mig_state_part(sameness->parts, part->kind, part->name);
 
 		if (stored == NULL ||
 			(strcmp(stored->text, part->text) != 0 && !same_text(&names, address->classId, stored->text, part->text)))

@@ -51,6 +51,21 @@ mig_state_row(const SchemaObject *object, StateRow *row)
 	row->identity = object->identity;
 }
 
+const StoredPart *
+mig_state_part(const List *parts, const char *kind, const char *name)
+{
+	ListCell   *cell;
+
+	foreach(cell, parts)
+	{
+		const StoredPart *part = lfirst(cell);
+
+		if (strcmp(part->kind, kind) == 0 && strcmp(part->name, name) == 0)
+			return part;
+	}
+	return NULL;
+}
+
 StoredDefinition *
 mig_state_stored(const SchemaObject *object)
 {

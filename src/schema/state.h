@@ -36,6 +36,9 @@ extern void mig_state_key(const char *object_type, const char *identity, uint8 *
 /* The definition that a state has of an object. */
 extern char *mig_state_definition(const uint8 *fingerprint);
 
+/* A part among those of a stored definition, or NULL. */
+extern const StoredPart *mig_state_part(const List *parts, const char *kind, const char *name);
+
 /* As the ledger keeps it. */
 extern StoredDefinition *mig_state_stored(const SchemaObject *object);
 
