@@ -217,18 +217,26 @@ who(void)
 	return text.data;
 }
 
-/* For whoever watches the server's log, which is not rolled back, nor changed from here. */
+/*
+ * For whoever watches the server's log, which is not rolled back, nor changed
+ * from here.  Each part of an entry costs a translation of its label, and the
+ * context is made even where it is hidden; together they would cost more than
+ * the row does.
+ */
 static void
 log_direct(const DdlRecord *record)
 {
+	ErrorContextCallback *around = error_context_stack;
 	int			length = pg_mbcliplen(record->statement, strlen(record->statement), LOGGED_BYTES);
 
+	error_context_stack = NULL;
 	ereport(LOG_SERVER_ONLY,
-			(errmsg("%s outside of a migration, by %s, %s%s%s", record->command_tag, who(),
-					record->id ? psprintf("ddl_log " INT64_FORMAT, record->id) : "not recorded",
-					record->reason ? ", reason: " : "", record->reason ? record->reason : ""),
-			 errdetail_log("%.*s%s", length, record->statement, record->statement[length] ? " ..." : ""),
+			(errmsg_internal("%s outside of a migration, by %s, %s%s%s, statement: %.*s%s", record->command_tag, who(),
+							 record->id ? psprintf("ddl_log " INT64_FORMAT, record->id) : "not recorded",
+							 record->reason ? ", reason: " : "", record->reason ? record->reason : "",
+							 length, record->statement, record->statement[length] ? " ..." : ""),
 			 errhidestmt(true), errhidecontext(true)));
+	error_context_stack = around;
 }
 
 void

@@ -17,7 +17,7 @@ CREATE ROLE other;
 SELECT migrate.watch('test');
 SQL
 
-# What some statements leave in the log: the lines about them, with what belongs to each.
+# What some statements leave in the log: the lines about them.
 sub logged
 {
 	my ($sql) = @_;
@@ -25,34 +25,29 @@ sub logged
 
 	$node->psql('postgres', $sql, extra_params => [ '-U', 'changer' ], on_error_stop => 0);
 	my $log = substr(slurp_file($node->logfile), $offset);
-	my @lines = $log =~ /LOG:  (\S[^\n]* outside of a migration[^\n]*\n(?:[^\n]*DETAIL:  [^\n]*\n)?)/g;
-	return join '', map { s/^.*?DETAIL:  /  /mr =~ s/ddl_log \d+/ddl_log N/r } @lines;
+	my @lines = $log =~ /LOG:  (\S[^\n]* outside of a migration[^\n]*\n)/g;
+	return join '', map { s/ddl_log \d+/ddl_log N/r } @lines;
 }
 
 is(logged('CREATE TABLE t (i int); ALTER TABLE t ADD j int'), <<'OUT', 'a line for each statement');
-CREATE TABLE outside of a migration, by changer ("205_capture_log.pl"), ddl_log N
-  CREATE TABLE t (i int)
-ALTER TABLE outside of a migration, by changer ("205_capture_log.pl"), ddl_log N
-  ALTER TABLE t ADD j int
+CREATE TABLE outside of a migration, by changer ("205_capture_log.pl"), ddl_log N, statement: CREATE TABLE t (i int)
+ALTER TABLE outside of a migration, by changer ("205_capture_log.pl"), ddl_log N, statement: ALTER TABLE t ADD j int
 OUT
 is(logged(q{ALTER ROLE other PASSWORD 'geheim'}), <<'OUT', 'without its secrets');
-ALTER ROLE outside of a migration, by changer ("205_capture_log.pl"), ddl_log N
-  ALTER ROLE other PASSWORD '<redacted>'
+ALTER ROLE outside of a migration, by changer ("205_capture_log.pl"), ddl_log N, statement: ALTER ROLE other PASSWORD '<redacted>'
 OUT
 is(logged(q{BEGIN; SET LOCAL pg_migrations.reason = 'OPS-7'; GRANT CREATE ON SCHEMA public TO other; SET LOCAL ROLE other; CREATE TABLE o (); ROLLBACK}), <<'OUT',
-GRANT outside of a migration, by changer ("205_capture_log.pl"), ddl_log N, reason: OPS-7
-  GRANT CREATE ON SCHEMA public TO other
-CREATE TABLE outside of a migration, by changer as other ("205_capture_log.pl"), ddl_log N, reason: OPS-7
-  CREATE TABLE o ()
+GRANT outside of a migration, by changer ("205_capture_log.pl"), ddl_log N, reason: OPS-7, statement: GRANT CREATE ON SCHEMA public TO other
+CREATE TABLE outside of a migration, by changer as other ("205_capture_log.pl"), ddl_log N, reason: OPS-7, statement: CREATE TABLE o ()
 OUT
 	'with its reason, and as whom, also where it is rolled back');
 my $long = logged(q{COMMENT ON TABLE t IS '} . 'x' x 5000 . q{'});
-like($long, qr/^  COMMENT ON TABLE t IS 'x+ \.\.\.$/m, 'a long one is cut');
+like($long, qr/, statement: COMMENT ON TABLE t IS 'x+ \.\.\.$/m, 'a long one is cut');
 cmp_ok(length $long, '<', 1200, 'to what can be read');
 is(logged('SELECT 1; CREATE TEMP TABLE temporary (); CREATE TABLE IF NOT EXISTS t (); CREATE TABEL x ()'), '', 'none for what is not counted');
 is(logged(q{SELECT migrate.register('0001_a', 'CREATE TABLE a ()'); CALL migrate.apply()}), '', 'none for a migration');
 is(logged(q{BEGIN; SELECT migrate.begin('x', tool => 'other'); CREATE TABLE x (); COMMIT}), '', 'nor for what is attributed');
-my ($id) = slurp_file($node->logfile) =~ /CREATE TABLE outside of a migration, [^\n]*, ddl_log (\d+)\n/;
+my ($id) = slurp_file($node->logfile) =~ /CREATE TABLE outside of a migration, [^\n]*, ddl_log (\d+), statement: CREATE TABLE t/;
 is($node->safe_psql('postgres', "SELECT statement FROM migrate.ddl_log WHERE id = $id"), 'CREATE TABLE t (i int)', 'its row is named');
 
 $node->stop;
