@@ -16,6 +16,7 @@
 #include "utils/guc.h"
 #include "utils/fmgrprotos.h"
 #include "utils/inet.h"
+#include "utils/inval.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 #include "utils/xid8.h"
@@ -259,7 +260,35 @@ ledger_captured(ArrayType *ids)
 	return found;
 }
 
-/* Open the glass for the session's user, in all of his sessions. */
+/* No glass was open at the last look, and none has been broken since. */
+static Oid	unbroken = InvalidOid;
+
+static void
+forget_unbroken(Datum arg, Oid relation)
+{
+	if (relation == unbroken || !OidIsValid(relation))
+		unbroken = InvalidOid;
+}
+
+/* Asked at each change of the schema, and hardly ever is one open. */
+static bool
+none_is_broken(void)
+{
+	static bool registered = false;
+
+	if (OidIsValid(unbroken))
+		return true;
+	if (!registered)
+		CacheRegisterRelcacheCallback(forget_unbroken, (Datum) 0);
+	registered = true;
+	/* Set first: what comes in while it looks takes it back. */
+	unbroken = ledger_relation("glasses");
+	if (!ledger_is_empty("glasses"))
+		unbroken = InvalidOid;
+	return OidIsValid(unbroken);
+}
+
+/* Open the glass for the session's user, in all of his sessions, which are told so. */
 void
 ledger_break_glass(const char *reason, Interval *duration)
 {
@@ -275,6 +304,7 @@ ledger_break_glass(const char *reason, Interval *duration)
 	arg_interval_value(&args, duration);
 	arg_text(&args, reason);
 	ledger_run(&query, &args);
+	CacheInvalidateRelcacheByRelid(ledger_relation("glasses"));
 	ledger_leave(&scope);
 }
 
@@ -289,8 +319,7 @@ ledger_open_glass(void)
 	LedgerScope scope;
 	char	   *reason = NULL;
 
-	/* Asked at each change, and hardly ever is one open. */
-	if (ledger_is_empty("glasses"))
+	if (none_is_broken())
 		return NULL;
 	ledger_enter(&scope);
 	if (ledger_run(&query, NULL) > 0)

@@ -107,6 +107,16 @@ end_client($open);
 is($node->safe_psql('postgres', q{SELECT string_agg(statement, ', ') FROM migrate.ddl_log WHERE statement ~ 'first|second'}), 'CREATE TABLE second ()',
 	'what was not committed has no row');
 
+# ---- a session that has found no glass broken learns that one is
+
+my $changer = start_client($node, 'postgres', q{CREATE TABLE before (); SET application_name = 'changed';
+	DO 'BEGIN WHILE NOT EXISTS (SELECT FROM migrate.glasses) LOOP PERFORM pg_sleep(0.01); COMMIT; END LOOP; END'; CREATE TABLE afterwards ()});
+wait_until($node, 'postgres', q{SELECT count(*) = 1 FROM pg_stat_activity WHERE application_name = 'changed'});
+$node->safe_psql('postgres', q{BEGIN; SELECT migrate.break_glass('not yet'); CREATE TABLE in_vain (); ROLLBACK; SELECT migrate.break_glass('fire'); CREATE TABLE own ()});
+end_client($changer);
+is($node->safe_psql('postgres', q{SELECT string_agg(concat(statement, ': ', reason), ', ' ORDER BY id) FROM migrate.ddl_log WHERE statement ~ 'before|own|afterwards'}),
+	'CREATE TABLE before (): , CREATE TABLE own (): fire, CREATE TABLE afterwards (): fire', 'each change has the reason of the glass');
+
 # ---- a value that is there until the session that renames it commits
 
 $node->safe_psql('postgres', "CREATE TYPE kind AS ENUM ('old', 'other')");
