@@ -8,6 +8,7 @@
 #include "capture/capture_private.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_constraint.h"
 #include "catalog/pg_enum.h"
 #include "commands/dbcommands.h"
 #include "commands/event_trigger.h"
@@ -387,6 +388,48 @@ has_none_of(List *roles)
 	return true;
 }
 
+/* ADD COLUMN IF NOT EXISTS, or DROP ... IF EXISTS, in vain. */
+static bool
+changes_nothing(const AlterTableCmd *alter, Oid relation)
+{
+	if (!alter->missing_ok)
+		return false;
+	switch (alter->subtype)
+	{
+		case AT_AddColumn:
+			return get_attnum(relation, castNode(ColumnDef, alter->def)->colname) != InvalidAttrNumber;
+		case AT_DropColumn:
+			return get_attnum(relation, alter->name) == InvalidAttrNumber;
+		case AT_DropConstraint:
+			return !OidIsValid(get_relation_constraint_oid(relation, alter->name, true));
+		default:
+			return false;
+	}
+}
+
+/* ALTER TABLE IF EXISTS without a table, or each of its parts finds it so. */
+static bool
+alters_nothing(const AlterTableStmt *stmt)
+{
+	Oid			relation = RangeVarGetRelid(stmt->relation, NoLock, true);
+	ListCell   *cell;
+
+	if (!OidIsValid(relation))
+		return stmt->missing_ok;
+	foreach(cell, stmt->cmds)
+		if (!changes_nothing(castNode(AlterTableCmd, lfirst(cell)), relation))
+			return false;
+	return true;
+}
+
+static bool
+drops_no_constraint(const AlterDomainStmt *stmt)
+{
+	Oid			domain = stmt->missing_ok ? LookupTypeNameOid(NULL, makeTypeNameFromNameList(stmt->typeName), true) : InvalidOid;
+
+	return OidIsValid(domain) && !OidIsValid(get_domain_constraint_oid(domain, stmt->name, true));
+}
+
 /* IF EXISTS, and it does not. */
 static bool
 is_missing(const Node *stmt)
@@ -394,7 +437,9 @@ is_missing(const Node *stmt)
 	switch (nodeTag(stmt))
 	{
 		case T_AlterTableStmt:
-			return ((const AlterTableStmt *) stmt)->missing_ok && !is_there(((const AlterTableStmt *) stmt)->relation);
+			return alters_nothing((const AlterTableStmt *) stmt);
+		case T_AlterDomainStmt:
+			return drops_no_constraint((const AlterDomainStmt *) stmt);
 		case T_RenameStmt:
 			return ((const RenameStmt *) stmt)->missing_ok && ((const RenameStmt *) stmt)->relation &&
 				!is_there(((const RenameStmt *) stmt)->relation);

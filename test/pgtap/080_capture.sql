@@ -235,6 +235,7 @@ CREATE VIEW view_already AS SELECT 1 AS i;
 CREATE MATERIALIZED VIEW matview AS SELECT 1 AS i;
 CREATE UNIQUE INDEX ON matview (i);
 CREATE TYPE type_already AS ENUM ('a');
+CREATE DOMAIN domain_already AS int CONSTRAINT positive CHECK (value > 0);
 CREATE TEMP TABLE temporary (i int CONSTRAINT positive CHECK (i > 0));
 CREATE TEMP SEQUENCE numbers;
 CREATE FUNCTION pg_temp.tf() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
@@ -272,6 +273,11 @@ SELECT is(verdict(t.statement), t.verdict, t.statement) FROM (VALUES
     ('DROP TRIGGER IF EXISTS tr ON exists_already', 'passes'), ('ALTER TYPE type_already ADD VALUE IF NOT EXISTS ''a''', 'passes'),
     ('ALTER TYPE type_already ADD VALUE IF NOT EXISTS ''b''', 'MG013'), ('EXPLAIN ANALYZE CREATE TABLE temporary AS SELECT 1', 'MG013'),
     ('CREATE TABLE temporary ()', 'MG013'),
+    ('ALTER TABLE exists_already ADD COLUMN IF NOT EXISTS i int', 'passes'), ('ALTER TABLE exists_already ADD COLUMN IF NOT EXISTS j int', 'MG013'),
+    ('ALTER TABLE exists_already ADD COLUMN IF NOT EXISTS i int, ADD j int', 'MG013'), ('ALTER TABLE exists_already DROP COLUMN IF EXISTS i', 'MG013'),
+    ('ALTER TABLE exists_already DROP COLUMN IF EXISTS j, DROP CONSTRAINT IF EXISTS j', 'passes'),
+    ('ALTER TABLE exists_already ALTER i SET STATISTICS 10, DROP COLUMN IF EXISTS j', 'MG013'),
+    ('ALTER DOMAIN domain_already DROP CONSTRAINT IF EXISTS other', 'passes'), ('ALTER DOMAIN domain_already DROP CONSTRAINT IF EXISTS positive', 'MG013'),
     ('REINDEX TABLE exists_already', 'passes'), ('ANALYZE exists_already', 'passes'), ('LOCK TABLE exists_already', 'passes'),
     ('CLUSTER matview USING matview_i_idx', 'passes'), ('SET work_mem = 1000', 'passes'), ('INSERT INTO exists_already VALUES (1)', 'passes')) AS t (statement, verdict);
 SELECT is(logged(), NULL, 'and nothing of it was recorded');
