@@ -465,8 +465,8 @@ mig_on_ddl_end(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 	if (frame)
 	{
-		/* Of privileges the hook knows more, and adds them. */
-		if (!mig_changes_privileges(trigger->parsetree))
+		/* Of privileges the hook knows more, and adds them; of what is dropped all has been told. */
+		if (!mig_changes_privileges(trigger->parsetree) && !IsA(trigger->parsetree, DropStmt))
 			frame->objects = collect(&ddl_commands, frame->objects, frame->context);
 		PG_RETURN_NULL();
 	}
