@@ -105,7 +105,7 @@ fetch_server_tests()
 	local package=postgresql-$1 at=$CORPORA_CACHE/server-tests-$1 keys=/usr/share/keyrings/debian-archive-keyring.gpg
 	local signed= from options version
 
-	[ ! -e "$at" ] || return 0
+	[ ! -f "$at/parallel_schedule" ] || return 0
 	from=$(mktemp -d)
 	mkdir -p "$from/lists/partial" "$from/cache/archives/partial" "$from/tests"
 	[ ! -e $keys ] || signed="[signed-by=$keys]"
@@ -123,6 +123,7 @@ fetch_server_tests()
 		tar -xf "$package"_*.orig.tar.bz2 -C tests --strip-components=4 --wildcards --no-same-owner \
 			'*/src/test/regress/sql' '*/src/test/regress/data' '*/src/test/regress/parallel_schedule'
 		chmod -R a+rX tests
+		rm -rf "$at"
 		mv -T tests "$at"
 	) > "$from/log" 2>&1 &
 	wait $! || say "there are none: $(tail -n 1 "$from/log")"

@@ -297,7 +297,7 @@ sub differences
 sub server_tests
 {
 	my ($major) = @_;
-	my ($tests) = grep { -d } map { ($ENV{CORPORA_CACHE} // '') . "/server-tests-$_" } reverse 15 .. $major;
+	my ($tests) = grep { -f "$_/parallel_schedule" } map { ($ENV{CORPORA_CACHE} // '') . "/server-tests-$_" } reverse 15 .. $major;
 
 	return $tests;
 }
