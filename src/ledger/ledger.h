@@ -34,6 +34,12 @@ typedef struct NameArray
 	char	  **names;
 } NameArray;
 
+typedef struct FullName
+{
+	char	   *project;
+	char	   *name;
+} FullName;
+
 /* What the ledger knows of a migration: its definition, its state, its hold. */
 typedef struct Migration
 {
@@ -86,6 +92,9 @@ typedef struct MigrationSet MigrationSet;
 extern MigrationSet *ledger_read_migrations(Migration ***migrations, int *n);
 extern Migration *ledger_find_migration(const MigrationSet *set, const char *project, const char *name);
 extern List *ledger_read_baselines(void);
+
+/* One, without the others; NULL: it is not registered. */
+extern Migration *ledger_read_migration(const FullName *full);
 
 /* A registered definition in full, as register compares and writes it. */
 typedef struct Definition
@@ -152,12 +161,6 @@ extern StoredText *ledger_read_text(const char *project, const char *name, Scrip
 extern char *ledger_text_by_checksum(const char *project, bytea *checksum, ScriptPart part);
 
 /* Names that match, each as project and name (resolve.c in plan/ knows the rules). */
-typedef struct FullName
-{
-	char	   *project;
-	char	   *name;
-} FullName;
-
 extern List *ledger_find_exact(const char *project, const char *name);
 extern List *ledger_find_version(const char *project, const char *version);
 extern List *ledger_find_equal_version(const char *project, const char *version);

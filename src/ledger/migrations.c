@@ -1,6 +1,6 @@
 /*
  * migrations.c
- *		All migrations at once: definitions, states and holds, put together and found by name.
+ *		Migrations, all at once or one: definitions, states and holds, put together and found by name.
  *
  * A plan reads all of them, a hundred thousand perhaps.  Three scans and an
  * index of our own take half the time of a join, whose hash table would spill
@@ -338,22 +338,25 @@ index_by_name(MigrationSet *set)
 		(void) names_insert(set->by_name, set->migrations[i], &found);
 }
 
-/* All there are, in no order. */
-MigrationSet *
-ledger_read_migrations(Migration ***migrations, int *n)
+/* Definitions, states and holds, of all migrations or of one. */
+typedef struct Queries
 {
-	static LedgerQuery registered = {
-		"SELECT project, name, version, kind, requires, conflicts, replaces,"
-		" up, down, verify, down_problem, verify_problem, ordinal, registered_at, registered_by"
-		" FROM migrate.registered"
-	};
-	static LedgerQuery state = {
-		"SELECT project, name, state, history_id, checksum, requires, detail, changed_at, changed_by, applied_at, duration"
-		" FROM migrate.state"
-	};
-	static LedgerQuery holds = {
-		"SELECT project, name, reason, held_by, held_at FROM migrate.holds"
-	};
+	LedgerQuery registered;
+	LedgerQuery state;
+	LedgerQuery holds;
+} Queries;
+
+#define REGISTERED "SELECT project, name, version, kind, requires, conflicts, replaces," \
+	" up, down, verify, down_problem, verify_problem, ordinal, registered_at, registered_by" \
+	" FROM migrate.registered"
+#define STATE "SELECT project, name, state, history_id, checksum, requires, detail, changed_at, changed_by, applied_at, duration" \
+	" FROM migrate.state"
+#define HOLDS "SELECT project, name, reason, held_by, held_at FROM migrate.holds"
+#define OF_ONE " WHERE project OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2"
+
+static MigrationSet *
+read_set(Queries *queries, LedgerArgs *args)
+{
 	MigrationSet *set = palloc0(sizeof(MigrationSet));
 	Reading		reading = {set};
 	LedgerScope scope;
@@ -368,14 +371,35 @@ ledger_read_migrations(Migration ***migrations, int *n)
 	/* One snapshot for all three, as new as one for each would be. */
 	CommandCounterIncrement();
 	PushActiveSnapshot(GetTransactionSnapshot());
-	ledger_run_each(&registered, NULL, add_definition, &reading);
+	ledger_run_each(&queries->registered, args, add_definition, &reading);
 	index_by_name(set);
-	ledger_run_each(&state, NULL, add_state, &reading);
-	ledger_run_each(&holds, NULL, add_hold, &reading);
+	ledger_run_each(&queries->state, args, add_state, &reading);
+	ledger_run_each(&queries->holds, args, add_hold, &reading);
 	PopActiveSnapshot();
 	ledger_leave(&scope);
 	MemoryContextSwitchTo(outer);
+	return set;
+}
+
+/* All there are, in no order. */
+MigrationSet *
+ledger_read_migrations(Migration ***migrations, int *n)
+{
+	static Queries queries = {{REGISTERED}, {STATE}, {HOLDS}};
+	MigrationSet *set = read_set(&queries, NULL);
+
 	*migrations = set->migrations;
 	*n = set->n;
 	return set;
+}
+
+Migration *
+ledger_read_migration(const FullName *full)
+{
+	static Queries queries = {{REGISTERED OF_ONE}, {STATE OF_ONE}, {HOLDS OF_ONE}};
+	LedgerArgs	args = {0};
+
+	arg_text(&args, full->project);
+	arg_text(&args, full->name);
+	return ledger_find_migration(read_set(&queries, &args), full->project, full->name);
 }

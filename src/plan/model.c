@@ -85,26 +85,43 @@ mig_model_find(const Model *model, const char *project, const char *name)
 	return migration ? migration->node : -1;
 }
 
+void
+mig_raise_unregistered(const FullName *full)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_MIG_NO_SUCH_MIGRATION),
+			 errmsg("migration \"%s:%s\" has been unregistered meanwhile", full->project, full->name)));
+	pg_unreachable();
+}
+
 int
 mig_model_need(const Model *model, const FullName *full)
 {
 	int			node = mig_model_find(model, full->project, full->name);
 
 	if (node < 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_MIG_NO_SUCH_MIGRATION),
-				 errmsg("migration \"%s:%s\" has been unregistered meanwhile", full->project, full->name)));
+		mig_raise_unregistered(full);
 	return node;
 }
 
 /* The first colon separates project and name. */
+FullName
+mig_full_reference(const char *own_project, const char *reference)
+{
+	const char *colon = strchr(reference, ':');
+	FullName	full;
+
+	full.project = colon ? pnstrdup(reference, colon - reference) : unconstify(char *, own_project);
+	full.name = unconstify(char *, colon ? colon + 1 : reference);
+	return full;
+}
+
 int
 mig_model_find_reference(const Model *model, const char *own_project, const char *reference)
 {
-	const char *colon = strchr(reference, ':');
+	FullName	full = mig_full_reference(own_project, reference);
 
-	return colon ? mig_model_find(model, pnstrdup(reference, colon - reference), colon + 1) :
-		mig_model_find(model, own_project, reference);
+	return mig_model_find(model, full.project, full.name);
 }
 
 /* A baseline that nothing runs instead of: its project came the long way. */

@@ -66,7 +66,10 @@ extern int	mig_model_find(const Model *model, const char *project, const char *n
 /* As mig_model_find; MG002 for one that was unregistered since its name was resolved. */
 extern int	mig_model_need(const Model *model, const FullName *full);
 
+pg_noreturn extern void mig_raise_unregistered(const FullName *full);
+
 /* Does a full name as it stands in requires name this project's own, or another's? */
+extern FullName mig_full_reference(const char *own_project, const char *reference);
 extern int	mig_model_find_reference(const Model *model, const char *own_project, const char *reference);
 
 extern char *mig_join_name(const char *project, const char *name);

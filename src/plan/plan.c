@@ -329,9 +329,22 @@ mig_plan_replaced(const RunPlan *plan, const PlanStep *step)
 		int			replaced = mig_model_find_reference(plan->model, migration->project, migration->replaces.names[i]);
 
 		if (replaced >= 0 && replaced != step->node)
-			result = lappend_int(result, replaced);
+			result = lappend(result, plan->model->nodes[replaced].migration);
 	}
 	return result;
+}
+
+void
+mig_plan_order(const RunPlan *plan, const PlanStep *step, StepOrder *order)
+{
+	const PlanNode *node = &plan->model->nodes[step->node];
+
+	order->action = step->action;
+	order->migration = node->migration;
+	order->replaced = mig_plan_replaced(plan, step);
+	order->followed = mig_model_followed(plan->model, step->node);
+	order->is_applied = node->is_applied;
+	order->detail = node->late || node->mark_only ? step->reason : NULL;
 }
 
 ArrayType *

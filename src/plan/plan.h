@@ -42,11 +42,24 @@ typedef struct RunPlan
 	char	   *notice;			/* the target is there already, or NULL */
 } RunPlan;
 
+/* All that whoever runs a step has to know of what was planned. */
+typedef struct StepOrder
+{
+	StepAction	action;
+	const Migration *migration;
+	List	   *replaced;		/* of Migration *: what it takes the place of */
+	ArrayType  *followed;		/* full names of what it requires */
+	bool		is_applied;		/* it counts as applied before it runs */
+	const char *detail;			/* of its state, once it has run, or NULL */
+} StepOrder;
+
 /* Raises only for names that are not found or not unique. */
 extern RunPlan *mig_plan_make(const PlanRequest *request);
 
-/* Which migrations a step turns into superseded ones. */
+/* Which migrations a step turns into superseded ones: of const Migration *. */
 extern List *mig_plan_replaced(const RunPlan *plan, const PlanStep *step);
+
+extern void mig_plan_order(const RunPlan *plan, const PlanStep *step, StepOrder *order);
 
 /* Full names of all steps, in order, as a text[]. */
 extern ArrayType *mig_plan_names(const RunPlan *plan);

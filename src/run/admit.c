@@ -31,7 +31,7 @@ mig_admit_capabilities(const Run *run)
 		previous = project;
 		/* The states of what it replaces are written as well. */
 		foreach(replaced, mig_plan_replaced(run->plan, step))
-			ledger_require(capability, model->nodes[lfirst_int(replaced)].migration->project);
+			ledger_require(capability, ((const Migration *) lfirst(replaced))->project);
 	}
 }
 

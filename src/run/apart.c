@@ -81,22 +81,14 @@ apart_abort(Apart *apart)
 
 /* Make the step that the caller asks for of what is registered now. */
 static void
-read_migration(Apart *apart, const char *reason)
+read_migration(Apart *apart)
 {
 	ApartJob   *job = apart->job;
-	FullName	full = {job->project, job->name};
-	PlanStep   *step = palloc0(sizeof(PlanStep));
 	ScriptPart	part = job->revert ? PART_DOWN : PART_UP;
 
-	apart->plan.model = mig_model_read(NIL, NULL, NULL);
-	step->node = mig_model_need(apart->plan.model, &full);
-	step->action = job->revert ? STEP_REVERT : STEP_APPLY;
+	mig_apart_take_over(job, &apart->run);
+	apart->migration = apart->run.order.migration;
 	apart->run.locks = apart->locks;
-	apart->migration = apart->plan.model->nodes[step->node].migration;
-	apart->run.run_id = job->run_id;
-	apart->run.reason = reason;
-	apart->run.plan = &apart->plan;
-	apart->run.step = step;
 	apart->run.tells = true;
 	mig_step_prepare(&apart->run, job->attempt_id);
 	apart->text = mig_step_text(apart->migration, part);
@@ -254,7 +246,7 @@ mig_apart_main(ApartJob *job)
 	apart->context = context;
 	apart->locks = mig_locks_create(job->run_id, true, check_waiting, job);
 	apart_begin(apart);
-	read_migration(apart, mig_worker_text(&job->worker));
+	read_migration(apart);
 	write_start(apart);
 	MIG_FAULT("apart_start_written");
 	apart_commit(apart);

@@ -13,13 +13,16 @@
 /* What the worker is to do, and how far it is; how it ended for certain, the ledger says. */
 typedef struct ApartJob
 {
-	WorkerJob	worker;			/* its text is the reason of the run */
+	WorkerJob	worker;			/* its data: what the migration requires, and the run's reason */
 	int64		run_id;
 	int64		attempt_id;
 	bool		revert;
 	char		project[64];
 	char		name[256];
 	uint8		checksum[32];	/* of the text that the plan has seen */
+	bool		is_applied;		/* what else the plan says of it, see StepOrder */
+	char		detail[64];		/* empty: none */
+	bool		has_reason;
 	bool		succeeded;
 	bool		cancelled;		/* somebody's wish ended it, which the error does not say any more */
 	int			statements;		/* done, of so many */
@@ -35,7 +38,10 @@ typedef struct ApartJob
  */
 extern void mig_apart_launch(StepRun *run, ApartJob *job);
 
-/* ---- the worker's side (apart.c) ---- */
+/* ---- the worker's side (handover.c, apart.c) ---- */
+
+/* The same step as its caller has it; only what is written of the migrations it is about is read. */
+extern void mig_apart_take_over(const ApartJob *job, StepRun *run);
 
 extern void mig_apart_main(ApartJob *job);
 

@@ -12,7 +12,6 @@ typedef struct Apart
 {
 	ApartJob   *job;
 	StepRun		run;
-	RunPlan		plan;
 	const Migration *migration;
 	Script	   *script;
 	StoredText *text;

@@ -19,8 +19,12 @@ int64
 mig_background_launch(const char *call)
 {
 	BackgroundJob job = {.worker.task = TASK_BACKGROUND};
-	ErrorData  *error = mig_launch(&job.worker, sizeof(job), call, "a run in the background");
+	StringInfoData data;
+	ErrorData  *error;
 
+	initStringInfo(&data);
+	appendBinaryStringInfo(&data, call, strlen(call) + 1);
+	error = mig_launch(&job.worker, sizeof(job), &data, "a run in the background");
 	if (error)
 		ThrowErrorData(error);
 	if (job.run_id == 0 && !job.finished)
@@ -34,7 +38,7 @@ mig_background_launch(const char *call)
 void
 mig_background_main(BackgroundJob *job)
 {
-	char	   *call = MemoryContextStrdup(TopMemoryContext, mig_worker_text(&job->worker));
+	char	   *call = MemoryContextStrdup(TopMemoryContext, mig_worker_data(&job->worker));
 
 	starting = job;
 	MIG_FAULT("background_begun");

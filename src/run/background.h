@@ -9,7 +9,7 @@
 
 typedef struct BackgroundJob
 {
-	WorkerJob	worker;			/* its text is the CALL to make */
+	WorkerJob	worker;			/* its data is the CALL to make */
 	int64		run_id;			/* once the run has started */
 	bool		finished;		/* the CALL has come to its end */
 } BackgroundJob;

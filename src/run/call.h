@@ -24,6 +24,7 @@ typedef struct Run
 	int64		waited;
 	int			done;
 	int			left_out;		/* planned, but held since */
+	const PlanStep *under_way;	/* or the last one that was */
 	StepRun		step;
 	ApartJob	job;			/* what a worker has done of the step */
 	LockWait   *locks;			/* of the step, or all steps if atomic */

@@ -101,25 +101,23 @@ say_gone(dsm_segment *segment, Datum arg)
 }
 
 static void
-share(Launch *launch, WorkerJob *job, Size size, const char *text)
+share(Launch *launch, WorkerJob *job, Size size, const StringInfoData *data)
 {
 	StringInfoData settings;
-	Size		text_size = text ? strlen(text) + 1 : 0;
 	char	   *base;
 
 	initStringInfo(&settings);
 	collect_settings(&settings);
 	fill_job(job);
-	job->text = text ? size : 0;
-	job->settings = size + text_size;
+	job->data = MAXALIGN(size);
+	job->settings = job->data + data->len;
 	job->queue = MAXALIGN(job->settings + settings.len);
 	launch->segment = dsm_create(job->queue + QUEUE_SIZE, 0);
 	dsm_pin_mapping(launch->segment);
 	base = dsm_segment_address(launch->segment);
 	launch->job = (WorkerJob *) base;
 	memcpy(base, job, size);
-	if (text)
-		memcpy(base + job->text, text, text_size);
+	memcpy(base + job->data, data->data, data->len);
 	memcpy(base + job->settings, settings.data, settings.len);
 	shm_mq_create(base + job->queue, QUEUE_SIZE);
 	shm_mq_set_receiver((shm_mq *) (base + job->queue), MyProc);
@@ -313,11 +311,11 @@ with_hint(ErrorData *error, const WorkerJob *job)
 }
 
 ErrorData *
-mig_launch(WorkerJob *job, Size size, const char *text, const char *what)
+mig_launch(WorkerJob *job, Size size, const StringInfoData *data, const char *what)
 {
 	Launch		launch = {.what = what};
 
-	share(&launch, job, size, text);
+	share(&launch, job, size, data);
 	PG_TRY();
 	{
 		start_worker(&launch);

@@ -138,11 +138,11 @@ begin_step(Run *run, const PlanStep *step)
 	const Migration *migration = run->plan->model->nodes[step->node].migration;
 
 	run->current = mig_full_name(migration);
+	run->under_way = step;
 	memset(&run->job, 0, sizeof(ApartJob));
 	run->step.run_id = run->run_id;
 	run->step.reason = run->reason;
-	run->step.plan = run->plan;
-	run->step.step = step;
+	mig_plan_order(run->plan, step, &run->step.order);
 	run->step.check_deferred = run->commits;
 	run->step.defer_again = run->commits && run->atomic;
 	run->step.tells = run->commits;
@@ -175,7 +175,7 @@ step_done(Run *run, bool ran)
 	else
 	{
 		run->left_out++;
-		mig_report_left_out(run->plan->model, run->step.step->node);
+		mig_report_left_out(run->plan->model, run->under_way->node);
 	}
 	run->current = NULL;
 }

@@ -62,8 +62,7 @@ typedef struct StepRun
 {
 	int64		run_id;
 	const char *reason;
-	const RunPlan *plan;
-	const PlanStep *step;
+	StepOrder	order;
 	Attempt		attempt;
 	Execution	execution;
 	Execution	verify;			/* of its verify script, once that runs */
@@ -74,7 +73,7 @@ typedef struct StepRun
 	bool		indivisible;	/* it is to be one transaction or none */
 } StepRun;
 
-/* From here on a failure is this step's. */
+/* From here on a failure is that of the step of this order. */
 extern void mig_step_begin(StepRun *run);
 
 /* The same for an attempt that has its number already. */

@@ -173,10 +173,10 @@ write_replaced(StepRun *run, bool applied)
 {
 	ListCell   *cell;
 
-	foreach(cell, mig_plan_replaced(run->plan, run->step))
+	foreach(cell, run->order.replaced)
 	{
-		const Migration *replaced = run->plan->model->nodes[lfirst_int(cell)].migration;
-		const Migration *heir = run->plan->model->nodes[run->step->node].migration;
+		const Migration *replaced = lfirst(cell);
+		const Migration *heir = run->order.migration;
 		Attempt		attempt = run->attempt;
 
 		if (replaced->kind == KIND_BASELINE && applied)
@@ -193,10 +193,9 @@ write_replaced(StepRun *run, bool applied)
 void
 mig_step_succeeded(StepRun *run)
 {
-	const PlanNode *node = &run->plan->model->nodes[run->step->node];
-	const Migration *migration = node->migration;
-	bool		revert = run->step->action == STEP_REVERT;
-	const char *state = revert ? "reverted" : run->step->action == STEP_MARK ? "marked" : "applied";
+	const Migration *migration = run->order.migration;
+	bool		revert = run->order.action == STEP_REVERT;
+	const char *state = revert ? "reverted" : run->order.action == STEP_MARK ? "marked" : "applied";
 
 	run->attempt.outcome = state;
 	run->attempt.finished_at = GetCurrentTimestamp();
@@ -206,8 +205,7 @@ mig_step_succeeded(StepRun *run)
 	run->attempt.wal_bytes = run->execution.wal_bytes;
 	ledger_write_outcome(&run->attempt, run->execution.records,
 						 run->execution.records ? run->execution.done : 0, state,
-						 revert ? NULL : mig_model_followed(run->plan->model, run->step->node),
-						 node->late || node->mark_only ? run->step->reason : NULL);
+						 revert ? NULL : run->order.followed, run->order.detail);
 	MIG_FAULT("step_outcome_written");
 	if (run->tells)
 		mig_event_migration(&run->attempt, "step");
@@ -222,7 +220,7 @@ mig_step_succeeded(StepRun *run)
 void
 mig_step_prepare(StepRun *run, int64 attempt_id)
 {
-	const Migration *migration = run->plan->model->nodes[run->step->node].migration;
+	const Migration *migration = run->order.migration;
 
 	memset(&run->attempt, 0, sizeof(Attempt));
 	memset(&run->execution, 0, sizeof(Execution));
@@ -231,8 +229,8 @@ mig_step_prepare(StepRun *run, int64 attempt_id)
 	run->attempt.run_id = run->run_id;
 	run->attempt.project = migration->project;
 	run->attempt.name = migration->name;
-	run->attempt.action = run->step->action == STEP_REVERT ? "revert" :
-		run->step->action == STEP_MARK ? "mark" : "apply";
+	run->attempt.action = run->order.action == STEP_REVERT ? "revert" :
+		run->order.action == STEP_MARK ? "mark" : "apply";
 	run->attempt.started_at = GetCurrentTimestamp();
 	run->attempt.start_lsn = GetXLogInsertRecPtr();
 	run->attempt.reason = run->reason;
@@ -253,15 +251,13 @@ mig_step_begin(StepRun *run)
 void
 mig_step_run(StepRun *run)
 {
-	const Migration *migration = run->plan->model->nodes[run->step->node].migration;
-
-	switch (run->step->action)
+	switch (run->order.action)
 	{
 		case STEP_APPLY:
-			run_script(run, migration, PART_UP);
+			run_script(run, run->order.migration, PART_UP);
 			break;
 		case STEP_REVERT:
-			run_script(run, migration, PART_DOWN);
+			run_script(run, run->order.migration, PART_DOWN);
 			break;
 		case STEP_MARK:
 			break;
@@ -315,7 +311,7 @@ void
 mig_step_failed(StepRun *run, const ErrorData *error)
 {
 	write_failure(run, error, mig_was_cancelled(error) ? "cancelled" : "failed");
-	if (run->step->action == STEP_REVERT || run->plan->model->nodes[run->step->node].is_applied || was_half_done(run))
+	if (run->order.action == STEP_REVERT || run->order.is_applied || was_half_done(run))
 		return;
 	ledger_set_state(run->attempt.project, run->attempt.name, "failed", &run->attempt, NULL,
 					 failure_place(run, error));

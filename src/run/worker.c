@@ -72,9 +72,9 @@ set_as_caller(const WorkerJob *job)
 }
 
 const char *
-mig_worker_text(const WorkerJob *job)
+mig_worker_data(const WorkerJob *job)
 {
-	return job->text ? (const char *) job + job->text : NULL;
+	return (const char *) job + job->data;
 }
 
 void

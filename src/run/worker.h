@@ -5,6 +5,7 @@
 #ifndef MIG_WORKER_H
 #define MIG_WORKER_H
 
+#include "lib/stringinfo.h"
 #include "port/atomics.h"
 #include "storage/dsm.h"
 #include "storage/shm_mq.h"
@@ -22,7 +23,7 @@ typedef struct WorkerJob
 	Oid			database;
 	Oid			session_user;
 	char		role[NAMEDATALEN];	/* of SET ROLE, or empty */
-	Size		text;			/* offset of a text for the task; 0: none */
+	Size		data;			/* offset of what the task is told besides; aligned */
 	Size		settings;		/* offset of "name\0value\0...\0" */
 	Size		queue;			/* offset of the queue */
 	bool		connected;		/* the worker is a session of the role's */
@@ -33,21 +34,22 @@ typedef struct WorkerJob
 /* ---- the caller's side (launch.c) ---- */
 
 /*
- * Have a worker do the job (of size bytes; its task's part is filled in), and
- * wait without a snapshot until it has ended or lets us go.  The present
- * transaction must not have one.  what: that it does, for errors.  Passes on
- * what the worker reports but an error, which it returns: NULL if there is none.
+ * Have a worker do the job (of size bytes; its task's part is filled in) with the
+ * data that the task is told besides, and wait without a snapshot until it has
+ * ended or lets us go.  The present transaction must not have one.  what: that it
+ * does, for errors.  Passes on what the worker reports but an error, which it
+ * returns: NULL if there is none.
  * The job then has what the worker has written into it, also when waiting has
  * raised an error, as a cancel does; then the worker has been cancelled as well.
  */
-extern ErrorData *mig_launch(WorkerJob *job, Size size, const char *text, const char *what);
+extern ErrorData *mig_launch(WorkerJob *job, Size size, const StringInfoData *data, const char *what);
 
 /* ---- the worker's side (worker.c) ---- */
 
 extern PGDLLEXPORT void mig_worker_main(Datum arg);
 
-/* The job's text, or NULL. */
-extern const char *mig_worker_text(const WorkerJob *job);
+/* What the task is told besides its job. */
+extern const char *mig_worker_data(const WorkerJob *job);
 
 /* Let the caller go: he waits no longer, and is told nothing more. */
 extern void mig_worker_release(WorkerJob *job);

@@ -317,6 +317,38 @@ is(ask(q{SELECT hint FROM migrate.check('back') WHERE code = 'interrupted'}), q{
 ask(q{CALL migrate.revert(project => 'back')});
 is(ask(q{SELECT to_regclass('back') IS NULL}), 't', 'and does');
 
+# ---- what the plan has decided is written as of any other migration
+
+sub is_written
+{
+	my ($project, $written, $what) = @_;
+
+	is(ask("SELECT name, state, requires, detail FROM migrate.state WHERE project = '$project' ORDER BY name"), $written, $what);
+	return;
+}
+
+define($_, '', project => 'told', down => '') foreach '0001_a', '0003_c';
+ask(q{CALL migrate.apply(project => 'told', reason => 'first')});
+define('0002_late', 'VACUUM held', project => 'told', down => 'VACUUM held');
+ask(q{CALL migrate.apply(project => 'told', reason => 'O''Hara''s wish')});
+is_written('told', "0001_a|applied|{}|\n0002_late|applied|{told:0001_a}|out of order\n0003_c|applied|{told:0001_a}|",
+	'what a migration followed, and that it was late');
+is(ask(q{SELECT DISTINCT reason FROM migrate.history WHERE name = '0002_late'}), q{O'Hara's wish}, 'the reason of the run');
+define('0001_x', '', project => 'told-others');
+define('0004_d', '', project => 'told');
+define('0005_heir', 'VACUUM held', project => 'told', down => 'VACUUM held', replaces => '{0004_d,told-others:0001_x,0005_heir,0006_none}');
+ask(q{CALL migrate.apply('0005_heir', project => 'told')});
+is_written('told-others', '0001_x|superseded||replaced by 0005_heir', 'what it replaces, also in another project');
+is(ask(q{SELECT string_agg(name || ' ' || state, ', ' ORDER BY name) FROM migrate.status('told') WHERE name > '0004'}), '0004_d superseded, 0005_heir applied', 'and in its own');
+ask(q{CALL migrate.revert(project => 'told')});
+is_written('told-others', '0001_x|reverted||replaced by 0005_heir', 'comes back with it');
+define('0003_start', 'VACUUM held', project => 'begun', kind => 'baseline', down => 'VACUUM held');
+define('0002_before', 'SELECT 1 / 0', project => 'begun');
+ask(q{CALL migrate.apply(project => 'begun')});
+is(ask(q{SELECT name, state FROM migrate.status('begun') ORDER BY name}), "0002_before|baseline\n0003_start|applied", 'a baseline at top level is one');
+ask(q{CALL migrate.revert(project => 'begun')});
+is(ask(q{SELECT count(*) FROM migrate.baselines WHERE project = 'begun'}), '0', 'until it is reverted');
+
 # ---- limits
 
 define('0040_limit', "CREATE TABLE limited ();\nVACUUM", requires => '{}');
