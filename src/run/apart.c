@@ -188,6 +188,8 @@ write_failure(Apart *apart, ErrorData *error)
 	else
 	{
 		ledger_end_unfinished(apart->migration->project, apart->migration->name);
+		/* To be noted as half done has overwritten what it counted as before. */
+		apart->run.order.is_applied &= !apart->noted;
 		mig_step_failed(&apart->run, error);
 	}
 	MIG_FAULT("apart_failure_written");

@@ -349,6 +349,12 @@ is(ask(q{SELECT name, state FROM migrate.status('begun') ORDER BY name}), "0002_
 ask(q{CALL migrate.revert(project => 'begun')});
 is(ask(q{SELECT count(*) FROM migrate.baselines WHERE project = 'begun'}), '0', 'until it is reverted');
 
+define('0001_again', "VACUUM held", project => 'again', kind => 'repeatable');
+ask(q{CALL migrate.apply(project => 'again')});
+define('0001_again', "CREATE INDEX CONCURRENTLY ON nowhere (i)", project => 'again', kind => 'repeatable');
+is((try(q{CALL migrate.apply(project => 'again')}))[0], '42P01', 'one that is repeated at top level, and fails,');
+is_written('again', '0001_again|failed||42P01 at statement 1, line 1', 'has failed, and is not half done');
+
 # ---- limits
 
 define('0040_limit', "CREATE TABLE limited ();\nVACUUM", requires => '{}');
