@@ -10,6 +10,7 @@
 
 #include "access/xact.h"
 #include "catalog/pg_proc.h"
+#include "common/faults.h"
 #include "ledger/ledger.h"
 #include "miscadmin.h"
 #include "run/locks_private.h"
@@ -92,6 +93,7 @@ signal_as(Oid role, int pid, bool terminate)
 	SetUserIdAndSecContext(role, security | SECURITY_LOCAL_USERID_CHANGE);
 	PG_TRY();
 	{
+		MIG_FAULT("blocker_chosen");
 		send_signal(pid, terminate);
 		SetUserIdAndSecContext(user, security);
 		ReleaseCurrentSubTransaction();
@@ -141,7 +143,9 @@ mig_blocker_evict(Blocker *blocker, const BlockersPolicy *policy, Oid role, int6
 		return true;
 	if (!signal_as(role, blocker->pid, policy->terminate))
 		return false;
+	MIG_FAULT("blocker_signalled");
 	blocker->action = policy->terminate ? "terminated" : "cancelled";
 	record(blocker, policy, run_id, project, name);
+	MIG_FAULT("blocker_recorded");
 	return true;
 }

@@ -11,6 +11,7 @@
  */
 #include "postgres.h"
 
+#include "common/faults.h"
 #include "common/options.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
@@ -216,6 +217,7 @@ static void
 stop(LockWait *wait)
 {
 	wait->stopped = true;
+	MIG_FAULT("lock_not_queued");
 	ereport(ERROR,
 			(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
 			 errmsg("could not obtain %s", wait->wants)));
@@ -231,7 +233,9 @@ queue_for(LockWait *wait, const WantedLock *lock, int ms)
 	if (ms > 0)
 		(void) set_config_option("lock_timeout", psprintf("%d", ms), PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 	wait->queued_at = GetCurrentTimestamp();
+	MIG_FAULT("lock_queues");
 	LockRelationOid(lock->tag.locktag_field2, lock->mode);
+	MIG_FAULT("lock_obtained");
 	waited = GetCurrentTimestamp() - wait->queued_at;
 	wait->queued_at = 0;
 	wait->waited_in_try += waited;

@@ -5,6 +5,7 @@
  */
 #include "postgres.h"
 
+#include "common/faults.h"
 #include "common/pg_prng.h"
 #include "miscadmin.h"
 #include "run/call.h"
@@ -81,6 +82,7 @@ mig_locks_failed(LockWait *wait, ErrorData *error)
 		return false;
 	}
 	account(wait);
+	MIG_FAULT("lock_try_failed");
 	wait->failed_at = GetCurrentTimestamp();
 	if (wait->began == 0)
 		wait->began = wait->failed_at;
@@ -180,7 +182,9 @@ void
 mig_locks_look(LockWait *wait)
 {
 	look_again(wait);
+	MIG_FAULT("lock_looked");
 	tell(wait);
+	MIG_FAULT("lock_told");
 	evict(wait);
 }
 
@@ -247,6 +251,7 @@ poll(LockWait *wait)
 	{
 		TimestampTz now;
 
+		MIG_FAULT("lock_polls");
 		if (wait->check)
 			wait->check(wait->check_arg);
 		if (!is_blocked(wait, &news))
@@ -259,6 +264,7 @@ poll(LockWait *wait)
 		else if (time_is_up(wait))
 		{
 			count_wait(wait);
+			MIG_FAULT("lock_time_up");
 			ReThrowError(wait->error);
 		}
 		else if (news)
@@ -277,8 +283,10 @@ mig_locks_sleep(LockWait *wait)
 
 	InvalidateCatalogSnapshot();
 	show(wait, true);
+	MIG_FAULT("lock_wait_shown");
 	news = poll(wait);
 	show(wait, false);
+	MIG_FAULT("lock_wait_ended");
 	MemoryContextSwitchTo(before);
 	MemoryContextDelete(context);
 	if (!news)
@@ -327,5 +335,6 @@ mig_locks_explain(LockWait *wait, ErrorData *error)
 	blockers_text(&detail, wait->blockers);
 	error->detail = unconstify(char *, mig_for_client(detail.data));
 	error->hint = hint(wait);
+	MIG_FAULT("lock_explained");
 	return true;
 }

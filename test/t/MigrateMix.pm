@@ -180,7 +180,8 @@ sub migration
 	my $name = sprintf '%04d_%s', $number, $kind;
 	my ($up, $down) = $makers{$kind}->("t$number");
 
-	return { name => $name, kind => $kind, up => script_of($name, 'up', @$up), down => script_of($name, 'down', @$down) };
+	return { name => $name, kind => $kind, up => script_of($name, 'up', @$up), down => script_of($name, 'down', @$down),
+		options => $kind eq 'each' ? '"transaction": "off"' : '' };
 }
 
 # So many migrations, as the random numbers will have it.
@@ -216,7 +217,7 @@ sub register_mix
 	return join ";\n", 'CREATE EXTENSION pg_migrations', $watched ? "SELECT migrate.watch('test')" : (),
 	  'CREATE TABLE effects (name text, part text, statement int)',
 	  map { sprintf "SELECT migrate.register(%s, %s, %s, options => '{%s}')", literal($_->{name}), literal(text_of($_->{up})), literal(text_of($_->{down})),
-		  $_->{kind} eq 'each' ? '"transaction": "off"' : '' } @mix;
+		  $_->{options} // '' } @mix;
 }
 
 # ---- what must hold at any moment
