@@ -52,6 +52,18 @@ extern void mig_admit_scripts(const Run *run);
 /* MG007 where the policy "drift" refuses; notes what is adrift already. */
 extern void mig_admit_drift(const Run *run);
 
+/* ---- what a run writes of itself (record.c) ---- */
+
+extern void mig_record_start(Run *run);
+extern void mig_record_end(const Run *run, const char *outcome, const ErrorData *error);
+
+/*
+ * What became of the step, unless its worker has written that.  Only the ledger
+ * knows how far that came: it may have ended when the error had come up here.
+ * False: the step stands.
+ */
+extern bool mig_record_failure(Run *run, const ErrorData *error);
+
 /* ---- what a run says (report.c) ---- */
 
 extern const char *mig_run_verb(const Run *run);
@@ -69,6 +81,8 @@ extern const char *mig_for_client(const char *name);
 extern void mig_report_left_out(const Model *model, int number);
 extern void mig_report_late(const Run *run);
 extern void mig_report_background(const Run *run);
+
+extern void mig_report_start(const Run *run);
 
 /* duration in microseconds */
 extern void mig_report_step(Run *run, const char *what, int64 duration);

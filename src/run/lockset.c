@@ -393,10 +393,64 @@ add_rename(List **locks, const RenameStmt *rename)
 		(void) add_named(locks, rename->relation, AccessExclusiveLock);
 }
 
+/* The table of which it changes rows, or NULL. */
+static const RangeVar *
+table_of_rows(const Node *node)
+{
+	switch (nodeTag(node))
+	{
+		case T_InsertStmt:
+			return ((const InsertStmt *) node)->relation;
+		case T_UpdateStmt:
+			return ((const UpdateStmt *) node)->relation;
+		case T_DeleteStmt:
+			return ((const DeleteStmt *) node)->relation;
+		case T_MergeStmt:
+			return ((const MergeStmt *) node)->relation;
+		case T_CopyStmt:
+			return ((const CopyStmt *) node)->is_from ? ((const CopyStmt *) node)->relation : NULL;
+		default:
+			return NULL;
+	}
+}
+
+/* The one relation that it is about, and how it locks that; NULL: there is none, or are more. */
+static const RangeVar *
+single_relation(const Node *node, LOCKMODE *mode)
+{
+	*mode = AccessExclusiveLock;
+	switch (nodeTag(node))
+	{
+		case T_AlterObjectSchemaStmt:
+			return ((const AlterObjectSchemaStmt *) node)->relation;
+		case T_RuleStmt:
+			return ((const RuleStmt *) node)->relation;
+		case T_CreatePolicyStmt:
+			return ((const CreatePolicyStmt *) node)->table;
+		case T_AlterPolicyStmt:
+			return ((const AlterPolicyStmt *) node)->table;
+		case T_ViewStmt:
+			return ((const ViewStmt *) node)->replace ? ((const ViewStmt *) node)->view : NULL;
+		case T_ClusterStmt:
+			return ((const ClusterStmt *) node)->relation;
+		case T_RefreshMatViewStmt:
+			if (((const RefreshMatViewStmt *) node)->concurrent)
+				*mode = ExclusiveLock;
+			return ((const RefreshMatViewStmt *) node)->relation;
+		case T_AlterSeqStmt:
+			*mode = ShareRowExclusiveLock;
+			return ((const AlterSeqStmt *) node)->sequence;
+		default:
+			return NULL;
+	}
+}
+
 List *
 mig_locks_of(const Node *node)
 {
 	List	   *locks = NIL;
+	const RangeVar *relation;
+	LOCKMODE	mode;
 
 	switch (nodeTag(node))
 	{
@@ -415,9 +469,6 @@ mig_locks_of(const Node *node)
 		case T_RenameStmt:
 			add_rename(&locks, (const RenameStmt *) node);
 			break;
-		case T_AlterObjectSchemaStmt:
-			(void) add_named(&locks, ((const AlterObjectSchemaStmt *) node)->relation, AccessExclusiveLock);
-			break;
 		case T_LockStmt:
 			add_relations(&locks, ((const LockStmt *) node)->relations, ((const LockStmt *) node)->mode);
 			break;
@@ -427,52 +478,17 @@ mig_locks_of(const Node *node)
 		case T_CreateTrigStmt:
 			add_trigger(&locks, (const CreateTrigStmt *) node);
 			break;
-		case T_RuleStmt:
-			(void) add_named(&locks, ((const RuleStmt *) node)->relation, AccessExclusiveLock);
-			break;
-		case T_CreatePolicyStmt:
-			(void) add_named(&locks, ((const CreatePolicyStmt *) node)->table, AccessExclusiveLock);
-			break;
-		case T_AlterPolicyStmt:
-			(void) add_named(&locks, ((const AlterPolicyStmt *) node)->table, AccessExclusiveLock);
-			break;
-		case T_ViewStmt:
-			if (((const ViewStmt *) node)->replace)
-				(void) add_named(&locks, ((const ViewStmt *) node)->view, AccessExclusiveLock);
-			break;
-		case T_ClusterStmt:
-			(void) add_named(&locks, ((const ClusterStmt *) node)->relation, AccessExclusiveLock);
-			break;
-		case T_RefreshMatViewStmt:
-			(void) add_named(&locks, ((const RefreshMatViewStmt *) node)->relation,
-							 ((const RefreshMatViewStmt *) node)->concurrent ? ExclusiveLock : AccessExclusiveLock);
-			break;
 		case T_ReindexStmt:
 			add_reindex(&locks, (const ReindexStmt *) node);
-			break;
-		case T_AlterSeqStmt:
-			(void) add_named(&locks, ((const AlterSeqStmt *) node)->sequence, ShareRowExclusiveLock);
 			break;
 		case T_CommentStmt:
 			add_comment(&locks, (const CommentStmt *) node);
 			break;
-		case T_InsertStmt:
-			add_changed(&locks, ((const InsertStmt *) node)->relation);
-			break;
-		case T_UpdateStmt:
-			add_changed(&locks, ((const UpdateStmt *) node)->relation);
-			break;
-		case T_DeleteStmt:
-			add_changed(&locks, ((const DeleteStmt *) node)->relation);
-			break;
-		case T_MergeStmt:
-			add_changed(&locks, ((const MergeStmt *) node)->relation);
-			break;
-		case T_CopyStmt:
-			if (((const CopyStmt *) node)->is_from)
-				add_changed(&locks, ((const CopyStmt *) node)->relation);
-			break;
 		default:
+			if ((relation = table_of_rows(node)) != NULL)
+				add_changed(&locks, relation);
+			else if ((relation = single_relation(node, &mode)) != NULL)
+				(void) add_named(&locks, relation, mode);
 			break;
 	}
 	return locks;

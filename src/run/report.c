@@ -137,6 +137,20 @@ mig_report_background(const Run *run)
 }
 
 void
+mig_report_start(const Run *run)
+{
+	ereport(LOG_SERVER_ONLY,
+			(errmsg_plural("run " INT64_FORMAT " started: %d migration to be %s",
+						   "run " INT64_FORMAT " started: %d migrations to be %s",
+						   mig_run_planned(run), run->run_id, mig_run_planned(run), mig_run_verb(run))));
+	ereport(NOTICE,
+			(errmsg("run " INT64_FORMAT ": %d %s to %s%s", run->run_id, mig_run_planned(run),
+					mig_run_planned(run) == 1 ? "migration" : "migrations",
+					run->request.revert ? "revert" : "apply",
+					run->commits ? "" : "; kept only if you COMMIT")));
+}
+
+void
 mig_report_step(Run *run, const char *what, int64 duration)
 {
 	ErrorContextCallback *around = error_context_stack;

@@ -21,7 +21,6 @@
 #include "run/call.h"
 #include "run/cancel.h"
 #include "run/deployer.h"
-#include "run/events.h"
 #include "run/run.h"
 #include "storage/proc.h"
 #include "utils/memutils.h"
@@ -35,64 +34,6 @@ commit(Run *run)
 {
 	SPI_commit();
 	MemoryContextSwitchTo(run->context);
-}
-
-/* Rules are words of ours, so nothing in them needs escaping. */
-static char *
-rules_json(List *rules)
-{
-	StringInfoData json;
-	ListCell   *cell;
-
-	initStringInfo(&json);
-	foreach(cell, rules)
-		appendStringInfo(&json, "%s\"%s\"", json.len ? ", " : "{\"rules\": [", (char *) lfirst(cell));
-	appendStringInfoString(&json, "]}");
-	return json.data;
-}
-
-static void
-start(Run *run)
-{
-	RunStart	start = {0};
-
-	run->started_at = GetCurrentTimestamp();
-	start.action = run->request.revert ? "revert" : "apply";
-	start.project = run->request.project;
-	start.target = run->request.target;
-	start.started_at = run->started_at;
-	start.waited = run->waited;
-	start.planned = mig_run_planned(run);
-	start.steps = mig_plan_names(run->plan);
-	start.database_bytes = ledger_database_bytes();
-	start.reason = run->reason;
-	start.options = run->options.all;
-	start.in_block = !run->commits;
-	mig_background_check();
-	run->run_id = ledger_start_run(&start);
-	if (run->commits)
-		mig_event_run_started(run->run_id, &start);
-	MIG_FAULT("run_start_written");
-	ereport(LOG_SERVER_ONLY,
-			(errmsg_plural("run " INT64_FORMAT " started: %d migration to be %s",
-						   "run " INT64_FORMAT " started: %d migrations to be %s",
-						   mig_run_planned(run), run->run_id, mig_run_planned(run), mig_run_verb(run))));
-	ereport(NOTICE,
-			(errmsg("run " INT64_FORMAT ": %d %s to %s%s", run->run_id, mig_run_planned(run),
-					mig_run_planned(run) == 1 ? "migration" : "migrations",
-					run->request.revert ? "revert" : "apply",
-					run->commits ? "" : "; kept only if you COMMIT")));
-	if (run->options.override)
-	{
-		Decision	decision = {0};
-
-		decision.decision = "overridden";
-		decision.project = run->request.project;
-		decision.run_id = run->run_id;
-		decision.reason = run->reason;
-		decision.detail = rules_json(run->options.override);
-		ledger_write_decision(&decision);
-	}
 }
 
 /* ---- steps ---- */
@@ -187,24 +128,6 @@ outcome_of(const Run *run)
 	return run->left_out > 0 ? "partial" : "succeeded";
 }
 
-static void
-end(Run *run, const char *outcome, const ErrorData *error)
-{
-	RunEnd		end = {0};
-
-	end.run_id = run->run_id;
-	end.outcome = outcome;
-	end.started_at = run->started_at;
-	end.migrations = run->atomic && error ? 0 : run->done;
-	end.failed_name = error ? run->current : NULL;
-	end.error = error;
-	end.database_bytes = ledger_database_bytes();
-	ledger_end_run(&end);
-	if (run->commits)
-		mig_event_run_ended(&end);
-	MIG_FAULT("run_end_written");
-}
-
 /* Chain what is written, and leave the head where the database's writers cannot reach it. */
 static void
 seal(Run *run)
@@ -221,38 +144,6 @@ seal(Run *run)
 					mig_run_planned(run), mig_run_verb(run), head ? head : "none")));
 }
 
-/*
- * Write what became of the step, unless its worker has.  Only the ledger knows
- * how far that came: it may have ended when the error had come up here.  False:
- * the step stands.
- */
-static bool
-write_failure(Run *run, const ErrorData *error)
-{
-	Attempt    *attempt = &run->step.attempt;
-	const char *written = ledger_attempt_outcome(attempt->id);
-
-	attempt->statements = run->job.statements;
-	attempt->finished_at = GetCurrentTimestamp();
-	if (written == NULL)
-		mig_step_failed(&run->step, error);
-	else if (strcmp(written, "started") == 0)
-	{
-		attempt->attempt_id = attempt->id;
-		attempt->id = ledger_next_attempt();
-		mig_step_interrupted(&run->step, error, "interrupted", run->job.statements, run->job.total);
-	}
-	else
-	{
-		attempt->outcome = MemoryContextStrdup(run->context, written);
-		if (strcmp(written, mig_run_verb(run)) == 0)
-			return false;
-		attempt->error = error;
-	}
-	MIG_FAULT("run_failure_written");
-	return true;
-}
-
 /* The error has rolled back the step; write so, and let it go on to the caller. */
 static void
 failed(Run *run, ErrorData *error)
@@ -263,10 +154,10 @@ failed(Run *run, ErrorData *error)
 		mig_cancel_mark(error);
 	mig_cancel_explain(run->run_id, error);
 	mig_report_add_context(run, error);
-	failure = write_failure(run, error);
+	failure = mig_record_failure(run, error);
 	if (!failure)
 		step_done(run, true);
-	end(run, mig_was_cancelled(error) ? "cancelled" : run->done > 0 && !run->atomic ? "partial" : "failed", error);
+	mig_record_end(run, mig_was_cancelled(error) ? "cancelled" : run->done > 0 && !run->atomic ? "partial" : "failed", error);
 	commit(run);
 	MIG_FAULT("run_failure_committed");
 	if (failure)
@@ -396,23 +287,21 @@ keep_failed(Run *run, MemoryContext context)
 	run->failed_try = context;
 }
 
-/*
- * Run steps from first on, in one subtransaction: one step, or with atomic all
- * of them.  Returns the number of the next step: the first one again if it has
- * not got a lock.
- */
-static int
-run_unit(Run *run, int first)
+/* Steps that stand or fall together: one, or with atomic all of them. */
+typedef struct Unit
+{
+	int			next;			/* number of the step behind those that were begun */
+	bool		ran;			/* the last of them was not left out */
+	bool		apart;			/* it has failed for nothing but its transaction */
+} Unit;
+
+/* Run it in one subtransaction, and commit that.  The error, if there is one, is taken, and nothing of it stands. */
+static ErrorData *
+try_unit(Run *run, Unit *unit, MemoryContext context)
 {
 	int			level = GetCurrentTransactionNestLevel();
-	MemoryContext context = AllocSetContextCreate(run->context, "migration", ALLOCSET_DEFAULT_SIZES);
 	ResourceOwner owner = CurrentResourceOwner;
-	int			done = run->done;
-	int			left_out = run->left_out;
 	ErrorData  *volatile error = NULL;
-	volatile int next = first;
-	volatile bool ran = true;
-	volatile bool apart = false;
 
 	PG_TRY();
 	{
@@ -421,27 +310,43 @@ run_unit(Run *run, int first)
 		MemoryContextSwitchTo(context);
 		do
 		{
-			ran = run_step(run, list_nth(run->plan->steps, next++));
+			unit->ran = run_step(run, list_nth(run->plan->steps, unit->next++));
 			if (run->atomic)
-				step_done(run, ran);
-		} while (run->atomic && next < mig_run_planned(run));
+				step_done(run, unit->ran);
+		} while (run->atomic && unit->next < mig_run_planned(run));
 		ReleaseCurrentSubTransaction();
 		MemoryContextSwitchTo(run->context);
 		CurrentResourceOwner = owner;
 		MIG_FAULT("run_unit_ended");
 		if (run->atomic)
-			end(run, outcome_of(run), NULL);
+			mig_record_end(run, outcome_of(run), NULL);
 		/* What still fires at the commit, a cursor's query, say, is a migration's. */
 		mig_deployer_inside(true);
 		commit(run);
 	}
 	PG_CATCH();
 	{
-		apart = failed_for_transaction(run);
+		unit->apart = failed_for_transaction(run);
 		error = take_error(run, level);
 	}
 	PG_END_TRY();
-	if (apart)
+	return error;
+}
+
+/*
+ * Run the unit that begins with a step.  Returns the number of the next step: the
+ * first one again if it has not got a lock.
+ */
+static int
+run_unit(Run *run, int first)
+{
+	MemoryContext context = AllocSetContextCreate(run->context, "migration", ALLOCSET_DEFAULT_SIZES);
+	int			done = run->done;
+	int			left_out = run->left_out;
+	Unit		unit = {.next = first};
+	ErrorData  *error = try_unit(run, &unit, context);
+
+	if (unit.apart)
 	{
 		MIG_FAULT("run_unit_moved_apart");
 		mig_locks_begin(run->locks);
@@ -461,10 +366,10 @@ run_unit(Run *run, int first)
 	mig_deployer_keep();
 	HOLD_INTERRUPTS();			/* a cancel now belongs to the next step */
 	if (!run->atomic)
-		step_done(run, ran);
+		step_done(run, unit.ran);
 	RESUME_INTERRUPTS();
 	MemoryContextDelete(context);
-	return next;
+	return unit.next;
 }
 
 static void
@@ -482,7 +387,7 @@ run_committing(Run *run)
 	mig_report_end(run, 0);
 	if (!run->atomic)
 	{
-		end(run, outcome_of(run), NULL);
+		mig_record_end(run, outcome_of(run), NULL);
 		commit(run);
 		MIG_FAULT("run_end_committed");
 	}
@@ -502,7 +407,7 @@ run_in_block(Run *run)
 		step_done(run, run_step(run, lfirst(cell)));
 	error_context_stack = callback.previous;
 	mig_report_end(run, 0);
-	end(run, outcome_of(run), NULL);
+	mig_record_end(run, outcome_of(run), NULL);
 	ereport(LOG_SERVER_ONLY,
 			(errmsg("run " INT64_FORMAT " ended inside its caller's transaction: %d of %d %s",
 					run->run_id, run->done, mig_run_planned(run), mig_run_verb(run))));
@@ -531,7 +436,7 @@ plan_and_run(Run *run)
 	mig_admit_drift(run);
 	mig_report_late(run);
 	MIG_FAULT("run_planned");
-	start(run);
+	mig_record_start(run);
 	if (run->commits)
 		run_committing(run);
 	else

@@ -137,8 +137,9 @@ lines_of(const Node *stmt)
 #define REACHES_TEXTS		64
 #define REACHES_ALL			127
 
+/* By what it does to the table as a whole. */
 static int
-reach_of(const AlterTableCmd *command)
+reach_of_whole(const AlterTableCmd *command)
 {
 	switch (command->subtype)
 	{
@@ -162,11 +163,6 @@ reach_of(const AlterTableCmd *command)
 		case AT_ValidateConstraint:
 		case AT_DropConstraint:
 			return REACHES_CONSTRAINTS | REACHES_INDEXES | REACHES_CHILDREN;
-		case AT_AddColumn:
-			return REACHES_SEQUENCES | REACHES_CHILDREN | REACHES_TEXTS |
-				(castNode(ColumnDef, command->def)->constraints ? REACHES_CONSTRAINTS | REACHES_INDEXES : 0);
-		case AT_AlterColumnType:
-			return REACHES_ALL & ~(REACHES_TRIGGERS | REACHES_RULES);
 		case AT_ReplicaIdentity:
 		case AT_ClusterOn:
 		case AT_DropCluster:
@@ -175,16 +171,41 @@ reach_of(const AlterTableCmd *command)
 		case AT_SetLogged:
 		case AT_SetUnLogged:
 			return REACHES_SEQUENCES;
-		case AT_AddIdentity:
-		case AT_SetIdentity:
-		case AT_DropIdentity:
-			return REACHES_SEQUENCES | REACHES_CHILDREN;
 		case AT_AttachPartition:
 		case AT_DetachPartition:
 		case AT_DetachPartitionFinalize:
 		case AT_AddInherit:
 		case AT_DropInherit:
 			return REACHES_TRIGGERS | REACHES_CONSTRAINTS | REACHES_INDEXES | REACHES_CHILDREN;
+		case AT_SetRelOptions:
+		case AT_ResetRelOptions:
+		case AT_SetTableSpace:
+		case AT_EnableRowSecurity:
+		case AT_DisableRowSecurity:
+		case AT_ForceRowSecurity:
+		case AT_NoForceRowSecurity:
+		case AT_GenericOptions:
+			return 0;
+		default:
+			return REACHES_ALL;
+	}
+}
+
+/* By what it does to a column, or else to the whole. */
+static int
+reach_of(const AlterTableCmd *command)
+{
+	switch (command->subtype)
+	{
+		case AT_AddColumn:
+			return REACHES_SEQUENCES | REACHES_CHILDREN | REACHES_TEXTS |
+				(castNode(ColumnDef, command->def)->constraints ? REACHES_CONSTRAINTS | REACHES_INDEXES : 0);
+		case AT_AlterColumnType:
+			return REACHES_ALL & ~(REACHES_TRIGGERS | REACHES_RULES);
+		case AT_AddIdentity:
+		case AT_SetIdentity:
+		case AT_DropIdentity:
+			return REACHES_SEQUENCES | REACHES_CHILDREN;
 		case AT_SetStatistics:
 		case AT_SetStorage:
 		case AT_SetCompression:
@@ -194,18 +215,10 @@ reach_of(const AlterTableCmd *command)
 		case AT_SetNotNull:
 		case AT_DropNotNull:
 			return REACHES_CHILDREN | REACHES_CONSTRAINTS;
-		case AT_SetRelOptions:
-		case AT_ResetRelOptions:
-		case AT_SetTableSpace:
-		case AT_EnableRowSecurity:
-		case AT_DisableRowSecurity:
-		case AT_ForceRowSecurity:
-		case AT_NoForceRowSecurity:
-		case AT_GenericOptions:
 		case AT_AlterColumnGenericOptions:
 			return 0;
 		default:
-			return REACHES_ALL;
+			return reach_of_whole(command);
 	}
 }
 
