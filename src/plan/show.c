@@ -20,6 +20,11 @@
 #define SHOWN_APPLIED 5			/* the last ones; earlier ones are folded */
 #define SHOWN_PENDING 20
 
+/* What is counted by the name of its state. */
+static const char *const *const counted_states[] = {
+	&STATE_RUNNING, &STATE_FAILED, &STATE_INTERRUPTED, &STATE_HELD, &STATE_BLOCKED
+};
+
 /* What one project's lines are made from. */
 typedef struct Show
 {
@@ -28,10 +33,8 @@ typedef struct Show
 	const char *project;
 	int			total;
 	int			applied;
-	int			failed;
-	int			held;
-	int			blocked;
-	int			pending;
+	int			pending;		/* the next apply begins it, or tries it again */
+	int			counted[lengthof(counted_states)];
 	bool		refused;		/* a problem keeps apply from running anything */
 	const char *head;			/* name of the last applied, or NULL */
 	const char *coverage;		/* what capture sees, NULL: it was never on */
@@ -172,11 +175,10 @@ count(Show *show)
 			continue;
 		show->total++;
 		show->applied += node->is_applied;
-		show->failed += node->state == STATE_FAILED;
-		show->held += node->state == STATE_HELD;
 		show->refused |= node->problem != NULL;
-		show->blocked += node->state == STATE_BLOCKED;
-		show->pending += node->is_pending;
+		show->pending += node->is_pending && node->state != STATE_RUNNING && node->state != STATE_INTERRUPTED;
+		for (int s = 0; s < lengthof(counted_states); s++)
+			show->counted[s] += node->state == *counted_states[s];
 		if (node->is_applied && node->migration->kind != KIND_REPEATABLE)
 			show->head = node->migration->name;
 	}
@@ -193,12 +195,9 @@ put_sums(Show *show)
 		appendStringInfo(&line, ", head %s", show->head);
 	if (show->pending)
 		appendStringInfo(&line, "; %d pending", show->pending);
-	if (show->failed)
-		appendStringInfo(&line, "; %d failed", show->failed);
-	if (show->held)
-		appendStringInfo(&line, "; %d held", show->held);
-	if (show->blocked)
-		appendStringInfo(&line, "; %d blocked", show->blocked);
+	for (int s = 0; s < lengthof(counted_states); s++)
+		if (show->counted[s])
+			appendStringInfo(&line, "; %d %s", show->counted[s], *counted_states[s]);
 	if (show->coverage)
 		appendStringInfo(&line, "; capture %s", strcmp(show->coverage, "none") == 0 ? "off" : "on");
 	put_line(show, line.data);

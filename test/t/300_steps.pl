@@ -44,6 +44,14 @@ sub state_of
 	return ask("SELECT state || coalesce(': ' || detail, '') FROM migrate.status() WHERE name = '$name'");
 }
 
+# The line of show() that has the sums of a project.
+sub sums_of
+{
+	my ($project) = @_;
+
+	return ask("SELECT migrate.show('$project') LIMIT 1");
+}
+
 my $apply = 'CALL migrate.apply();';
 my $half_done = 'SELECT name, part, done, under_way FROM migrate.unfinished';
 
@@ -122,6 +130,7 @@ is(state_of('0006_half'), 'interrupted: 23505 at statement 3, line 3; 2 of 4 sta
 is(ask($half_done), '0006_half|up|2|3', 'as does the ledger');
 is(ask(q{SELECT severity, hint FROM migrate.check() WHERE code = 'interrupted'}), q{error|CALL migrate.apply(project => 'default');}, 'check has the call');
 like(ask('SELECT migrate.show()'), qr/\[!\].*0006_half.*stopped half-way/, 'show shows it');
+like(sums_of('default'), qr/^default: 5 of 7 applied, head \w+; 1 interrupted; 1 held; capture on$/, 'and counts it as what it is');
 is(ask('SELECT migrate.is_current()'), 'f', 'it is not current');
 ($code, $err) = try(q{SELECT migrate.register('0006_half', 'CREATE TABLE changed ()', requires => '{}')});
 is($code, 'MG012', 'what stands cannot be changed');
@@ -164,6 +173,7 @@ my ($holder, $caller) = blocked_build('0010_cancel');
 is(ask(q{SELECT backend_xmin IS NULL FROM pg_stat_activity WHERE application_name = 'caller' AND backend_type = 'client backend'}), 't',
 	'who waits for the worker has no snapshot');
 is(ask(q{SELECT state FROM migrate.status() WHERE name = '0010_cancel'}), 'running', 'it is running');
+like(sums_of('default'), qr/applied, head \w+; 1 running; 1 held/, 'and counted as that');
 is((try("SET pg_migrations.lock_wait = 0; $apply"))[0], 'MG006', 'another run does not begin');
 ask(q{SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE application_name = 'caller' AND backend_type = 'client backend'});
 my ($ok, $out) = end_client($caller);
