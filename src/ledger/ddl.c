@@ -15,33 +15,10 @@
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/fmgrprotos.h"
-#include "utils/inet.h"
 #include "utils/inval.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 #include "utils/xid8.h"
-
-/* The client's address, as inet_client_addr() has it. */
-static Datum
-client_addr(bool *isnull)
-{
-	LOCAL_FCINFO(fcinfo, 0);
-	Datum		result;
-
-	InitFunctionCallInfoData(*fcinfo, NULL, 0, InvalidOid, NULL, NULL);
-	result = inet_client_addr(fcinfo);
-	*isnull = fcinfo->isnull;
-	return result;
-}
-
-char *
-ledger_client_address(void)
-{
-	bool		isnull;
-	Datum		address = client_addr(&isnull);
-
-	return isnull ? NULL : DatumGetCString(DirectFunctionCall1(inet_out, address));
-}
 
 static void
 put_text(Datum *value, bool *isnull, const char *text)

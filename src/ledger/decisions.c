@@ -15,7 +15,7 @@ ledger_write_decision(const Decision *decision)
 		"INSERT INTO migrate.log_decisions (decision, project, name, checksum, run_id, role_name, reason, detail, ddl_id, object_type, identity,"
 		" decided_at, session_role, application_name, client_addr, transaction_id)"
 		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8::pg_catalog.jsonb, $9, $10, $11, pg_catalog.clock_timestamp(), SESSION_USER,"
-		" pg_catalog.current_setting('application_name'), pg_catalog.inet_client_addr(), pg_catalog.pg_current_xact_id())"
+		" pg_catalog.current_setting('application_name'), $12, pg_catalog.pg_current_xact_id())"
 	};
 	LedgerArgs	args = {0};
 	LedgerScope scope;
@@ -32,6 +32,7 @@ ledger_write_decision(const Decision *decision)
 	arg_id(&args, decision->ddl_id);
 	arg_text(&args, decision->object_type);
 	arg_text(&args, decision->identity);
+	arg_client(&args);
 	ledger_run(&query, &args);
 	ledger_leave(&scope);
 }

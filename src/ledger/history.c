@@ -32,7 +32,7 @@ insert_attempt(const LedgerScope *scope, const Attempt *attempt)
 		" session_role, application_name, client_addr, pid, transaction_id, server_version_num, extension_version)"
 		" VALUES ($1, $27, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,"
 		" $18, $19, $20, $21, $22, $23, $24, $25,"
-		" SESSION_USER, pg_catalog.current_setting('application_name'), pg_catalog.inet_client_addr(),"
+		" SESSION_USER, pg_catalog.current_setting('application_name'), $28,"
 		" pg_catalog.pg_backend_pid(), pg_catalog.pg_current_xact_id(), pg_catalog.current_setting('server_version_num')::pg_catalog.int4, $26)"
 	};
 	const ErrorData *error = attempt->error;
@@ -68,6 +68,7 @@ insert_attempt(const LedgerScope *scope, const Attempt *attempt)
 	arg_id(&args, attempt->error_line);
 	arg_text(&args, ledger_library_version);
 	arg_int8(&args, attempt->attempt_id ? attempt->attempt_id : attempt->id);
+	arg_client(&args);
 	ledger_run(&query, &args);
 }
 

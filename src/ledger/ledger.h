@@ -408,9 +408,6 @@ extern bool ledger_takes_ddl(void);
 /* Write the row of a statement that the current user has executed; false: the table cannot take it. */
 extern bool ledger_write_ddl(DdlRecord *record);
 
-/* Where the session's client is; NULL: on this machine, or there is none. */
-extern char *ledger_client_address(void);
-
 /* Those of the ids that are of changes outside of migrations, as int64 pointers. */
 extern List *ledger_direct_ddl(ArrayType *ids);
 
@@ -456,6 +453,16 @@ extern void ledger_change_schema(const char *sql);
 
 /* Does one of our own statements change the schema right now? */
 extern bool ledger_changes_schema(void);
+
+/* ---- where the client is (client.c) ---- */
+
+#define LEDGER_ADDRESS_BYTES 64
+
+/* NULL: on this machine, or there is none. */
+extern char *ledger_client_address(void);
+
+/* This session is a worker, for a client that is there; empty: as NULL above. */
+extern void ledger_hand_over_client(const char *address);
 
 /* ---- who may do what (capabilities.c) ---- */
 

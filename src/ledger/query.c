@@ -246,6 +246,15 @@ arg_array(LedgerArgs *args, Oid type, ArrayType *value)
 	add_arg(args, type, PointerGetDatum(value), value == NULL);
 }
 
+void
+arg_client(LedgerArgs *args)
+{
+	bool		isnull;
+	Datum		address = client_addr(&isnull);
+
+	add_arg(args, INETOID, address, isnull);
+}
+
 static void
 prepare(LedgerQuery *query, LedgerArgs *args)
 {

@@ -63,6 +63,7 @@ extern void arg_interval(LedgerArgs *args, int64 microseconds);
 extern void arg_interval_value(LedgerArgs *args, const Interval *value);
 extern void arg_lsn(LedgerArgs *args, uint64 value);	/* 0 is NULL */
 extern void arg_array(LedgerArgs *args, Oid type, ArrayType *value);
+extern void arg_client(LedgerArgs *args);	/* where the session's client is */
 
 /* Run it; results are in SPI_tuptable and SPI_processed.  Returns the rows. */
 extern uint64 ledger_run(LedgerQuery *query, LedgerArgs *args);
@@ -106,6 +107,9 @@ extern Oid	ledger_relation(const char *name);
 
 /* Has one of our tables no page at all?  False says nothing of its rows. */
 extern bool ledger_is_empty(const char *name);
+
+/* Where the session's client is, as an inet (client.c). */
+extern Datum client_addr(bool *isnull);
 
 /* Draw the next number of one of our sequences. */
 extern int64 ledger_next_id(const char *sequence);

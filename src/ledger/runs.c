@@ -18,7 +18,7 @@ ledger_start_run(const RunStart *start)
 		"INSERT INTO migrate.log_runs (run_id, action, project, target, started_at, waited, planned, database_bytes,"
 		" role_name, reason, options, in_block, steps, session_role, application_name, client_addr, pid, transaction_id)"
 		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,"
-		" SESSION_USER, pg_catalog.current_setting('application_name'), pg_catalog.inet_client_addr(),"
+		" SESSION_USER, pg_catalog.current_setting('application_name'), $14,"
 		" pg_catalog.pg_backend_pid(), pg_catalog.pg_current_xact_id())"
 	};
 	LedgerArgs	args = {0};
@@ -40,6 +40,7 @@ ledger_start_run(const RunStart *start)
 	arg_jsonb(&args, start->options);
 	arg_bool(&args, start->in_block);
 	arg_array(&args, TEXTARRAYOID, start->steps);
+	arg_client(&args);
 	ledger_run(&query, &args);
 	ledger_leave(&scope);
 	return run_id;

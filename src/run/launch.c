@@ -83,11 +83,14 @@ collect_settings(StringInfo out)
 static void
 fill_job(WorkerJob *job)
 {
+	const char *client = ledger_client_address();
+
 	job->database = MyDatabaseId;
 	job->session_user = GetSessionUserId();
 	job->role[0] = '\0';
 	if (GetUserId() != GetSessionUserId())
 		strlcpy(job->role, GetUserNameFromId(GetUserId(), false), sizeof(job->role));
+	strlcpy(job->client, client ? client : "", sizeof(job->client));
 	job->connected = false;
 	pg_atomic_init_u32(&job->caller_gone, 0);
 	pg_atomic_init_u32(&job->released, 0);

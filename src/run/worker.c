@@ -56,6 +56,7 @@ set_as_caller(const WorkerJob *job)
 {
 	const char *name = (const char *) job + job->settings;
 
+	ledger_hand_over_client(job->client);
 	StartTransactionCommand();
 	while (*name != '\0')
 	{

@@ -5,6 +5,7 @@
 #ifndef MIG_WORKER_H
 #define MIG_WORKER_H
 
+#include "ledger/ledger.h"
 #include "lib/stringinfo.h"
 #include "port/atomics.h"
 #include "storage/dsm.h"
@@ -23,6 +24,7 @@ typedef struct WorkerJob
 	Oid			database;
 	Oid			session_user;
 	char		role[NAMEDATALEN];	/* of SET ROLE, or empty */
+	char		client[LEDGER_ADDRESS_BYTES];	/* where the caller's client is, or empty */
 	Size		data;			/* offset of what the task is told besides; aligned */
 	Size		settings;		/* offset of "name\0value\0...\0" */
 	Size		queue;			/* offset of the queue */

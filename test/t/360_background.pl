@@ -9,6 +9,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $node = new_node('main');
+$node->append_conf('postgresql.conf', "listen_addresses = '127.0.0.1'");
 $node->start;
 
 sub ask
@@ -246,6 +247,27 @@ is(ask("CALL migrate.wait($runs[1])", db => 'other'), 'succeeded', 'one of them 
 is(outcome_of($runs[0]), 'running', 'the other one goes on');
 open_gate(5);
 is(ask("CALL migrate.wait($runs[0])"), 'succeeded', 'to its own end');
+
+# ---- from where
+
+ask(q{SELECT migrate.watch('test')});
+define('0001_here', 'CREATE TABLE here (i int)', project => 'here');
+define('0002_here', 'CREATE TABLE there (); CREATE INDEX CONCURRENTLY ON here (i)', project => 'here');
+ask(q{SELECT migrate.hold('0001_here', 'test', 'here')});
+my $over_tcp = 'dbname=postgres host=127.0.0.1 port=' . $node->port;
+my ($from_there) = $node->safe_psql('postgres', q{CALL migrate.apply(project => 'here', background => true, reason => 'test', options => '{"override": ["held"]}')},
+	connstr => $over_tcp) =~ /^(\d+)/;
+is(ask("CALL migrate.wait($from_there)"), 'succeeded', 'a run of somebody who came over the network');
+foreach my $log ("runs WHERE run_id = $from_there", "history WHERE run_id = $from_there", "decisions WHERE run_id = $from_there",
+	q{ddl_log WHERE statement ~ 'here'})
+{
+	is(ask("SELECT count(*) > 0 AND bool_and(host(client_addr) = '127.0.0.1') FROM migrate.$log"), 't', "is from there in migrate.$log");
+}
+is(ask(q{SELECT count(DISTINCT pid) FROM migrate.ddl_log WHERE statement ~ 'here'}), '2', 'whoever worked for him');
+define('0003_here', 'SELECT 1', project => 'here');
+my $from_here = start_run(q{project => 'here'});
+ask("CALL migrate.wait($from_here)");
+is(ask("SELECT client_addr IS NULL FROM migrate.runs WHERE run_id = $from_here"), 't', 'and that of somebody on the machine is not');
 
 is(ask('SELECT count(*) FROM migrate.verify_history()'), 0, 'the records are whole');
 $node->stop;
