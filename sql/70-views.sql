@@ -47,8 +47,8 @@ COMMENT ON VIEW migrate.runs IS 'every call of apply and revert that had somethi
 CREATE VIEW migrate.progress WITH (security_barrier) AS
     SELECT r.run_id, pg_catalog.split_part(n.current, ':', 1) AS project,
            pg_catalog.substr(n.current, pg_catalog.strpos(n.current, ':') OPERATOR(pg_catalog.+) 1) AS name,
-           s.at[1]::integer AS statement_no, s.at[2]::integer AS statements,
-           COALESCE(p.phase, CASE WHEN a.wait_event_type OPERATOR(pg_catalog.=) 'Lock' OR b.pids OPERATOR(pg_catalog.<>) '{}'
+           s.at[2]::integer AS statement_no, s.at[3]::integer AS statements,
+           COALESCE(p.phase, CASE WHEN a.wait_event_type OPERATOR(pg_catalog.=) 'Lock' OR b.pids OPERATOR(pg_catalog.<>) '{}' OR s.at[1] IS NOT NULL
                                   THEN 'waiting for a lock'
                                   WHEN s.at IS NOT NULL THEN 'running' ELSE 'between statements' END) AS phase,
            pg_catalog.round(CASE WHEN p.total OPERATOR(pg_catalog.>) 0 THEN 100.0 OPERATOR(pg_catalog.*) p.done OPERATOR(pg_catalog./) p.total
@@ -82,7 +82,7 @@ CREATE VIEW migrate.progress WITH (security_barrier) AS
             UNION ALL
             SELECT pid, 'copying', bytes_processed, bytes_total, false FROM pg_catalog.pg_stat_progress_copy
     ) p ON p.pid OPERATOR(pg_catalog.=) l.worker
-    LEFT JOIN LATERAL (SELECT pg_catalog.regexp_match(a.query, '^/[*] statement ([0-9]+) of ([0-9]+) of migration ') AS at) s ON true
+    LEFT JOIN LATERAL (SELECT pg_catalog.regexp_match(a.query, '^/[*] (waiting for a lock[^:]*: )?statement ([0-9]+) of ([0-9]+) of migration ') AS at) s ON true
     -- Whom a run waits for that does not queue (LEDGER_WAITS_LOCK).
     CROSS JOIN LATERAL (SELECT ARRAY(SELECT w.objid::integer FROM pg_catalog.pg_locks w WHERE w.pid OPERATOR(pg_catalog.=) l.worker
                         AND w.locktype OPERATOR(pg_catalog.=) 'advisory' AND w.classid OPERATOR(pg_catalog.=) 1296648018

@@ -8,6 +8,7 @@
 #include "common/faults.h"
 #include "common/pg_prng.h"
 #include "miscadmin.h"
+#include "run/activity.h"
 #include "run/call.h"
 #include "run/deployer.h"
 #include "run/locks.h"
@@ -21,6 +22,7 @@
 #define POLL_MS 100
 #define FIRST_PAUSE_MS 50
 #define LONGEST_PAUSE_MS 30000
+#define NAMED_HOLDERS 3			/* in what is shown of the session */
 
 static int64
 ms_since(TimestampTz start)
@@ -188,6 +190,34 @@ mig_locks_look(LockWait *wait)
 	evict(wait);
 }
 
+/* 'pid 4711, pid 4712', in few words. */
+static char *
+holders_text(List *blockers)
+{
+	StringInfoData text;
+	ListCell   *cell;
+
+	if (blockers == NIL)
+		return pstrdup("nobody now");
+	initStringInfo(&text);
+	foreach(cell, blockers)
+	{
+		const Blocker *blocker = lfirst(cell);
+
+		if (foreach_current_index(cell) == NAMED_HOLDERS)
+		{
+			appendStringInfo(&text, " and %d more", list_length(blockers) - NAMED_HOLDERS);
+			break;
+		}
+		appendStringInfoString(&text, text.len ? ", " : "");
+		if (blocker->kind == BLOCKER_PREPARED)
+			appendStringInfoString(&text, "a prepared transaction");
+		else
+			appendStringInfo(&text, "pid %d", blocker->pid);
+	}
+	return text.data;
+}
+
 /* Others can see whom we wait for, though we do not queue; for as long as the transaction lasts. */
 static void
 show(const LockWait *wait, bool waits)
@@ -282,10 +312,12 @@ mig_locks_sleep(LockWait *wait)
 	bool		news;
 
 	InvalidateCatalogSnapshot();
+	mig_activity_waiting(holders_text(wait->blockers));
 	show(wait, true);
 	MIG_FAULT("lock_wait_shown");
 	news = poll(wait);
 	show(wait, false);
+	mig_activity_call();
 	MIG_FAULT("lock_wait_ended");
 	MemoryContextSwitchTo(before);
 	MemoryContextDelete(context);

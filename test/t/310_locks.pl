@@ -126,8 +126,11 @@ until_true('SELECT ' . waits_for($pid));
 my $queues = q{SELECT count(*) FROM pg_locks WHERE NOT granted};
 is(join('', map { ask($queues) } 1 .. 10), '0' x 10, 'the run does not queue');
 is(ask('SELECT i FROM t'), '1', 'and others read as if there was no migration');
-is(ask(q{SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE a.query ~ '^CALL' AND l.locktype = 'relation'}), '0', 'it holds no lock meanwhile');
-until_true(q{SELECT bool_and(backend_xmin IS NULL) FROM pg_stat_activity WHERE query ~ '^CALL'});
+is(ask(q{SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE a.query ~ '^/[*] waiting for a lock' AND l.locktype = 'relation'}), '0', 'it holds no lock meanwhile');
+until_true(q{SELECT bool_and(backend_xmin IS NULL) FROM pg_stat_activity WHERE query ~ '^/[*] waiting for a lock'});
+is(ask(q{SELECT query FROM pg_stat_activity WHERE query ~ '^/[*] waiting'}), "/* waiting for a lock, held by pid $pid: statement 2 of 3 of migration default:$name */ ALTER TABLE t ADD a1 int",
+	'what it does meanwhile is shown');
+is(ask('SELECT name, statement_no, statements, phase, blocked_by FROM migrate.progress'), "$name|2|3|waiting for a lock|{$pid}", 'also in migrate.progress');
 is(ask(q{SELECT to_regclass('made')}), '', 'nothing of the try stands');
 is(history_of($name), '', 'which is no attempt');
 close_holder($session);
@@ -182,7 +185,7 @@ like($err, qr/HINT:  SELECT pg_terminate_backend\($pid\);  ends it\.  On its own
 
 $client = start_apply('SET pg_migrations.lock_timeout = 100;');
 until_true('SELECT ' . waits_for($pid));
-ask(q{SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE query ~ '^CALL'});
+ask(q{SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE query ~ '^/[*] waiting for a lock'});
 ($ok) = end_client($client);
 like($client->{err}, qr/ERROR:  57014/, 'it can be cancelled while it waits');
 is(ask('SELECT outcome FROM migrate.runs ORDER BY run_id DESC LIMIT 1'), 'cancelled', 'the run is');
@@ -190,7 +193,7 @@ like(history_of($name), qr/, cancelled 57014$/, 'the attempt is');
 is(ask(q{SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'}), '0', 'no lock is left');
 $client = start_apply('SET pg_migrations.lock_timeout = 100;');
 until_true('SELECT ' . waits_for($pid));
-ask(q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query ~ '^CALL'});
+ask(q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query ~ '^/[*] waiting for a lock'});
 end_client($client);
 until_true(q{SELECT NOT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory')});
 is(ask("SELECT count(*) FROM pg_attribute WHERE attrelid = 't'::regclass AND attname = 'a3'"), '0', 'ended while it waits it leaves nothing');
@@ -218,6 +221,7 @@ $name = define("CREATE TABLE w ();\nALTER TABLE t ADD a5 int;\nVACUUM u", q({"tr
 $client = start_apply();
 until_true('SELECT ' . waits_for($pid));
 is(ask(q{SELECT to_regclass('w')}) . ask($queues), 'w0', 'in a worker only the step is given up');
+is(ask('SELECT statement_no, phase, blocked_by FROM migrate.progress'), "2|waiting for a lock|{$pid}", 'which is shown as that of the run');
 my ($other, $other_pid) = open_old('LOCK TABLE u IN SHARE UPDATE EXCLUSIVE MODE', 'app');
 close_holder($session);
 until_true('SELECT ' . waits_for($other_pid));
