@@ -44,8 +44,8 @@ typedef struct Adoption
 	List	   *captured;		/* of CapturedStatement, in order */
 	const char *run_as;			/* who ran all of them, if not the caller; else NULL */
 	bool		wide;			/* what other statements have touched, too, is theirs */
-	List	   *before;			/* of Adrift: as it is */
-	List	   *base;			/* as it is without them */
+	AllAdrift  *before;			/* as it is */
+	AllAdrift  *base;			/* as it is without them */
 } Adoption;
 
 /* ---- the statements ---- */
@@ -146,54 +146,58 @@ role_of_all(const List *captured)
 
 /* ---- the proof ---- */
 
+/* Is it one of them?  They are in the order of their numbers. */
 static bool
-has_id(const ArrayType *ids, int64 id)
+has_captured(const List *captured, int64 id)
 {
-	int			n = ArrayGetNItems(ARR_NDIM(ids), ARR_DIMS(ids));
+	int			low = 0;
+	int			high = list_length(captured);
 
-	for (int i = 0; i < n; i++)
-		if (((const int64 *) ARR_DATA_PTR(ids))[i] == id)
-			return true;
-	return false;
+	while (low < high)
+	{
+		int			middle = low + (high - low) / 2;
+
+		if (((const CapturedStatement *) list_nth(captured, middle))->id < id)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < list_length(captured) && ((const CapturedStatement *) list_nth(captured, low))->id == id;
 }
 
 /* Some of a drift, or as much as is known of it. */
 static bool
 explains(const Adoption *adoption, const Explanation *explanation)
 {
+	int			n = explanation->ids ? ArrayGetNItems(ARR_NDIM(explanation->ids), ARR_DIMS(explanation->ids)) : 0;
 	int			common = 0;
-	ListCell   *cell;
 
-	if (explanation->ids == NULL)
-		return false;
-	foreach(cell, adoption->captured)
-		common += has_id(explanation->ids, ((const CapturedStatement *) lfirst(cell))->id);
-	return adoption->wide ? common > 0 : common == ArrayGetNItems(ARR_NDIM(explanation->ids), ARR_DIMS(explanation->ids));
+	for (int i = 0; i < n; i++)
+		common += has_captured(adoption->captured, ((const int64 *) ARR_DATA_PTR(explanation->ids))[i]);
+	return common > 0 && (adoption->wide || common == n);
 }
 
 /* The keys of what the statements have touched, under both names of what was renamed. */
-static List *
+static HTAB *
 touched_keys(const Adoption *adoption)
 {
 	List	   *drifts = mig_drift_collect(NULL);
 	Explanation *explanations = ledger_explain(drifts, &mig_author_reader);
-	List	   *keys = NIL;
-	int			i = 0;
+	HASHCTL		control = {.keysize = LEDGER_KEY_BYTES, .entrysize = LEDGER_KEY_BYTES, .hcxt = CurrentMemoryContext};
+	HTAB	   *keys = hash_create("touched objects", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	ListCell   *cell;
 
 	foreach(cell, drifts)
 	{
 		const Drift *drift = lfirst(cell);
-		uint8	   *key = palloc(LEDGER_KEY_BYTES);
 		const Adrift *adrift;
 
-		if (!explains(adoption, &explanations[i++]))
+		if (!explains(adoption, &explanations[foreach_current_index(cell)]))
 			continue;
-		mig_state_key(drift->object_type, drift->identity, key);
-		keys = lappend(keys, key);
-		adrift = mig_adrift_find(adoption->before, key);
+		(void) hash_search(keys, drift->key, HASH_ENTER, NULL);
+		adrift = mig_adrift_find(adoption->before, drift->key);
 		if (adrift && adrift->moved)
-			keys = lappend(keys, (uint8 *) adrift->moved->key);
+			(void) hash_search(keys, adrift->moved->key, HASH_ENTER, NULL);
 	}
 	return keys;
 }
@@ -241,11 +245,11 @@ state_there(const Adrift *adrift, const Adrift *otherwise)
 }
 
 static void
-compare(const List *before, const List *after)
+compare(const AllAdrift *before, const AllAdrift *after)
 {
 	ListCell   *cell;
 
-	foreach(cell, before)
+	foreach(cell, before->list)
 	{
 		const Adrift *was = lfirst(cell);
 		const Adrift *now = mig_adrift_find(after, was->key);
@@ -253,7 +257,7 @@ compare(const List *before, const List *after)
 		if (!same_adrift(was, now))
 			refuse_other(mig_adrift_name(was), was->is, state_there(now, was));
 	}
-	foreach(cell, after)
+	foreach(cell, after->list)
 	{
 		const Adrift *now = lfirst(cell);
 
@@ -268,9 +272,9 @@ prove(void *arg)
 	Adoption   *adoption = arg;
 
 	mig_bring_back(touched_keys(adoption));
-	adoption->base = mig_adrift_read(NULL);
+	adoption->base = mig_adrift_read();
 	run_again(adoption);
-	compare(adoption->before, mig_adrift_read(NULL));
+	compare(adoption->before, mig_adrift_read());
 }
 
 static void
@@ -323,7 +327,7 @@ take_all(const Adoption *adoption)
 {
 	ListCell   *cell;
 
-	foreach(cell, adoption->before)
+	foreach(cell, adoption->before->list)
 	{
 		const Adrift *adrift = lfirst(cell);
 		const Adrift *base = mig_adrift_find(adoption->base, adrift->key);
@@ -472,7 +476,7 @@ mig_adopt_body(PG_FUNCTION_ARGS)
 	(void) mig_deployer_enter(false, mig_lock_wait);
 	read_captured(&adoption);
 	define(&adoption, name, project, mig_optional_text(fcinfo, 4));
-	adoption.before = mig_adrift_read(NULL);
+	adoption.before = mig_adrift_read();
 	require_proof(&adoption);
 	register_adopted(&adoption);
 	take_all(&adoption);

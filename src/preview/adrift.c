@@ -13,29 +13,42 @@
 typedef struct Entry
 {
 	uint8		key[LEDGER_KEY_BYTES];
-	StateRow	row;
+	bool		is_expected;
+	StateRow	row;			/* of what is expected */
 	bool		seen;
 	ObjectAddress address;		/* of what is there under this name */
+	Adrift	   *adrift;			/* NULL: it is as expected */
 } Entry;
 
 typedef struct Reading
 {
 	MemoryContext context;		/* of the result */
-	HTAB	   *expected;
-	List	   *adrift;
+	AllAdrift  *all;
 } Reading;
+
+/* The entry of a key, which is made if there is none. */
+static Entry *
+entry_of(const Reading *reading, const uint8 *key)
+{
+	bool		found;
+	Entry	   *entry = hash_search(reading->all->by_key, key, HASH_ENTER, &found);
+
+	if (!found)
+		memset((char *) entry + LEDGER_KEY_BYTES, 0, sizeof(Entry) - LEDGER_KEY_BYTES);
+	return entry;
+}
 
 static void
 take_expected(const StateRow *row, void *arg)
 {
 	Reading    *reading = arg;
 	MemoryContext before = MemoryContextSwitchTo(reading->context);
-	Entry	   *entry = hash_search(reading->expected, row->key, HASH_ENTER, NULL);
+	Entry	   *entry = entry_of(reading, row->key);
 
+	entry->is_expected = true;
 	entry->row = *row;
 	entry->row.object_type = pstrdup(row->object_type);
 	entry->row.identity = pstrdup(row->identity);
-	entry->seen = false;
 	MemoryContextSwitchTo(before);
 }
 
@@ -51,24 +64,28 @@ state_of(const char *object_type, const char *identity, List *parts)
 }
 
 static void
-add(Reading *reading, const Entry *entry, const SchemaObject *object)
+add(Reading *reading, Entry *entry, const SchemaObject *object)
 {
 	Adrift	   *adrift = palloc0(sizeof(Adrift));
 
-	if (entry)
+	memcpy(adrift->key, entry->key, LEDGER_KEY_BYTES);
+	if (entry->is_expected)
 	{
-		memcpy(adrift->key, entry->key, LEDGER_KEY_BYTES);
-		adrift->should = state_of(entry->row.object_type, entry->row.identity, ledger_definition(entry->row.fingerprint));
+		ObjectState *should = state_of(entry->row.object_type, entry->row.identity, ledger_definition(entry->row.fingerprint));
+
+		should->exists = object != NULL;
+		adrift->should = should;
+		reading->all->should = lappend(reading->all->should, should);
 	}
 	if (object)
 	{
-		mig_state_key(object->object_type, object->identity, adrift->key);
 		memcpy(adrift->fingerprint, object->fingerprint, LEDGER_KEY_BYTES);
 		adrift->object = mig_state_copy(object);
 		adrift->is = state_of(adrift->object->object_type, adrift->object->identity, mig_state_stored(adrift->object)->parts);
 		adrift->problem = adrift->object->problem;
 	}
-	reading->adrift = lappend(reading->adrift, adrift);
+	entry->adrift = adrift;
+	reading->all->list = lappend(reading->all->list, adrift);
 }
 
 static void
@@ -80,13 +97,10 @@ take_current(const SchemaObject *object, void *arg)
 	Entry	   *entry;
 
 	mig_state_key(object->object_type, object->identity, key);
-	entry = hash_search(reading->expected, key, HASH_FIND, NULL);
-	if (entry)
-	{
-		entry->seen = true;
-		entry->address = object->address;
-	}
-	if (entry && object->problem == NULL &&
+	entry = entry_of(reading, key);
+	entry->seen = true;
+	entry->address = object->address;
+	if (entry->is_expected && object->problem == NULL &&
 		(memcmp(entry->row.fingerprint, object->fingerprint, LEDGER_KEY_BYTES) == 0 ||
 		 mig_reparse_same(object, ledger_definition(entry->row.fingerprint))))
 		return;
@@ -95,45 +109,59 @@ take_current(const SchemaObject *object, void *arg)
 	MemoryContextSwitchTo(before);
 }
 
-/* The one that is where this one is expected to be. */
-static Adrift *
-find_at(const List *adrift, const ObjectAddress *address)
+typedef struct AddedAt
 {
+	ObjectAddress address;
+	Adrift	   *adrift;
+} AddedAt;
+
+/* What is not expected, by its address. */
+static HTAB *
+added_by_address(const List *adrift)
+{
+	HASHCTL		control = {.keysize = sizeof(ObjectAddress), .entrysize = sizeof(AddedAt), .hcxt = CurrentMemoryContext};
+	HTAB	   *table = hash_create("added objects", 1024, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	ListCell   *cell;
 
 	foreach(cell, adrift)
 	{
-		Adrift	   *other = lfirst(cell);
+		Adrift	   *added = lfirst(cell);
+		AddedAt    *at;
 
-		if (other->should == NULL && other->object->address.classId == address->classId &&
-			other->object->address.objectId == address->objectId)
-			return other;
+		if (added->should)
+			continue;
+		at = hash_search(table, &added->object->address, HASH_ENTER, NULL);
+		at->adrift = added;
 	}
-	return NULL;
+	return table;
 }
 
+/* One that is not there may be that which is at its place under another name. */
 static void
-pair_names(List *adrift)
+pair_names(const List *adrift)
 {
+	HTAB	   *by_address = added_by_address(adrift);
 	ListCell   *cell;
 
 	foreach(cell, adrift)
 	{
 		Adrift	   *removed = lfirst(cell);
 		ExpectedRow *row = removed->is ? NULL : ledger_expected(removed->key);
-		Adrift	   *added = row && OidIsValid(row->address.objectId) ? find_at(adrift, &row->address) : NULL;
+		const AddedAt *at = row && OidIsValid(row->address.objectId) ? hash_search(by_address, &row->address, HASH_FIND, NULL) : NULL;
 
-		if (added == NULL || strcmp(added->is->object_type, removed->should->object_type) != 0)
+		if (at == NULL || strcmp(at->adrift->is->object_type, removed->should->object_type) != 0)
 			continue;
-		removed->moved = added;
-		added->moved = removed;
+		removed->moved = at->adrift;
+		at->adrift->moved = removed;
+		unconstify(ObjectState *, removed->should)->exists = true;
 	}
+	hash_destroy(by_address);
 }
 
-List *
-mig_adrift_read(HTAB **places)
+AllAdrift *
+mig_adrift_read(void)
 {
-	Reading		reading = {CurrentMemoryContext, NULL, NIL};
+	Reading		reading = {CurrentMemoryContext, palloc0(sizeof(AllAdrift))};
 	HASHCTL		control = {.keysize = LEDGER_KEY_BYTES, .entrysize = sizeof(Entry), .hcxt = CurrentMemoryContext};
 	HASH_SEQ_STATUS status;
 	Entry	   *entry;
@@ -143,28 +171,23 @@ mig_adrift_read(HTAB **places)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("nothing is expected yet"),
 				 errhint("SELECT migrate.watch('<why>');  takes what exists as expected.")));
-	reading.expected = hash_create("expected objects", 1024, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	reading.all->by_key = hash_create("expected objects", 1024, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	ledger_each_expected(take_expected, &reading);
 	mig_schema_read_all(take_current, &reading);
-	hash_seq_init(&status, reading.expected);
+	hash_seq_init(&status, reading.all->by_key);
 	while ((entry = hash_seq_search(&status)) != NULL)
 		if (!entry->seen)
 			add(&reading, entry, NULL);
-	pair_names(reading.adrift);
-	if (places)
-		*places = reading.expected;
-	return reading.adrift;
+	pair_names(reading.all->list);
+	return reading.all;
 }
 
 const Adrift *
-mig_adrift_find(const List *adrift, const uint8 *key)
+mig_adrift_find(const AllAdrift *adrift, const uint8 *key)
 {
-	ListCell   *cell;
+	const Entry *entry = hash_search(adrift->by_key, key, HASH_FIND, NULL);
 
-	foreach(cell, adrift)
-		if (memcmp(((const Adrift *) lfirst(cell))->key, key, LEDGER_KEY_BYTES) == 0)
-			return lfirst(cell);
-	return NULL;
+	return entry ? entry->adrift : NULL;
 }
 
 const ObjectState *
@@ -173,41 +196,20 @@ mig_adrift_name(const Adrift *adrift)
 	return adrift->is ? adrift->is : adrift->should;
 }
 
-List *
-mig_adrift_others(const List *adrift, const Adrift *but)
-{
-	List	   *result = NIL;
-	ListCell   *cell;
-
-	foreach(cell, adrift)
-	{
-		const Adrift *other = lfirst(cell);
-		ObjectState *state;
-
-		if (other == but || other->should == NULL)
-			continue;
-		state = palloc(sizeof(ObjectState));
-		*state = *other->should;
-		state->exists = other->is != NULL || other->moved != NULL;
-		result = lappend(result, state);
-	}
-	return result;
-}
-
 void
-mig_adrift_settle(const List *before, const List *after, HTAB *places)
+mig_adrift_settle(const AllAdrift *before, const AllAdrift *after)
 {
 	int64		ddl_id = ledger_last_ddl();
 	List	   *rows = NIL;
 	ListCell   *cell;
 
-	foreach(cell, before)
+	foreach(cell, before->list)
 	{
 		const Adrift *adrift = lfirst(cell);
-		const Entry *entry = hash_search(places, adrift->key, HASH_FIND, NULL);
+		const Entry *entry = hash_search(after->by_key, adrift->key, HASH_FIND, NULL);
 		ExpectedRow *row;
 
-		if (mig_adrift_find(after, adrift->key))
+		if (entry && entry->adrift)
 			continue;
 		ledger_remove_adrift(adrift->key);
 		if (entry == NULL)

@@ -21,24 +21,26 @@ typedef struct Adrift
 	const struct Adrift *moved; /* the same object under the name that is expected, or that it has; NULL: none */
 } Adrift;
 
-/*
- * A list of Adrift, in the present memory context; 55000 where nothing is
- * expected.  places: also where what is expected is now, or NULL.
- */
-extern List *mig_adrift_read(HTAB **places);
+typedef struct AllAdrift
+{
+	List	   *list;			/* of Adrift, in the order in which they were found */
+	List	   *should;			/* of ObjectState: what they should be */
+	HTAB	   *by_key;			/* of what is expected, and of what is adrift */
+} AllAdrift;
 
-extern const Adrift *mig_adrift_find(const List *adrift, const uint8 *key);
+/* In the present memory context; 55000 where nothing is expected. */
+extern AllAdrift *mig_adrift_read(void);
+
+/* NULL: it is as expected. */
+extern const Adrift *mig_adrift_find(const AllAdrift *adrift, const uint8 *key);
 
 /* Type and identity, of what is there if it is. */
 extern const ObjectState *mig_adrift_name(const Adrift *adrift);
-
-/* Of all but one: what they should be. */
-extern List *mig_adrift_others(const List *adrift, const Adrift *but);
 
 /*
  * Those that are not adrift any more are known where they are now, and what was
  * done to them up to here explains nothing of what is to come.
  */
-extern void mig_adrift_settle(const List *before, const List *after, HTAB *places);
+extern void mig_adrift_settle(const AllAdrift *before, const AllAdrift *after);
 
 #endif							/* MIG_ADRIFT_H */

@@ -141,13 +141,13 @@ should_of(const Adrift *target)
 }
 
 static Proposal *
-make_proposal(const List *adrift, const Adrift *target, bool anew)
+make_proposal(const AllAdrift *adrift, const Adrift *target, bool anew)
 {
 	Proposal   *p = palloc0(sizeof(Proposal));
 	int			level = NewGUCNestLevel();
 
 	p->anew = anew;
-	p->others = mig_adrift_others(adrift, target);
+	p->others = adrift->should;
 	/* Names and types are written and looked up here. */
 	(void) set_config_option("search_path", "", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 	(void) set_config_option("quote_all_identifiers", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
@@ -208,7 +208,7 @@ not_the_same(const Adrift *target, const Adrift *still)
 }
 
 static void
-compare(const List *before, const Adrift *target, const List *after)
+compare(const AllAdrift *before, const Adrift *target, const AllAdrift *after)
 {
 	const Adrift *still = mig_adrift_find(after, target->key);
 	ListCell   *cell;
@@ -217,7 +217,7 @@ compare(const List *before, const Adrift *target, const List *after)
 		still = mig_adrift_find(after, target->moved->key);
 	if (still)
 		not_the_same(target, still);
-	foreach(cell, after)
+	foreach(cell, after->list)
 	{
 		const Adrift *other = lfirst(cell);
 		const Adrift *was = mig_adrift_find(before, other->key);
@@ -242,7 +242,7 @@ is_error_of_others(int code)
 
 typedef struct Try
 {
-	const List *adrift;
+	const AllAdrift *adrift;
 	const Adrift *target;
 	bool		anew;
 	bool		keep;
@@ -295,7 +295,7 @@ propose_and_compare(void *arg)
 	run_proposal(try->proof->proposal);
 	if (try->compares)
 	{
-		try->proof->after = mig_adrift_read(&try->proof->places);
+		try->proof->after = mig_adrift_read();
 		compare(try->adrift, try->target, try->proof->after);
 	}
 }
@@ -340,7 +340,7 @@ mentions(const ObjectState *state, const char *identity)
 #define MOST_HINTS 5
 
 static char *
-hint_of(const List *adrift, const Adrift *target)
+hint_of(const AllAdrift *adrift, const Adrift *target)
 {
 	const ObjectState *name = mig_adrift_name(target);
 	StringInfoData text;
@@ -348,7 +348,7 @@ hint_of(const List *adrift, const Adrift *target)
 	ListCell   *cell;
 
 	initStringInfo(&text);
-	foreach(cell, adrift)
+	foreach(cell, adrift->list)
 	{
 		const Adrift *other = lfirst(cell);
 		const ObjectState *other_name = mig_adrift_name(other);
@@ -367,7 +367,7 @@ hint_of(const List *adrift, const Adrift *target)
 }
 
 pg_noreturn static void
-refuse(const List *adrift, const Adrift *target, const ErrorData *error)
+refuse(const AllAdrift *adrift, const Adrift *target, const ErrorData *error)
 {
 	const ObjectState *name = mig_adrift_name(target);
 
@@ -383,7 +383,7 @@ refuse(const List *adrift, const Adrift *target, const ErrorData *error)
 }
 
 void
-mig_prove(const List *adrift, const Adrift *target, bool keep, Proof *proof)
+mig_prove(const AllAdrift *adrift, const Adrift *target, bool keep, Proof *proof)
 {
 	Try			try = {adrift, target, false, keep, true, proof};
 	ErrorData  *error;
@@ -399,36 +399,25 @@ mig_prove(const List *adrift, const Adrift *target, bool keep, Proof *proof)
 
 /* ---- several ---- */
 
-static bool
-is_among(const List *keys, const uint8 *key)
-{
-	ListCell   *cell;
-
-	foreach(cell, keys)
-		if (memcmp(lfirst(cell), key, LEDGER_KEY_BYTES) == 0)
-			return true;
-	return false;
-}
-
 /* Does one more round of those that are left; how many could be changed. */
 static int
-bring_back_some(const List *keys, bool anew, int *left)
+bring_back_some(HTAB *keys, bool anew, int *left)
 {
-	List	   *adrift = mig_adrift_read(NULL);
+	AllAdrift  *adrift = mig_adrift_read();
 	const Adrift *failed = NULL;
 	ErrorData  *failure = NULL;
 	int			done = 0;
 	ListCell   *cell;
 
 	*left = 0;
-	foreach(cell, adrift)
+	foreach(cell, adrift->list)
 	{
 		const Adrift *target = lfirst(cell);
 		Proof		proof = {0};
 		Try			try = {adrift, target, anew, true, false, &proof};
 		ErrorData  *error;
 
-		if (!is_among(keys, target->key) || (target->should == NULL && target->moved))
+		if (hash_search(keys, target->key, HASH_FIND, NULL) == NULL || (target->should == NULL && target->moved))
 			continue;
 		(*left)++;
 		error = try_both(&try);
@@ -451,11 +440,11 @@ bring_back_some(const List *keys, bool anew, int *left)
  * is tried a few times, every second one made anew.
  */
 void
-mig_bring_back(const List *keys)
+mig_bring_back(HTAB *keys)
 {
 	int			left;
 
-	for (int round = 0; round <= list_length(keys) + 1; round++)
+	for (int round = 0; round <= hash_get_num_entries(keys) + 1; round++)
 	{
 		(void) bring_back_some(keys, round % 2 == 1, &left);
 		if (left == 0)

@@ -11,8 +11,7 @@
 typedef struct Proof
 {
 	Proposal   *proposal;
-	List	   *after;			/* of Adrift: what was adrift after it */
-	HTAB	   *places;			/* and where what is expected was */
+	AllAdrift  *after;			/* what was adrift after it */
 } Proof;
 
 /*
@@ -20,7 +19,7 @@ typedef struct Proof
  * is as expected then, and nothing is adrift that was not before.  keep: it stays
  * so; otherwise it is rolled back.  Raises the reason where that is not possible.
  */
-extern void mig_prove(const List *adrift, const Adrift *target, bool keep, Proof *proof);
+extern void mig_prove(const AllAdrift *adrift, const Adrift *target, bool keep, Proof *proof);
 
 /* Definitions as a diff; either may be NULL. */
 extern char *mig_state_diff(const char *from_name, const ObjectState *from, const char *to_name, const ObjectState *to);
@@ -29,7 +28,7 @@ extern char *mig_state_diff(const char *from_name, const ObjectState *from, cons
  * Bring all of these back, in whatever order is possible, and keep it; keys are
  * those of what is adrift.  Raises for what cannot be brought back.
  */
-extern void mig_bring_back(const List *keys);
+extern void mig_bring_back(HTAB *keys);
 
 /*
  * Call a function in a subtransaction; keep: what it did stays if it went well.

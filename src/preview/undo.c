@@ -28,13 +28,13 @@ is_called(const Adrift *adrift, const char *identity, const char *object_type)
 }
 
 pg_noreturn static void
-refuse_ambiguous(const List *adrift, const char *identity)
+refuse_ambiguous(const AllAdrift *adrift, const char *identity)
 {
 	StringInfoData candidates;
 	ListCell   *cell;
 
 	initStringInfo(&candidates);
-	foreach(cell, adrift)
+	foreach(cell, adrift->list)
 		if (is_called(lfirst(cell), identity, NULL))
 			appendStringInfo(&candidates, "%s%s", candidates.len ? ", " : "", mig_adrift_name(lfirst(cell))->object_type);
 	ereport(ERROR,
@@ -46,12 +46,12 @@ refuse_ambiguous(const List *adrift, const char *identity)
 
 /* The drift of the object that is meant. */
 static const Adrift *
-need(const List *adrift, const char *identity, const char *object_type)
+need(const AllAdrift *adrift, const char *identity, const char *object_type)
 {
 	const Adrift *found = NULL;
 	ListCell   *cell;
 
-	foreach(cell, adrift)
+	foreach(cell, adrift->list)
 	{
 		if (!is_called(lfirst(cell), identity, object_type))
 			continue;
@@ -71,7 +71,7 @@ need(const List *adrift, const char *identity, const char *object_type)
 
 /* What else is as expected then. */
 static char *
-title_of(const List *before, const Adrift *target, const Proof *proof)
+title_of(const AllAdrift *before, const Adrift *target, const Proof *proof)
 {
 	const ObjectState *name = mig_adrift_name(target);
 	StringInfoData text;
@@ -80,7 +80,7 @@ title_of(const List *before, const Adrift *target, const Proof *proof)
 
 	initStringInfo(&text);
 	appendStringInfo(&text, "Brings %s %s back to what is expected", name->object_type, name->identity);
-	foreach(cell, before)
+	foreach(cell, before->list)
 	{
 		const Adrift *other = lfirst(cell);
 
@@ -99,14 +99,14 @@ static Datum
 mig_propose_revert_body(PG_FUNCTION_ARGS)
 {
 	char	   *identity = mig_required_text(fcinfo, 0, "identity");
-	List	   *adrift;
+	AllAdrift  *adrift;
 	const Adrift *target;
 	Proof		proof = {0};
 
 	mig_deployer_refuse_inside("migrate.propose_revert");
 	mig_refuse_read_only("migrate.propose_revert");
 	ledger_require("administrator", NULL);
-	adrift = mig_adrift_read(NULL);
+	adrift = mig_adrift_read();
 	target = need(adrift, identity, mig_optional_text(fcinfo, 1));
 	mig_capture_own("migrate.propose_revert");
 	mig_prove(adrift, target, false, &proof);
@@ -141,7 +141,7 @@ mig_undo_drift_body(PG_FUNCTION_ARGS)
 	char	   *identity = mig_required_text(fcinfo, 0, "identity");
 	char	   *reason;
 	char	   *sql;
-	List	   *adrift;
+	AllAdrift  *adrift;
 	const Adrift *target;
 	Proof		proof = {0};
 
@@ -150,12 +150,12 @@ mig_undo_drift_body(PG_FUNCTION_ARGS)
 	reason = mig_reason(fcinfo, 1);
 	ledger_require("administrator", NULL);
 	(void) mig_deployer_enter(false, mig_lock_wait);
-	adrift = mig_adrift_read(NULL);
+	adrift = mig_adrift_read();
 	target = need(adrift, identity, mig_optional_text(fcinfo, 2));
 	mig_capture_own(reason);
 	mig_prove(adrift, target, true, &proof);
 	mig_capture_own(NULL);
-	mig_adrift_settle(adrift, proof.after, proof.places);
+	mig_adrift_settle(adrift, proof.after);
 	sql = mig_proposal_text(proof.proposal, title_of(adrift, target, &proof));
 	decide(target, sql, reason);
 	PG_RETURN_TEXT_P(cstring_to_text(sql));
