@@ -451,9 +451,8 @@ row_int4(LedgerRow *row)
 }
 
 List *
-ledger_run_ids(LedgerQuery *query, LedgerArgs *args)
+row_ids(uint64 n)
 {
-	uint64		n = ledger_run(query, args);
 	List	   *ids = NIL;
 
 	for (uint64 i = 0; i < n; i++)
@@ -466,6 +465,12 @@ ledger_run_ids(LedgerQuery *query, LedgerArgs *args)
 		ids = lappend(ids, id);
 	}
 	return ids;
+}
+
+List *
+ledger_run_ids(LedgerQuery *query, LedgerArgs *args)
+{
+	return row_ids(ledger_run(query, args));
 }
 
 bool

@@ -68,7 +68,7 @@ extern void arg_client(LedgerArgs *args);	/* where the session's client is */
 /* Run it; results are in SPI_tuptable and SPI_processed.  Returns the rows. */
 extern uint64 ledger_run(LedgerQuery *query, LedgerArgs *args);
 
-/* The same for one that gives ids: of int64 *. */
+/* The same for one that gives ids. */
 extern List *ledger_run_ids(LedgerQuery *query, LedgerArgs *args);
 
 /* Run a statement that changes the schema, as one of our own. */
@@ -89,6 +89,9 @@ typedef struct LedgerRow
 typedef void (*LedgerRowFunction) (LedgerRow *row, void *arg);
 
 extern void ledger_run_each(LedgerQuery *query, LedgerArgs *args, LedgerRowFunction function, void *arg);
+
+/* The ids that a query has given in so many rows: of int64 *. */
+extern List *row_ids(uint64 n);
 
 extern void row_begin(LedgerRow *row, uint64 number);
 extern Datum row_next(LedgerRow *row, bool *isnull);

@@ -43,12 +43,21 @@ covers_as_many_as_it_says(const Seal *seal)
 	return row_bool(&row);
 }
 
+/* The rows whose numbers a query has found. */
+static void
+report_rows(const Report *report, const Source *source, uint64 n, const char *text)
+{
+	ListCell   *cell;
+
+	foreach(cell, row_ids(n))
+		problem(report, source->name, *(const int64 *) lfirst(cell), text);
+}
+
 /* Name the sealed rows that are gone, unless the seal itself is not to be believed. */
 static void
 report_missing(const Report *report, const Source *source, const Seal *seal)
 {
 	uint64		n;
-	int64	   *ids;
 
 	if (!covers_as_many_as_it_says(seal))
 	{
@@ -60,16 +69,7 @@ report_missing(const Report *report, const Source *source, const Seal *seal)
 						  " LATERAL pg_catalog.generate_series(pg_catalog.lower(r), pg_catalog.upper(r) OPERATOR(pg_catalog.-) 1) g"
 						  " WHERE NOT EXISTS (SELECT FROM migrate.%s t WHERE t.%s OPERATOR(pg_catalog.=) g)",
 						  source->table, source->key), seal->ids);
-	ids = palloc(Max(n, 1) * sizeof(int64));
-	for (uint64 i = 0; i < n; i++)
-	{
-		LedgerRow	row;
-
-		row_begin(&row, i);
-		ids[i] = row_int8(&row);
-	}
-	for (uint64 i = 0; i < n; i++)
-		problem(report, source->name, ids[i], psprintf("removed: covered by seal " INT64_FORMAT " and no longer there", seal->number));
+	report_rows(report, source, n, psprintf("removed: covered by seal " INT64_FORMAT " and no longer there", seal->number));
 }
 
 /*
@@ -187,7 +187,6 @@ static void
 report_inserted(const Report *report, const Source *source)
 {
 	uint64		n;
-	int64	   *ids;
 
 	n = run_text(psprintf("WITH s AS MATERIALIZED (SELECT seal, first_id, last_id, ids, oldest_running,"
 						  " pg_catalog.max(last_id) OVER (ORDER BY seal ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before"
@@ -202,16 +201,7 @@ report_inserted(const Report *report, const Source *source)
 						  " AND (l.seal IS NULL OR s.seal OPERATOR(pg_catalog.<) l.seal)"
 						  " AND l.transaction_id OPERATOR(pg_catalog.<) s.oldest_running)",
 						  source->key, source->table, ""), source->name);
-	ids = palloc(Max(n, 1) * sizeof(int64));
-	for (uint64 i = 0; i < n; i++)
-	{
-		LedgerRow	row;
-
-		row_begin(&row, i);
-		ids[i] = row_int8(&row);
-	}
-	for (uint64 i = 0; i < n; i++)
-		problem(report, source->name, ids[i], "inserted: its transaction had ended before rows behind it were sealed");
+	report_rows(report, source, n, "inserted: its transaction had ended before rows behind it were sealed");
 }
 
 static void

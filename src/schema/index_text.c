@@ -93,38 +93,20 @@ there(char *name)
 	return name;
 }
 
+/* What a row of a cache is called, with its schema where that must be said. */
 static char *
-called_in_schema(Oid schema, const char *name, bool visible)
+called(int cache, AttrNumber name_column, AttrNumber schema_column, Oid object_id, bool visible)
 {
-	return visible ? pstrdup(quote_identifier(name)) : quote_qualified_identifier(there(get_namespace_name(schema)), name);
-}
-
-static char *
-collation_called(Oid collation)
-{
-	HeapTuple	tuple = SearchSysCache1(COLLOID, ObjectIdGetDatum(collation));
-	Form_pg_collation form;
+	HeapTuple	tuple = SearchSysCache1(cache, ObjectIdGetDatum(object_id));
+	const char *name;
 	char	   *result;
+	bool		isnull;
 
 	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for collation %u", collation);
-	form = (Form_pg_collation) GETSTRUCT(tuple);
-	result = called_in_schema(form->collnamespace, NameStr(form->collname), CollationIsVisible(collation));
-	ReleaseSysCache(tuple);
-	return result;
-}
-
-static char *
-operator_class_called(Oid operator_class)
-{
-	HeapTuple	tuple = SearchSysCache1(CLAOID, ObjectIdGetDatum(operator_class));
-	Form_pg_opclass form;
-	char	   *result;
-
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for operator class %u", operator_class);
-	form = (Form_pg_opclass) GETSTRUCT(tuple);
-	result = called_in_schema(form->opcnamespace, NameStr(form->opcname), OpclassIsVisible(operator_class));
+		elog(ERROR, "what an index mentions is not there");
+	name = NameStr(*DatumGetName(SysCacheGetAttr(cache, tuple, name_column, &isnull)));
+	result = visible ? pstrdup(quote_identifier(name)) :
+		quote_qualified_identifier(there(get_namespace_name(DatumGetObjectId(SysCacheGetAttr(cache, tuple, schema_column, &isnull)))), name);
 	ReleaseSysCache(tuple);
 	return result;
 }
@@ -148,9 +130,11 @@ put_key(StringInfo text, HTAB *known, const IndexColumns *columns, int i, Form_p
 	if (class->may_have_options)
 		return false;
 	if (OidIsValid(collation) && collation != column->attcollation)
-		appendStringInfo(text, " COLLATE %s", collation_called(collation));
+		appendStringInfo(text, " COLLATE %s", called(COLLOID, Anum_pg_collation_collname, Anum_pg_collation_collnamespace,
+															  collation, CollationIsVisible(collation)));
 	if (!class->is_default)
-		appendStringInfo(text, " %s", operator_class_called(class->key.operator_class));
+		appendStringInfo(text, " %s", called(CLAOID, Anum_pg_opclass_opcname, Anum_pg_opclass_opcnamespace,
+													   class->key.operator_class, OpclassIsVisible(class->key.operator_class)));
 	put_order(text, columns->options->values[i]);
 	return true;
 }
