@@ -283,11 +283,11 @@ require_proof(Adoption *adoption)
 	ErrorData  *error;
 
 	mig_capture_own(adoption->reason);
-	error = mig_in_subtransaction(prove, adoption, false);
+	error = mig_attempt_statements(prove, adoption, false);
 	if (error)
 	{
 		adoption->wide = true;
-		error = mig_in_subtransaction(prove, adoption, false);
+		error = mig_attempt_statements(prove, adoption, false);
 	}
 	mig_capture_own(NULL);
 	if (error)

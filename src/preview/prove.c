@@ -18,8 +18,6 @@
 #include "schema/state.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
-#include "utils/memutils.h"
-#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 
 /* ---- running ---- */
@@ -232,14 +230,6 @@ compare(const AllAdrift *before, const Adrift *target, const AllAdrift *after)
 
 /* ---- one try ---- */
 
-/* Is it no answer: a cancel, or no memory? */
-static bool
-is_error_of_others(int code)
-{
-	return ERRCODE_TO_CATEGORY(code) == ERRCODE_OPERATOR_INTERVENTION ||
-		ERRCODE_TO_CATEGORY(code) == ERRCODE_INSUFFICIENT_RESOURCES;
-}
-
 typedef struct Try
 {
 	const AllAdrift *adrift;
@@ -249,42 +239,6 @@ typedef struct Try
 	bool		compares;
 	Proof	   *proof;
 } Try;
-
-ErrorData *
-mig_in_subtransaction(void (*function) (void *arg), void *arg, bool keep)
-{
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	ErrorContextCallback *around = error_context_stack;
-	ErrorData  *volatile error = NULL;
-
-	/* What stands around us adds its context when the error is raised again. */
-	error_context_stack = NULL;
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		function(arg);
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		mig_disarm_statement_timeout();
-	}
-	PG_END_TRY();
-	if (error == NULL && keep)
-		ReleaseCurrentSubTransaction();
-	else
-		RollbackAndReleaseCurrentSubTransaction();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
-	error_context_stack = around;
-	if (error && is_error_of_others(error->sqlerrcode))
-		ReThrowError(error);
-	return error;
-}
 
 static void
 propose_and_compare(void *arg)
@@ -303,7 +257,7 @@ propose_and_compare(void *arg)
 static ErrorData *
 try_proposal(Try *try)
 {
-	return mig_in_subtransaction(propose_and_compare, try, try->keep);
+	return mig_attempt_statements(propose_and_compare, try, try->keep);
 }
 
 /* In place if that is possible, else made anew; anew: the other way round. */

@@ -30,10 +30,4 @@ extern char *mig_state_diff(const char *from_name, const ObjectState *from, cons
  */
 extern void mig_bring_back(HTAB *keys);
 
-/*
- * Call a function in a subtransaction; keep: what it did stays if it went well.
- * Returns what went wrong, or NULL.
- */
-extern ErrorData *mig_in_subtransaction(void (*function) (void *arg), void *arg, bool keep);
-
 #endif							/* MIG_PROVE_H */

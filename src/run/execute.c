@@ -9,6 +9,7 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
+#include "common/attempt.h"
 #include "common/errors.h"
 #include "executor/instrument.h"
 #include "executor/spi.h"
@@ -64,6 +65,42 @@ mig_disarm_statement_timeout(void)
 {
 	if (get_timeout_active(STATEMENT_TIMEOUT))
 		disable_timeout(STATEMENT_TIMEOUT, false);
+}
+
+typedef struct OwnStatements
+{
+	void		(*function) (void *arg);
+	void	   *arg;
+} OwnStatements;
+
+/* Stop the timer of the statement that failed, before what it did is rolled back. */
+static void
+run_own_statements(void *arg)
+{
+	const OwnStatements *own = arg;
+	ErrorContextCallback *around = error_context_stack;
+
+	/* What stands around us adds its context when the error is raised again. */
+	error_context_stack = NULL;
+	PG_TRY();
+	{
+		own->function(own->arg);
+	}
+	PG_CATCH();
+	{
+		mig_disarm_statement_timeout();
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	error_context_stack = around;
+}
+
+ErrorData *
+mig_attempt_statements(void (*function) (void *arg), void *arg, bool keep)
+{
+	OwnStatements own = {function, arg};
+
+	return mig_attempt(run_own_statements, &own, keep);
 }
 
 /* What SPI reports instead of raising. */
@@ -276,46 +313,31 @@ run_verify_statements(Execution *execution)
 	mig_deployer_inside(false);
 }
 
+static void
+verify(void *arg)
+{
+	ErrorContextCallback callback = {error_context_stack, mig_execution_context, arg};
+
+	error_context_stack = &callback;
+	SPI_connect();
+	run_verify_statements(arg);
+	SPI_finish();
+	error_context_stack = callback.previous;
+}
+
 /*
  * Run a verify script in a subtransaction that is always rolled back.  Raises
  * MG011 for a check that fails, with what an error of the script said; one that
- * has not got a lock has checked nothing.
+ * has not got a lock, or enough memory, has checked nothing.
  */
 void
 mig_execute_verify(Execution *execution)
 {
-	/* What stands around us adds its context when the error is raised again. */
-	ErrorContextCallback callback = {NULL, mig_execution_context, execution};
-	ErrorContextCallback *around = error_context_stack;
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	ErrorData  *volatile error = NULL;
+	ErrorData  *error = mig_attempt_statements(verify, execution, false);
 
-	error_context_stack = &callback;
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		SPI_connect();
-		run_verify_statements(execution);
-		SPI_finish();
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		mig_disarm_statement_timeout();
-		mig_deployer_inside(false);
-	}
-	PG_END_TRY();
-	RollbackAndReleaseCurrentSubTransaction();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
-	error_context_stack = around;
 	if (error == NULL)
 		return;
-	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED || mig_locks_is_about(error))
+	if (mig_locks_is_about(error))
 		ReThrowError(error);
 	ereport(ERROR,
 			(errcode(ERRCODE_MIG_VERIFY_FAILED),

@@ -51,6 +51,9 @@ extern void mig_execute_verify(Execution *execution);
 /* Forget a statement timer that an error has left running. */
 extern void mig_disarm_statement_timeout(void);
 
+/* mig_attempt() of a function that runs statements, each with a timer of its own. */
+extern ErrorData *mig_attempt_statements(void (*function) (void *arg), void *arg, bool keep);
+
 /* COPY ... FROM stdin with its data (copy.c); returns the rows. */
 extern uint64 mig_copy_data(const ScriptStatement *stmt);
 

@@ -4,7 +4,7 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
+#include "common/attempt.h"
 #include "common/compat.h"
 #include "common/errors.h"
 #include "common/rows.h"
@@ -16,51 +16,29 @@
 #include "run/run.h"
 #include "storage/proc.h"
 #include "utils/builtins.h"
-#include "utils/resowner.h"
 #include "utils/timeout.h"
 
-/* Run one script; NULL if it passes. */
-static ErrorData *
-verify_one(const Migration *migration)
+/* Run the script of one. */
+static void
+verify_one(void *arg)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	ErrorData  *volatile error = NULL;
+	const Migration *migration = arg;
+	StoredText *text = mig_step_text(migration, PART_VERIFY);
+	Execution	execution = {0};
+	MigrationOptions options;
+	int			level;
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		StoredText *text = mig_step_text(migration, PART_VERIFY);
-		Execution	execution = {0};
-		MigrationOptions options;
-		int			level;
-
-		execution.full_name = mig_full_name(migration);
-		if (text == NULL)
-			ereport(ERROR,
-					(errcode(ERRCODE_MIG_NO_SUCH_MIGRATION),
-					 errmsg("migration \"%s\" has been unregistered meanwhile", execution.full_name)));
-		execution.path = text->path;
-		execution.script = mig_script_read(text->body, PART_VERIFY, text->path, text->line);
-		mig_migration_options_read(text->options, &options);
-		level = mig_guard_enter(&options);
-		mig_execute_verify(&execution);
-		mig_guard_leave(level);
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-	}
-	PG_END_TRY();
-	RollbackAndReleaseCurrentSubTransaction();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
-	if (error && error->sqlerrcode == ERRCODE_QUERY_CANCELED)
-		ReThrowError(error);
-	return error;
+	execution.full_name = mig_full_name(migration);
+	if (text == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_MIG_NO_SUCH_MIGRATION),
+				 errmsg("migration \"%s\" has been unregistered meanwhile", execution.full_name)));
+	execution.path = text->path;
+	execution.script = mig_script_read(text->body, PART_VERIFY, text->path, text->line);
+	mig_migration_options_read(text->options, &options);
+	level = mig_guard_enter(&options);
+	mig_execute_verify(&execution);
+	mig_guard_leave(level);
 }
 
 static void
@@ -105,7 +83,7 @@ mig_verify_body(PG_FUNCTION_ARGS)
 			!node->is_applied || !mig_node_in(node, project))
 			continue;
 		if (migration->verify && migration->verify_problem == NULL)
-			put_row(result, migration, verify_one(migration));
+			put_row(result, migration, mig_attempt(verify_one, unconstify(Migration *, migration), false));
 		else if (full)
 			ereport(NOTICE, (errmsg("migration \"%s\" has no verify that can be run", mig_full_name(migration))));
 	}

@@ -17,6 +17,7 @@
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "commands/dbcommands.h"
+#include "common/attempt.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "schema/author.h"
@@ -392,6 +393,6 @@ mig_author_names(const Difference *difference, const ObjectAddress *known, Drift
 	Naming		naming = {difference, address, drift};
 
 	drift->names = list_copy(own);
-	if (schema_attempt(name_all, &naming) != NULL)
+	if (mig_attempt(name_all, &naming, false) != NULL)
 		drift->names = own;
 }

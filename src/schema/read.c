@@ -15,6 +15,7 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_database.h"
 #include "catalog/pg_db_role_setting.h"
+#include "common/attempt.h"
 #include "ledger/query.h"
 #include "miscadmin.h"
 #include "schema/schema_private.h"
@@ -206,7 +207,7 @@ try_to_read(Reader *reader, const Candidate *candidates, int n)
 
 	reader->objects = NIL;
 	MemoryContextReset(reader->batch);
-	return schema_attempt(read_together, &try);
+	return mig_attempt(read_together, &try, false);
 }
 
 static void
@@ -235,7 +236,7 @@ give_name(void *object)
 static void
 try_to_name(SchemaObject *object)
 {
-	if (schema_attempt(give_name, object) == NULL)
+	if (mig_attempt(give_name, object, false) == NULL)
 		return;
 	object->object_type = get_rel_name(object->address.classId);
 	object->identity = psprintf("oid %u", object->address.objectId);

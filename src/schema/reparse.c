@@ -17,6 +17,7 @@
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
+#include "common/attempt.h"
 #include "funcapi.h"
 #include "ledger/expected.h"
 #include "nodes/makefuncs.h"
@@ -531,7 +532,7 @@ mig_reparse_same(const SchemaObject *object, const List *parts)
 		return false;
 	ledger_enter(&scope);
 	schema_pin_settings();
-	error = schema_attempt(compare_parts, &sameness);
+	error = mig_attempt(compare_parts, &sameness, false);
 	ledger_leave(&scope);
 	/* What the server cannot read is not the same as what is there. */
 	return error == NULL && sameness.same;

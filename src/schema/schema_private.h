@@ -143,14 +143,6 @@ extern void put_grants(Description *d, const Acl *acl, ObjectType type);
 /* Options, sorted; of those that are secret, or of all, the names alone. */
 extern char *options_text(const CatalogRow *row, const char *column, bool names_only);
 
-/* ---- trying (attempt.c, read.c) ---- */
-
-/*
- * Call a function in a subtransaction that is rolled back, so that no lock stays.
- * Returns what went wrong, or NULL; a cancel and the like is raised.
- */
-extern ErrorData *schema_attempt(void (*function) (void *arg), void *arg);
-
 /* Pin what deparsed text depends on, inside of a ledger scope. */
 extern void schema_pin_settings(void);
 

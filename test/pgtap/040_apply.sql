@@ -337,6 +337,7 @@ BEGIN;
 SELECT is(apply_verify(t.verify), 'MG011', 'a verify fails: ' || t.verify)
     FROM (VALUES ('SELECT false'), ('SELECT NULL::boolean'), ('SELECT 1/0'), ('SELECT true; SELECT count(*) > 0 FROM v3'),
                  ('SELECT * FROM (VALUES (true), (false)) t'), ('SELECT * FROM no_such_table')) AS t (verify);
+SELECT is(apply_verify($$DO 'BEGIN RAISE SQLSTATE ''53200''; END'$$), '53200', 'one that has no memory has checked nothing');
 ROLLBACK;
 SELECT migrate.register('0003_v3', 'CREATE TABLE v3 ()', 'DROP TABLE v3', E'SELECT true;\nSELECT count(*) > 0 FROM v3', project => 'verify') \g /dev/null
 \set ON_ERROR_STOP 0
@@ -352,6 +353,13 @@ SELECT pg_temp.rows_are($$SELECT * FROM migrate.verify(project => 'verify')$$,
                                  ('verify', '0002_v2', true, NULL, NULL)$$, 'verify() tells of all that is applied');
 INSERT INTO v1 VALUES (1);
 SELECT is((SELECT bool_and(ok) FROM migrate.verify(project => 'verify')), true, 'and that it passes again');
+BEGIN;
+SELECT migrate.register('0001', '', '', $$DO 'BEGIN IF current_setting(''test.no_disk'', true) = ''on'' THEN RAISE SQLSTATE ''53100''; END IF; END'$$,
+                        project => 'full') \g /dev/null
+CALL migrate.apply(project => 'full') \g /dev/null
+SET LOCAL test.no_disk = on;
+SELECT is((SELECT code FROM pg_temp.error_of($$SELECT * FROM migrate.verify(project => 'full')$$)), '53100', 'what is no answer is raised');
+ROLLBACK;
 
 -- Repeatables.
 

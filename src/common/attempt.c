@@ -1,15 +1,15 @@
 /*
  * attempt.c
- *		Look at what may be damaged, locked, or just on its way.
+ *		Try something that may fail, in a subtransaction.
  */
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "schema/schema_private.h"
+#include "common/attempt.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 
-/* An error that says nothing of what was looked at. */
+/* An error that says nothing of what was tried. */
 static bool
 is_error_of_others(int code)
 {
@@ -18,7 +18,7 @@ is_error_of_others(int code)
 }
 
 ErrorData *
-schema_attempt(void (*function) (void *arg), void *arg)
+mig_attempt(void (*function) (void *arg), void *arg, bool keep)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
@@ -37,7 +37,10 @@ schema_attempt(void (*function) (void *arg), void *arg)
 		FlushErrorState();
 	}
 	PG_END_TRY();
-	RollbackAndReleaseCurrentSubTransaction();
+	if (error == NULL && keep)
+		ReleaseCurrentSubTransaction();
+	else
+		RollbackAndReleaseCurrentSubTransaction();
 	MemoryContextSwitchTo(context);
 	CurrentResourceOwner = owner;
 	if (error && is_error_of_others(error->sqlerrcode))
