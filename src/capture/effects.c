@@ -60,7 +60,10 @@ mig_touched_add_table(List *objects, const char *action, const char *object_type
 	return mig_touched_add(objects, action, object_type, schema, quote_qualified_identifier(schema, name));
 }
 
-/* Of privileges that other statements change, event triggers know the type alone. */
+/*
+ * Of privileges that other statements change, event triggers know the type alone,
+ * and DROP OWNED takes them from what it does not drop.
+ */
 List *
 mig_touched_known(List *objects, const Node *stmt)
 {
@@ -69,7 +72,7 @@ mig_touched_known(List *objects, const Node *stmt)
 	foreach(cell, objects)
 		if (((const TouchedObject *) lfirst(cell))->identity == NULL)
 			objects = foreach_delete_current(objects, cell);
-	return objects ? objects : mig_statement_objects(stmt);
+	return objects && !IsA(stmt, DropOwnedStmt) ? objects : list_concat(objects, mig_statement_objects(stmt));
 }
 
 /* A row of one of the server's functions for event triggers. */

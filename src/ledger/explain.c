@@ -219,7 +219,7 @@ take_row(LedgerRow *row, Explaining *explaining, const Captured *last)
 	const Captured *captured = captured_in(row, last);
 	const Drift *drift = drift_at(explaining, number);
 	Found	   *found = &explaining->founds[number];
-	bool		closely = tie != TIE_PART && tie != TIE_MENTIONED;
+	bool		closely = tie <= TIE_RENAMED_ROLE;
 
 	if (tie == TIE_OWN && strcmp(name, drift->identity) == 0 && !may_be_why(drift, action, found))
 		return captured;

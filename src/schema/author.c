@@ -100,6 +100,21 @@ found(Around *around, Oid class_id, Oid object_id, DriftTie tie)
 	around->ties = lappend_int(around->ties, tie);
 }
 
+/* What was there before the whole was not made with it: oids are given in order. */
+static bool
+is_made_by_whole(Form_pg_depend depend)
+{
+	return depend->deptype == DEPENDENCY_PARTITION_PRI && depend->classid == depend->refclassid && depend->objid > depend->refobjid;
+}
+
+static DriftTie
+tie_over(Form_pg_depend depend, DriftTie tie)
+{
+	if (tie == TIE_MENTIONED || !is_part_of(depend))
+		return TIE_MENTIONED;
+	return (tie == TIE_OWN || tie == TIE_WHOLE) && is_made_by_whole(depend) ? TIE_WHOLE : TIE_PART;
+}
+
 /* What an object depends on, and so on: what it mentions, and what that is a part of. */
 static void
 look_down(Around *around, const ObjectAddress *address, DriftTie tie)
@@ -111,10 +126,9 @@ look_down(Around *around, const ObjectAddress *address, DriftTie tie)
 	while (catalog_next(&scan))
 	{
 		Form_pg_depend depend = (Form_pg_depend) GETSTRUCT(scan.row.tuple);
-		bool		part = is_part_of(depend);
 
-		if (part || tie != TIE_MENTIONED || depend->refclassid == NamespaceRelationId)
-			found(around, depend->refclassid, depend->refobjid, !part || tie == TIE_MENTIONED ? TIE_MENTIONED : TIE_PART);
+		if (tie != TIE_MENTIONED || is_part_of(depend) || depend->refclassid == NamespaceRelationId)
+			found(around, depend->refclassid, depend->refobjid, tie_over(depend, tie));
 	}
 }
 
@@ -242,26 +256,36 @@ add_value(List *names, DriftTie tie, const char *line)
 					pnstrdup(colon + 2, end - colon - 2));
 }
 
+/* The next line of a text, or NULL. */
+static const char *
+next_line(const char *line)
+{
+	const char *end = strchr(line, '\n');
+
+	return end ? end + 1 : NULL;
+}
+
 /* Roles that are its owner or have privileges: they may have been renamed, or have lost all. */
 static List *
-add_role(List *names, const char *line)
+add_roles(List *names, DriftTie tie, const char *definition)
 {
-	const char *colon = strchr(line, ':');
+	for (const char *line = definition; line; line = next_line(line))
+	{
+		const char *colon = strchr(line, ':');
+		const char *key = line + strspn(line, " ");
 
-	line += strspn(line, " ");
-	if (colon && (strncmp(line, "owner:", 6) == 0 || strncmp(line, "grant", 5) == 0))
-		names = add_name(names, TIE_ROLE, "role", next_name(&colon));
+		if (colon && (strncmp(key, "owner:", 6) == 0 || strncmp(key, "grant", 5) == 0))
+			names = add_name(names, tie, "role", next_name(&colon));
+	}
 	return names;
 }
 
 static List *
 names_in(List *names, DriftTie tie, const char *definition)
 {
-	for (const char *line = definition; line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL)
-	{
-		names = add_role(names, line);
+	names = add_roles(names, TIE_ROLE, definition);
+	for (const char *line = definition; line; line = next_line(line))
 		names = add_value(names, tie, line);
-	}
 	return definition ? add_words(names, tie, definition) : names;
 }
 
@@ -348,6 +372,8 @@ names_of(List *names, const Difference *difference, const ObjectAddress *address
 	if (address == NULL || !OidIsValid(address->objectId) || getObjectIdentity(address, true) == NULL)
 		return names_of_gone(names, row->object_type, row->identity, difference->from_definition);
 	names = names_in(names, TIE_MENTIONED, difference->from_definition);
+	if (difference->from)
+		names = add_roles(names, TIE_RENAMED_ROLE, difference->to_definition);
 	return names_around(names, address);
 }
 

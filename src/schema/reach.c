@@ -9,6 +9,7 @@
 #include "nodes/parsenodes.h"
 #include "parser/parser.h"
 #include "schema/author.h"
+#include "utils/builtins.h"
 
 /* ---- the object itself ---- */
 
@@ -245,9 +246,50 @@ reached_as(const char *object_type)
 	return REACHES_TEXTS;
 }
 
+static bool
+is_added(const Drift *drift)
+{
+	return strcmp(drift->change, "added") == 0;
+}
+
+static bool
+has_constraint(const Drift *drift)
+{
+	ListCell   *cell;
+
+	foreach(cell, drift->names)
+	{
+		const DriftName *name = lfirst(cell);
+
+		if (name->object_type && strcmp(name->object_type, "table constraint") == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Triggers and indexes have statements that make them; few others do. */
+static bool
+may_make(const AlterTableCmd *command, const Drift *drift)
+{
+	bool		is_index = strcmp(drift->object_type, "index") == 0;
+
+	if (!is_index && strcmp(drift->object_type, "trigger") != 0)
+		return true;
+	switch (command->subtype)
+	{
+		case AT_AttachPartition:
+			return true;
+		case AT_AddColumn:
+		case AT_AddConstraint:
+			return is_index && has_constraint(drift);
+		default:
+			return false;
+	}
+}
+
 /* May it change what is a part of its object, or mentions it? */
 static bool
-reaches_others(const Node *stmt, const char *object_type)
+reaches_others(const Node *stmt, const Drift *drift)
 {
 	ListCell   *cell;
 
@@ -255,8 +297,12 @@ reaches_others(const Node *stmt, const char *object_type)
 	{
 		case T_AlterTableStmt:
 			foreach(cell, ((const AlterTableStmt *) stmt)->cmds)
-				if (reach_of(lfirst_node(AlterTableCmd, cell)) & reached_as(object_type))
+			{
+				const AlterTableCmd *command = lfirst_node(AlterTableCmd, cell);
+
+				if ((reach_of(command) & reached_as(drift->object_type)) && !(is_added(drift) && !may_make(command, drift)))
 					return true;
+			}
 			return false;
 		case T_GrantStmt:
 		case T_CommentStmt:
@@ -276,6 +322,43 @@ reaches_others(const Node *stmt, const char *object_type)
 		default:
 			return true;
 	}
+}
+
+/* May it have made or changed on partitions what it did to the whole table? */
+static bool
+reaches_partitions(const Node *stmt, const Drift *drift)
+{
+	switch (nodeTag(stmt))
+	{
+		case T_IndexStmt:
+			return is_added(drift);
+		case T_CreateTrigStmt:
+			return is_added(drift) || (drift->lines & LINES_OTHERS);
+		case T_RenameStmt:
+			return !is_added(drift) || ((const RenameStmt *) stmt)->renameType == OBJECT_TRIGGER ||
+				((const RenameStmt *) stmt)->renameType == OBJECT_TABCONSTRAINT;
+		default:
+			return !is_added(drift) && reaches_others(stmt, drift);
+	}
+}
+
+/* Has a role that is expected got another name by it? */
+static bool
+renames_role(const Node *stmt, const Drift *drift)
+{
+	const RenameStmt *rename = (const RenameStmt *) stmt;
+	ListCell   *cell;
+
+	if (!IsA(stmt, RenameStmt) || rename->renameType != OBJECT_ROLE)
+		return false;
+	foreach(cell, drift->names)
+	{
+		const DriftName *name = lfirst(cell);
+
+		if (name->tie == TIE_ROLE && strcmp(name->identity, quote_identifier(rename->subname)) == 0)
+			return true;
+	}
+	return false;
 }
 
 /* The settings of a database are another object than the database. */
@@ -300,7 +383,8 @@ static bool
 may_have(const Node *stmt, const Drift *drift, DriftTie tie)
 {
 	const char *object_type = drift->object_type;
-	bool		changes_it = strcmp(drift->change, "changed") != 0 || (lines_of(stmt) & drift->lines) != 0;
+	bool		is_changed = strcmp(drift->change, "changed") == 0;
+	bool		changes_it = !is_changed || (lines_of(stmt) & drift->lines) != 0;
 
 	switch (tie)
 	{
@@ -309,12 +393,16 @@ may_have(const Node *stmt, const Drift *drift, DriftTie tie)
 		case TIE_ALL:
 			return changes_it && IsA(stmt, GrantStmt);
 		case TIE_ROLE:
-			return IsA(stmt, DropOwnedStmt) || IsA(stmt, ReassignOwnedStmt) ||
-				(IsA(stmt, RenameStmt) && ((const RenameStmt *) stmt)->renameType == OBJECT_ROLE);
+			return (!is_changed || (drift->lines & (LINES_OWNER | LINES_GRANTS))) &&
+				(IsA(stmt, DropOwnedStmt) || IsA(stmt, ReassignOwnedStmt));
+		case TIE_RENAMED_ROLE:
+			return renames_role(stmt, drift);
+		case TIE_WHOLE:
+			return reaches_partitions(stmt, drift);
 		case TIE_MENTIONED:
-			return (strcmp(drift->change, "changed") != 0 || (drift->lines & LINES_OTHERS)) && reaches_others(stmt, object_type);
+			return (!is_changed || (drift->lines & LINES_OTHERS)) && reaches_others(stmt, drift);
 		default:
-			return reaches_others(stmt, object_type);
+			return reaches_others(stmt, drift);
 	}
 }
 

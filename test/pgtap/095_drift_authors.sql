@@ -1,0 +1,112 @@
+-- 095_drift_authors.sql: who made what statements do besides what they are about.
+
+\ir common.psql
+SET client_min_messages = error;
+SELECT * FROM no_plan();
+
+-- What differs, and the beginnings of the statements that explain it, the last one first.
+CREATE FUNCTION authored(beginning text) RETURNS TABLE (drifted text, statements text[]) LANGUAGE sql AS $$
+    SELECT d.change || ' ' || d.object_type || ' ' || d.identity,
+           (SELECT array_agg(substring(l.statement, beginning) ORDER BY l.id DESC) FROM migrate.ddl_log l WHERE l.id = ANY (d.ddl_ids))
+    FROM migrate.drift() d
+$$;
+CREATE ROLE tap_author;
+CREATE ROLE tap_author_too;
+CREATE FUNCTION fires() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+CREATE TABLE whole (a int NOT NULL, b int, c int) PARTITION BY RANGE (a);
+CREATE TABLE part PARTITION OF whole FOR VALUES FROM (0) TO (10);
+CREATE TABLE half PARTITION OF whole FOR VALUES FROM (10) TO (20) PARTITION BY LIST (b);
+CREATE TABLE quarter PARTITION OF half FOR VALUES IN (1);
+CREATE TABLE other (a int NOT NULL, b int, c int);
+CREATE TABLE owned (i int);
+ALTER TABLE owned OWNER TO tap_author;
+CREATE TABLE given (i int);
+GRANT SELECT ON given TO tap_author;
+SELECT migrate.watch('test') \g /dev/null
+
+-- Indexes of partitions.
+
+BEGIN;
+CREATE INDEX whole_b ON whole (b);
+SELECT set_eq($$SELECT * FROM authored('^\w+ \w+')$$,
+    $$VALUES ('added index public.whole_b', '{CREATE INDEX}'::text[]), ('added index public.part_b_idx', '{CREATE INDEX}'),
+             ('added index public.half_b_idx', '{CREATE INDEX}'), ('added index public.quarter_b_idx', '{CREATE INDEX}')$$,
+    'those that an index of the whole table has made');
+ALTER TABLE part ADD UNIQUE (c);
+SELECT results_eq($$SELECT * FROM authored('^\w+ \w+') WHERE drifted ~ ' public.part_' ORDER BY 1$$,
+    $$VALUES ('added index public.part_b_idx', '{CREATE INDEX}'::text[]), ('added index public.part_c_key', '{ALTER TABLE}')$$,
+    'and not by a constraint that came later');
+ALTER TABLE whole ATTACH PARTITION other DEFAULT;
+CREATE TABLE late PARTITION OF whole FOR VALUES FROM (20) TO (30);
+SELECT results_eq($$SELECT drifted, statements[1] FROM authored('^\w+ \w+') WHERE drifted ~ 'index public.(other|late)' ORDER BY 1$$,
+    $$VALUES ('added index public.late_b_idx', 'CREATE TABLE'), ('added index public.other_b_idx', 'ALTER TABLE')$$, 'of a new partition it is last who made that');
+ROLLBACK;
+BEGIN;
+CREATE INDEX half_b ON half (b);
+CREATE INDEX part_first ON part (b);
+SELECT set_eq($$SELECT * FROM authored('ON \w+')$$,
+    $$VALUES ('added index public.half_b', '{ON half}'::text[]), ('added index public.quarter_b_idx', '{ON half}'), ('added index public.part_first', '{ON part}')$$,
+    'what is only on some of the partitions');
+CREATE INDEX whole_b ON whole (b);
+SELECT set_eq($$SELECT * FROM authored('ON \w+')$$,
+    $$VALUES ('added index public.whole_b', '{ON whole}'::text[]), ('added index public.half_b', '{ON half}'), ('added index public.quarter_b_idx', '{ON half}'),
+             ('added index public.part_first', '{ON part}')$$, 'one that was there and became a part of it was made before');
+ROLLBACK;
+BEGIN;
+SELECT migrate.unwatch('test') \g /dev/null
+CREATE INDEX unseen ON part (b);
+SELECT migrate.watch('test') \g /dev/null
+CREATE INDEX whole_b ON whole (b);
+SELECT set_has($$SELECT * FROM authored('ON \w+')$$, $$VALUES ('added index public.unseen', NULL::text[])$$, 'also where nobody knows by whom');
+ROLLBACK;
+
+-- Triggers of partitions.
+
+BEGIN;
+CREATE TRIGGER fires BEFORE INSERT ON whole FOR EACH ROW EXECUTE FUNCTION fires();
+ALTER TABLE part ENABLE ALWAYS TRIGGER fires;
+SELECT set_eq($$SELECT * FROM authored('^\w+ \w+')$$,
+    $$VALUES ('added trigger fires on public.whole', '{CREATE TRIGGER}'::text[]), ('added trigger fires on public.part', '{CREATE TRIGGER}'),
+             ('added trigger fires on public.half', '{CREATE TRIGGER}'), ('added trigger fires on public.quarter', '{CREATE TRIGGER}')$$,
+    'those that a trigger of the whole table has made');
+SELECT migrate.accept_drift('*', 'test') \g /dev/null
+CREATE OR REPLACE TRIGGER fires BEFORE UPDATE ON whole FOR EACH ROW EXECUTE FUNCTION fires();
+SELECT set_eq($$SELECT * FROM authored('^\w+ \w+ \w+')$$,
+    $$SELECT 'changed trigger fires on public.' || t, '{CREATE OR REPLACE}'::text[] FROM unnest('{whole,part,half,quarter}'::text[]) t$$, 'or has replaced');
+SELECT migrate.accept_drift('*', 'test') \g /dev/null
+ALTER TRIGGER fires ON whole RENAME TO fired;
+SELECT set_eq($$SELECT * FROM authored('^\w+ \w+')$$,
+    $$SELECT c || ' on public.' || t, '{ALTER TRIGGER}'::text[] FROM unnest('{whole,part,half,quarter}'::text[]) t, unnest('{removed trigger fires,added trigger fired}'::text[]) c$$,
+    'or has got another name with');
+ROLLBACK;
+
+-- Roles.
+
+BEGIN;
+ALTER ROLE tap_author RENAME TO tap_author_now;
+SELECT set_eq($$SELECT * FROM authored('^\w+ \w+')$$,
+    $$VALUES ('changed table public.owned', '{ALTER ROLE}'::text[]), ('changed table public.given', '{ALTER ROLE}')$$, 'what a role is called where it owns, and has privileges');
+ROLLBACK;
+BEGIN;
+ALTER ROLE tap_author_too RENAME TO tap_author_now;
+ALTER TABLE given OWNER TO tap_author_now;
+UPDATE pg_class SET relowner = 'tap_author_now'::regrole WHERE oid = 'owned'::regclass;
+SELECT set_eq($$SELECT * FROM authored('^\w+ \w+')$$, $$VALUES ('changed table public.owned', NULL::text[]), ('changed table public.given', '{ALTER TABLE}')$$,
+    'a role of another name is another one');
+ROLLBACK;
+BEGIN;
+DROP OWNED BY tap_author;
+SELECT set_eq($$SELECT * FROM authored('^\w+ \w+')$$,
+    $$VALUES ('removed table public.owned', '{DROP OWNED}'::text[]), ('changed table public.given', '{DROP OWNED}')$$, 'what a role has lost with what it owned');
+ROLLBACK;
+BEGIN;
+DROP OWNED BY tap_author_too;
+REASSIGN OWNED BY tap_author TO tap_author_too;
+UPDATE pg_attribute SET attname = 'j' WHERE attrelid = 'given'::regclass AND attname = 'i';
+SELECT set_eq($$SELECT * FROM authored('^\w+ \w+')$$,
+    $$VALUES ('changed table public.owned', '{REASSIGN OWNED}'::text[]), ('changed table public.given', NULL)$$, 'and no more than that');
+ROLLBACK;
+
+SELECT is_empty('SELECT * FROM migrate.drift()', 'nothing of all that is left');
+SELECT migrate.unwatch('test') \g /dev/null
+SELECT * FROM finish();
