@@ -9,15 +9,9 @@
 #include "common/compat.h"
 #include "ledger/expected.h"
 #include "preview/propose.h"
+#include "schema/properties.h"
 
 /* ---- definitions (properties.c) ---- */
-
-/* A line of a part, with what belongs to it. */
-typedef struct Property
-{
-	char	   *key;
-	char	   *value;
-} Property;
 
 /* NULL for a part, a property or a whole object that is not there. */
 extern const StoredPart *find_part(const ObjectState *state, const char *kind, const char *name);

@@ -21,6 +21,7 @@
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "schema/author.h"
+#include "schema/properties.h"
 #include "schema/schema_private.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -240,53 +241,51 @@ type_of_value(const char *key)
 	return strcmp(key, "wrapper") == 0 ? "foreign-data wrapper" : key;
 }
 
-/* A whole line may name something, too. */
+/* A whole value may name something, too; a name has a newline between quotes only. */
 static List *
-add_value(List *names, DriftTie tie, const char *line)
+add_value(List *names, DriftTie tie, const Property *property)
 {
-	const char *colon;
-	const char *end;
+	const char *value = property->value;
 
-	line += strspn(line, " ");
-	colon = strstr(line, ": ");
-	end = strchrnul(line, '\n');
-	if (colon == NULL || colon > end)
+	if (*value == '\0' || (strchr(value, '\n') && strchr(value, '"') == NULL))
 		return names;
-	return add_name(names, tie, strpbrk(colon, ".\n") < end ? NULL : type_of_value(pnstrdup(line, colon - line)),
-					pnstrdup(colon + 2, end - colon - 2));
-}
-
-/* The next line of a text, or NULL. */
-static const char *
-next_line(const char *line)
-{
-	const char *end = strchr(line, '\n');
-
-	return end ? end + 1 : NULL;
+	return add_name(names, tie, strchr(value, '.') ? NULL : type_of_value(property->key), property->value);
 }
 
 /* Roles that are its owner or have privileges: they may have been renamed, or have lost all. */
 static List *
+add_role(List *names, DriftTie tie, const Property *property)
+{
+	const char *value = property->value;
+
+	if (strcmp(property->key, "owner") == 0 || strncmp(property->key, "grant", 5) == 0)
+		names = add_name(names, tie, "role", next_name(&value));
+	return names;
+}
+
+static List *
 add_roles(List *names, DriftTie tie, const char *definition)
 {
-	for (const char *line = definition; line; line = next_line(line))
-	{
-		const char *colon = strchr(line, ':');
-		const char *key = line + strspn(line, " ");
+	ListCell   *cell;
 
-		if (colon && (strncmp(key, "owner:", 6) == 0 || strncmp(key, "grant", 5) == 0))
-			names = add_name(names, tie, "role", next_name(&colon));
-	}
+	foreach(cell, mig_schema_properties(definition))
+		names = add_role(names, tie, lfirst(cell));
 	return names;
 }
 
 static List *
 names_in(List *names, DriftTie tie, const char *definition)
 {
-	names = add_roles(names, TIE_ROLE, definition);
-	for (const char *line = definition; line; line = next_line(line))
-		names = add_value(names, tie, line);
-	return definition ? add_words(names, tie, definition) : names;
+	ListCell   *cell;
+
+	if (definition == NULL)
+		return names;
+	foreach(cell, mig_schema_properties(definition))
+	{
+		names = add_role(names, TIE_ROLE, lfirst(cell));
+		names = add_value(names, tie, lfirst(cell));
+	}
+	return add_words(names, tie, definition);
 }
 
 /* ---- what is gone ---- */
@@ -372,7 +371,7 @@ names_of(List *names, const Difference *difference, const ObjectAddress *address
 	if (address == NULL || !OidIsValid(address->objectId) || getObjectIdentity(address, true) == NULL)
 		return names_of_gone(names, row->object_type, row->identity, difference->from_definition);
 	names = names_in(names, TIE_MENTIONED, difference->from_definition);
-	if (difference->from)
+	if (difference->from && difference->to)
 		names = add_roles(names, TIE_RENAMED_ROLE, difference->to_definition);
 	return names_around(names, address);
 }

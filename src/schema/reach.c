@@ -9,6 +9,7 @@
 #include "nodes/parsenodes.h"
 #include "parser/parser.h"
 #include "schema/author.h"
+#include "schema/properties.h"
 #include "utils/builtins.h"
 
 /* ---- the object itself ---- */
@@ -22,63 +23,75 @@
 #define LINES_OTHERS	32
 #define LINES_ALL		63
 
-static int
-kind_of_line(const char *line)
+static bool
+begins_with(const char *key, const char *beginning)
 {
-	static const char *const plain[] = {
-		"options:", "toast options:", "enabled:", "row security", "statistics", "storage:", "compression:", "unlogged:", "tablespace:"
-	};
-
-	line += strspn(line, " ");
-	for (int i = 0; i < lengthof(plain); i++)
-		if (strncmp(line, plain[i], strlen(plain[i])) == 0)
-			return LINES_PLAIN;
-	/* Of a constraint that has no description of its own. */
-	if (strncmp(line, "not null:", 9) == 0)
-		return LINES_OTHERS | LINES_COMMENTS;
-	if (strncmp(line, "grant", 5) == 0)
-		return LINES_GRANTS;
-	if (strncmp(line, "comment:", 8) == 0)
-		return LINES_COMMENTS;
-	if (strncmp(line, "security label ", 15) == 0)
-		return LINES_LABELS;
-	return strncmp(line, "owner:", 6) == 0 ? LINES_OWNER : LINES_OTHERS;
+	return strncmp(key, beginning, strlen(beginning)) == 0;
 }
 
 static int
-compare_lines(const ListCell *a, const ListCell *b)
+kind_of_line(const char *key)
 {
-	return strcmp(lfirst(a), lfirst(b));
+	static const char *const plain[] = {
+		"options", "toast options", "enabled", "storage", "compression", "unlogged", "tablespace"
+	};
+
+	for (int i = 0; i < lengthof(plain); i++)
+		if (strcmp(key, plain[i]) == 0)
+			return LINES_PLAIN;
+	if (begins_with(key, "row security") || begins_with(key, "statistics"))
+		return LINES_PLAIN;
+	/* Of a constraint that has no description of its own. */
+	if (strcmp(key, "not null") == 0)
+		return LINES_OTHERS | LINES_COMMENTS;
+	if (begins_with(key, "grant"))
+		return LINES_GRANTS;
+	if (strcmp(key, "comment") == 0)
+		return LINES_COMMENTS;
+	if (begins_with(key, "security label "))
+		return LINES_LABELS;
+	return strcmp(key, "owner") == 0 ? LINES_OWNER : LINES_OTHERS;
+}
+
+static int
+compare_properties(const Property *one, const Property *other)
+{
+	int			order = strcmp(one->key, other->key);
+
+	return order ? order : strcmp(one->value, other->value);
+}
+
+static int
+compare_cells(const ListCell *a, const ListCell *b)
+{
+	return compare_properties(lfirst(a), lfirst(b));
 }
 
 static List *
-sorted_lines(const char *definition)
+sorted_properties(const char *definition)
 {
-	char	   *text = pstrdup(definition ? definition : "");
-	List	   *lines = NIL;
-	char	   *rest;
+	List	   *properties = mig_schema_properties(definition ? definition : "");
 
-	for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
-		lines = lappend(lines, line);
-	list_sort(lines, compare_lines);
-	return lines;
+	list_sort(properties, compare_cells);
+	return properties;
 }
 
 int
 mig_author_lines(const char *expected, const char *actual)
 {
-	List	   *one = sorted_lines(expected);
-	List	   *other = sorted_lines(actual);
+	List	   *one = sorted_properties(expected);
+	List	   *other = sorted_properties(actual);
 	int			i = 0;
 	int			j = 0;
 	int			result = 0;
 
 	while (i < list_length(one) || j < list_length(other))
 	{
-		int			order = i == list_length(one) ? 1 : j == list_length(other) ? -1 : strcmp(list_nth(one, i), list_nth(other, j));
+		int			order = i == list_length(one) ? 1 : j == list_length(other) ? -1 :
+			compare_properties(list_nth(one, i), list_nth(other, j));
 
 		if (order != 0)
-			result |= kind_of_line(order < 0 ? list_nth(one, i) : list_nth(other, j));
+			result |= kind_of_line(((const Property *) (order < 0 ? list_nth(one, i) : list_nth(other, j)))->key);
 		i += order <= 0;
 		j += order >= 0;
 	}

@@ -22,6 +22,11 @@ CREATE TABLE owned (i int);
 ALTER TABLE owned OWNER TO tap_author;
 CREATE TABLE given (i int);
 GRANT SELECT ON given TO tap_author;
+CREATE FUNCTION talks() RETURNS text LANGUAGE sql AS $$
+SELECT '
+comment: one
+' $$;
+COMMENT ON FUNCTION talks() IS 'it talks';
 SELECT migrate.watch('test') \g /dev/null
 
 -- Indexes of partitions.
@@ -107,6 +112,19 @@ SELECT set_eq($$SELECT * FROM authored('^\w+ \w+')$$,
     $$VALUES ('changed table public.owned', '{REASSIGN OWNED}'::text[]), ('changed table public.given', NULL)$$, 'and no more than that');
 ROLLBACK;
 
+-- Lines that are in the value of another one.
+
+BEGIN;
+COMMENT ON FUNCTION talks() IS 'it talks';
+UPDATE pg_proc SET prosrc = replace(prosrc, 'one', 'two') WHERE oid = 'talks'::regproc;
+SELECT set_eq($$SELECT * FROM authored('^\w+')$$, $$VALUES ('changed function public.talks()', NULL::text[])$$, 'a line of a body is no comment');
+ROLLBACK;
+BEGIN;
+COMMENT ON FUNCTION talks() IS E'it talks\nof this';
+SELECT migrate.accept_drift('*', 'test') \g /dev/null
+COMMENT ON FUNCTION talks() IS E'it talks\nof that';
+SELECT set_eq($$SELECT * FROM authored('^\w+')$$, $$VALUES ('changed function public.talks()', '{COMMENT}'::text[])$$, 'a second line of a comment is one');
+ROLLBACK;
 SELECT is_empty('SELECT * FROM migrate.drift()', 'nothing of all that is left');
 SELECT migrate.unwatch('test') \g /dev/null
 SELECT * FROM finish();

@@ -1,0 +1,20 @@
+/*
+ * properties.h
+ *		Definitions, read again.
+ */
+#ifndef MIG_PROPERTIES_H
+#define MIG_PROPERTIES_H
+
+#include "nodes/pg_list.h"
+
+/* A line of a definition, with the lines that belong to it. */
+typedef struct Property
+{
+	char	   *key;
+	char	   *value;
+} Property;
+
+/* Those of a part, or of all parts of an object, as a list of Property. */
+extern List *mig_schema_properties(const char *text);
+
+#endif							/* MIG_PROPERTIES_H */
