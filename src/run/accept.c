@@ -34,6 +34,7 @@ mig_accept_drift_body(PG_FUNCTION_ARGS)
 {
 	char	   *identity = mig_required_text(fcinfo, 0, "identity");
 	char	   *reason;
+	char	   *object_type;
 	List	   *accepted;
 	ListCell   *cell;
 
@@ -42,8 +43,13 @@ mig_accept_drift_body(PG_FUNCTION_ARGS)
 	reason = mig_reason(fcinfo, 1);
 	ledger_require("administrator", NULL);
 	(void) mig_deployer_enter(false, mig_lock_wait);
-	accepted = mig_drift_accept(identity, mig_optional_text(fcinfo, 2));
+	object_type = mig_optional_text(fcinfo, 2);
+	accepted = mig_drift_accept(identity, object_type);
 	foreach(cell, accepted)
 		decide(lfirst(cell), reason);
+	if (accepted == NIL && strcmp(identity, "*") != 0)
+		ereport(NOTICE,
+				(errmsg("no object called %s is other than expected", object_type ? psprintf("%s %s", object_type, identity) : identity),
+				 errhint("SELECT change, object_type, identity FROM migrate.drift();")));
 	PG_RETURN_INT32(list_length(accepted));
 }

@@ -62,9 +62,8 @@ by_identity(const ListCell *a, const ListCell *b)
 {
 	const Drift *one = lfirst(a);
 	const Drift *other = lfirst(b);
-	int			order = strcmp(one->identity, other->identity);
 
-	return order ? order : strcmp(one->object_type, other->object_type);
+	return mig_state_order(one->object_type, one->identity, other->object_type, other->identity);
 }
 
 /* What it says in other words is no change of the schema, and shown as one. */

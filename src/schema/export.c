@@ -72,9 +72,8 @@ by_identity(const ListCell *a, const ListCell *b)
 {
 	const StateRow *one = &((const Exported *) lfirst(a))->row;
 	const StateRow *other = &((const Exported *) lfirst(b))->row;
-	int			order = strcmp(one->identity, other->identity);
 
-	return order ? order : strcmp(one->object_type, other->object_type);
+	return mig_state_order(one->object_type, one->identity, other->object_type, other->identity);
 }
 
 /* ---- text ---- */

@@ -41,6 +41,14 @@ mig_state_key(const char *object_type, const char *identity, uint8 *key)
 	mig_hash_end(hash, key);
 }
 
+int
+mig_state_order(const char *object_type, const char *identity, const char *other_type, const char *other_identity)
+{
+	int			order = strcmp(identity, other_identity);
+
+	return order ? order : strcmp(object_type, other_type);
+}
+
 void
 mig_state_row(const SchemaObject *object, StateRow *row)
 {

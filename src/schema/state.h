@@ -30,6 +30,9 @@ extern SnapshotHead *mig_state_find_snapshot(const char *label);
 
 extern void mig_state_row(const SchemaObject *object, StateRow *row);
 
+/* In what order objects are shown: below 0 where the one comes before the other. */
+extern int	mig_state_order(const char *object_type, const char *identity, const char *other_type, const char *other_identity);
+
 /* A hash of type and identity, of LEDGER_KEY_BYTES. */
 extern void mig_state_key(const char *object_type, const char *identity, uint8 *key);
 

@@ -110,10 +110,10 @@ SELECT is(migrate.snapshot('before'), 'before', 'a snapshot');
 SELECT is_empty($$SELECT * FROM migrate.compare('before', 'current')$$, 'is what is there');
 SELECT is_empty($$SELECT * FROM migrate.compare('before', 'expected')$$, 'and should be');
 ALTER TABLE extra ADD j int; DROP TABLE h; CREATE TABLE another (i int);
-SELECT set_eq($$SELECT change, identity FROM migrate.compare('before', 'current')$$,
-    $$VALUES ('changed', 'public.extra'), ('removed', 'public.h'), ('added', 'public.another')$$, 'what has changed since');
-SELECT set_eq($$SELECT change, identity FROM migrate.compare('current', 'before')$$,
-    $$VALUES ('changed', 'public.extra'), ('added', 'public.h'), ('removed', 'public.another')$$, 'and the other way round');
+SELECT results_eq($$SELECT change, identity FROM migrate.compare('before', 'current')$$,
+    $$VALUES ('added', 'public.another'), ('changed', 'public.extra'), ('removed', 'public.h')$$, 'what has changed since, in the order of identities');
+SELECT results_eq($$SELECT change, identity FROM migrate.compare('current', 'before')$$,
+    $$VALUES ('removed', 'public.another'), ('changed', 'public.extra'), ('added', 'public.h')$$, 'and the other way round');
 SELECT throws_ok($$SELECT migrate.snapshot('before')$$, '42710', NULL, 'a label is taken once');
 SELECT throws_ok($$SELECT migrate.snapshot('current')$$, '22023', NULL, 'and not one that means something');
 SELECT throws_ok($$SELECT * FROM migrate.compare('before', 'no such')$$, '42704', NULL, 'one that is not there');

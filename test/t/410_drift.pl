@@ -211,6 +211,10 @@ is(ask('quiet', $drift), 'changed public.a, changed public.b', 'are not taken on
 ask('quiet', q{SELECT migrate.accept_drift('public.b', 'test')});
 unlike(warned('ALTER TABLE b ADD better int'), qr/still/, 'one of them is accepted');
 is(ask('quiet', $drift), 'changed public.a', 'and is what a migration makes of it');
+my ($accepted, $said);
+$node->psql('quiet', q{SELECT migrate.accept_drift('public.aa', 'test'), migrate.accept_drift('public.a', 'test', 'view')}, stdout => \$accepted, stderr => \$said);
+is($accepted, '0|0', 'what is called otherwise is not accepted');
+like($said, qr/NOTICE:  no object called public\.aa is .*\nHINT:  SELECT .* FROM migrate\.drift\(\);.*NOTICE:  no object called view public\.a is /s, 'and whoever has misspelt it is told');
 ask('quiet', q{SELECT migrate.accept_drift('*', 'test')});
 
 ask('quiet', q{CREATE TABLE "o'brien" (i int)});
