@@ -120,6 +120,16 @@ read_expected(LedgerQuery *query, LedgerArgs *args)
 	return result;
 }
 
+List *
+ledger_all_expected(void)
+{
+	static LedgerQuery query = {
+		"SELECT " EXPECTED_COLUMNS " FROM migrate.expected"
+	};
+
+	return read_expected(&query, NULL);
+}
+
 ExpectedRow *
 ledger_expected(const uint8 *key)
 {

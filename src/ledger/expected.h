@@ -41,7 +41,8 @@ extern void ledger_each_state(LedgerQuery *query, LedgerArgs *args, StateRowFunc
 extern void ledger_each_expected(StateRowFunction function, void *arg);
 extern ExpectedRow *ledger_expected(const uint8 *key);
 
-/* Those of a list of ObjectAddress, each of which is there once, as a list of ExpectedRow in no order. */
+/* All, and those of a list of ObjectAddress, each of which is there once, as a list of ExpectedRow in no order. */
+extern List *ledger_all_expected(void);
 extern List *ledger_expected_at(const List *addresses);
 
 /* How many objects another major version has described, and which. */

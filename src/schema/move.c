@@ -387,22 +387,28 @@ not_new(const List *addresses)
 	return result;
 }
 
+/* All that may have been there before: not what others have dropped, now or earlier. */
 static List *
-addresses_of(const List *objects)
+rows_before(const Move *move)
 {
 	List	   *result = NIL;
 	ListCell   *cell;
 
-	foreach(cell, objects)
-		result = lappend(result, &((SchemaObject *) lfirst(cell))->address);
+	foreach(cell, ledger_all_expected())
+	{
+		ExpectedRow *row = lfirst(cell);
+		const StateRow *adrift = ledger_adrift(row->state.key);
+
+		if (!(adrift && !adrift->exists) && !has_name(move->of_others, row->state.identity) && !mig_touched_is_new(&row->address))
+			result = lappend(result, row);
+	}
 	return result;
 }
 
-/* With the objects that were found, and what was looked for and may be gone. */
+/* With the objects that were found, those that are expected there, and what was looked for and may be gone. */
 static void
-move_found(Move *move, const List *addresses)
+move_found(Move *move, const List *addresses, const List *rows)
 {
-	List	   *rows = ledger_expected_at(not_new(addresses));
 	HTAB	   *by_address = rows_by_address(rows);
 	ListCell   *cell;
 
@@ -465,7 +471,7 @@ move_touched(Move *move, List *addresses)
 
 		mig_schema_read(looked_for, note_found, move);
 		set_followed(move, addresses);
-		move_found(move, looked_for);
+		move_found(move, looked_for, ledger_expected_at(not_new(looked_for)));
 		addresses = to_be_followed(move);
 	}
 }
@@ -500,7 +506,7 @@ mig_expected_move(const char *project, const char *name)
 	if (all)
 	{
 		mig_schema_read_all(note_found, &move);
-		move_found(&move, addresses_of(move.found));
+		move_found(&move, NIL, rows_before(&move));
 	}
 	move_touched(&move, addresses);
 	mig_touched_end();

@@ -3,20 +3,26 @@
  *		Note which objects statements change: rather too many, since each is
  *		compared with what it was.
  *
- * The server tells of each object that is made, altered or dropped, but not of
- * one whose privileges change; those are read from the statement.
+ * The server tells of most objects that are made, altered or dropped.  Of those
+ * that it says nothing of, or not in every version, statements have the names:
+ * what gets other privileges, comments or labels, and what ALTER TABLE is for.
  */
 #include "postgres.h"
 
+#include "access/relation.h"
 #include "access/xact.h"
 #include "capture/capture.h"
 #include "catalog/namespace.h"
 #include "catalog/objectaccess.h"
+#include "catalog/pg_attrdef.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_database.h"
 #include "catalog/pg_db_role_setting.h"
 #include "catalog/pg_depend.h"
+#include "catalog/pg_foreign_table.h"
+#include "catalog/pg_index.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_language.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
@@ -83,6 +89,31 @@ note(Oid class_id, Oid object_id, bool is_new)
 
 /* ---- what the server tells ---- */
 
+/* Rows of these catalogs are told of by the relation that they are about. */
+static Oid
+class_told_of(Oid class_id)
+{
+	switch (class_id)
+	{
+		case AttrDefaultRelationId:
+		case ForeignTableRelationId:
+		case IndexRelationId:
+		case InheritsRelationId:
+			return RelationRelationId;
+		default:
+			return class_id;
+	}
+}
+
+static void
+note_told(Oid class_id, Oid object_id, bool is_new)
+{
+	if (class_id == AuthIdRelationId || class_id == DatabaseRelationId || class_id == DbRoleSettingRelationId)
+		touches_all = true;
+	else
+		note(class_id, object_id, is_new);
+}
+
 static void
 note_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id, void *arg)
 {
@@ -102,13 +133,13 @@ note_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id, vo
 				if (OidIsValid(address.objectId))
 					note(address.classId, address.objectId, false);
 			}
-			/* FALLTHROUGH */
+			note_told(class_id, object_id, false);
+			break;
 		case OAT_POST_CREATE:
+			note_told(class_told_of(class_id), object_id, sub_id == 0 && !is_replaced(class_id, object_id));
+			break;
 		case OAT_POST_ALTER:
-			if (class_id == AuthIdRelationId || class_id == DatabaseRelationId || class_id == DbRoleSettingRelationId)
-				touches_all = true;
-			else
-				note(class_id, object_id, access == OAT_POST_CREATE && sub_id == 0 && !is_replaced(class_id, object_id));
+			note_told(class_told_of(class_id), object_id, false);
 			break;
 		default:
 			break;
@@ -118,21 +149,42 @@ note_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id, vo
 /* ---- what it does not tell ---- */
 
 static void
+note_relation(RangeVar *name)
+{
+	Oid			relation = RangeVarGetRelid(name, NoLock, true);
+
+	if (OidIsValid(relation))
+		note(RelationRelationId, relation, false);
+}
+
+/* Whatever a statement names. */
+static void
 note_object(ObjectType type, Node *node)
 {
 	Relation	relation = NULL;
-	ObjectAddress address;
+	ObjectAddress address = get_object_address(type, node, &relation, AccessShareLock, true);
 
+	if (relation)
+		relation_close(relation, NoLock);
+	if (OidIsValid(address.objectId))
+		note(address.classId, address.objectId, false);
+}
+
+/* GRANT has names of its own for some of them. */
+static void
+note_granted(ObjectType type, Node *node)
+{
 	switch (type)
 	{
 		case OBJECT_TABLE:
 		case OBJECT_SEQUENCE:
-			ObjectAddressSet(address, RelationRelationId, RangeVarGetRelid(castNode(RangeVar, node), NoLock, true));
+			note_relation(castNode(RangeVar, node));
 			break;
 		case OBJECT_TYPE:
 		case OBJECT_DOMAIN:
-			node = (Node *) makeTypeNameFromNameList(castNode(List, node));
-			/* FALLTHROUGH */
+			note_object(type, (Node *) makeTypeNameFromNameList(castNode(List, node)));
+			break;
+		case OBJECT_DATABASE:
 		case OBJECT_FUNCTION:
 		case OBJECT_PROCEDURE:
 		case OBJECT_ROUTINE:
@@ -140,13 +192,11 @@ note_object(ObjectType type, Node *node)
 		case OBJECT_LANGUAGE:
 		case OBJECT_FDW:
 		case OBJECT_FOREIGN_SERVER:
-			address = get_object_address(type, node, &relation, AccessShareLock, true);
+			note_object(type, node);
 			break;
 		default:
-			return;				/* no part of the schema */
+			break;				/* no part of the schema */
 	}
-	if (OidIsValid(address.objectId))
-		note(address.classId, address.objectId, false);
 }
 
 /* What depends on a schema is what is in it. */
@@ -176,9 +226,51 @@ note_grant(const GrantStmt *stmt)
 	foreach(cell, stmt->objects)
 	{
 		if (stmt->targtype == ACL_TARGET_OBJECT)
-			note_object(stmt->objtype, lfirst(cell));
+			note_granted(stmt->objtype, lfirst(cell));
 		else if (stmt->targtype == ACL_TARGET_ALL_IN_SCHEMA)
 			note_all_in_schema(strVal(lfirst(cell)));
+	}
+}
+
+/* An index or the like that from now on goes with an extension, or no longer. */
+static void
+note_depends(const AlterObjectDependsStmt *stmt)
+{
+	Relation	relation = NULL;
+	ObjectAddress address = get_object_address_rv(stmt->objectType, stmt->relation, castNode(List, stmt->object), &relation,
+												  AccessShareLock, true);
+
+	if (relation)
+		relation_close(relation, NoLock);
+	if (OidIsValid(address.objectId))
+		note(address.classId, address.objectId, false);
+}
+
+static void
+note_statement(const Node *stmt)
+{
+	switch (nodeTag(stmt))
+	{
+		case T_GrantStmt:
+			note_grant((const GrantStmt *) stmt);
+			break;
+		case T_CommentStmt:
+			note_object(((const CommentStmt *) stmt)->objtype, ((const CommentStmt *) stmt)->object);
+			break;
+		case T_SecLabelStmt:
+			note_object(((const SecLabelStmt *) stmt)->objtype, ((const SecLabelStmt *) stmt)->object);
+			break;
+		case T_AlterTableStmt:
+			note_relation(((const AlterTableStmt *) stmt)->relation);
+			break;
+		case T_AlterObjectDependsStmt:
+			note_depends((const AlterObjectDependsStmt *) stmt);
+			break;
+		case T_DropOwnedStmt:
+			touches_all = true;
+			break;
+		default:
+			break;
 	}
 }
 
@@ -187,14 +279,7 @@ note_utility(PlannedStmt *pstmt, const char *source, bool read_only_tree, Proces
 			 ParamListInfo params, QueryEnvironment *environment, DestReceiver *dest, QueryCompletion *completion)
 {
 	if (touched)
-	{
-		const Node *stmt = pstmt->utilityStmt;
-
-		if (IsA(stmt, GrantStmt))
-			note_grant((const GrantStmt *) stmt);
-		else if (IsA(stmt, DropOwnedStmt))
-			touches_all = true;
-	}
+		note_statement(pstmt->utilityStmt);
 	if (next_utility_hook)
 		next_utility_hook(pstmt, source, read_only_tree, context, params, environment, dest, completion);
 	else
