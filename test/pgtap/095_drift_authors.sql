@@ -10,8 +10,8 @@ CREATE FUNCTION authored(beginning text) RETURNS TABLE (drifted text, statements
            (SELECT array_agg(substring(l.statement, beginning) ORDER BY l.id DESC) FROM migrate.ddl_log l WHERE l.id = ANY (d.ddl_ids))
     FROM migrate.drift() d
 $$;
-CREATE ROLE tap_author;
-CREATE ROLE tap_author_too;
+CREATE ROLE tap_who;
+CREATE ROLE tap_who_too;
 CREATE FUNCTION fires() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
 CREATE TABLE whole (a int NOT NULL, b int, c int) PARTITION BY RANGE (a);
 CREATE TABLE part PARTITION OF whole FOR VALUES FROM (0) TO (10);
@@ -19,9 +19,9 @@ CREATE TABLE half PARTITION OF whole FOR VALUES FROM (10) TO (20) PARTITION BY L
 CREATE TABLE quarter PARTITION OF half FOR VALUES IN (1);
 CREATE TABLE other (a int NOT NULL, b int, c int);
 CREATE TABLE owned (i int);
-ALTER TABLE owned OWNER TO tap_author;
+ALTER TABLE owned OWNER TO tap_who;
 CREATE TABLE given (i int);
-GRANT SELECT ON given TO tap_author;
+GRANT SELECT ON given TO tap_who;
 CREATE FUNCTION talks() RETURNS text LANGUAGE sql AS $$
 SELECT '
 comment: one
@@ -88,25 +88,25 @@ ROLLBACK;
 -- Roles.
 
 BEGIN;
-ALTER ROLE tap_author RENAME TO tap_author_now;
+ALTER ROLE tap_who RENAME TO tap_who_now;
 SELECT set_eq($$SELECT * FROM authored('^\w+ \w+')$$,
     $$VALUES ('changed table public.owned', '{ALTER ROLE}'::text[]), ('changed table public.given', '{ALTER ROLE}')$$, 'what a role is called where it owns, and has privileges');
 ROLLBACK;
 BEGIN;
-ALTER ROLE tap_author_too RENAME TO tap_author_now;
-ALTER TABLE given OWNER TO tap_author_now;
-UPDATE pg_class SET relowner = 'tap_author_now'::regrole WHERE oid = 'owned'::regclass;
+ALTER ROLE tap_who_too RENAME TO tap_who_now;
+ALTER TABLE given OWNER TO tap_who_now;
+UPDATE pg_class SET relowner = 'tap_who_now'::regrole WHERE oid = 'owned'::regclass;
 SELECT set_eq($$SELECT * FROM authored('^\w+ \w+')$$, $$VALUES ('changed table public.owned', NULL::text[]), ('changed table public.given', '{ALTER TABLE}')$$,
     'a role of another name is another one');
 ROLLBACK;
 BEGIN;
-DROP OWNED BY tap_author;
+DROP OWNED BY tap_who;
 SELECT set_eq($$SELECT * FROM authored('^\w+ \w+')$$,
     $$VALUES ('removed table public.owned', '{DROP OWNED}'::text[]), ('changed table public.given', '{DROP OWNED}')$$, 'what a role has lost with what it owned');
 ROLLBACK;
 BEGIN;
-DROP OWNED BY tap_author_too;
-REASSIGN OWNED BY tap_author TO tap_author_too;
+DROP OWNED BY tap_who_too;
+REASSIGN OWNED BY tap_who TO tap_who_too;
 UPDATE pg_attribute SET attname = 'j' WHERE attrelid = 'given'::regclass AND attname = 'i';
 SELECT set_eq($$SELECT * FROM authored('^\w+ \w+')$$,
     $$VALUES ('changed table public.owned', '{REASSIGN OWNED}'::text[]), ('changed table public.given', NULL)$$, 'and no more than that');
