@@ -37,6 +37,9 @@ extern bool mig_is_redacted(const char *text);
 /* Is capture on in this database, as its event triggers say? */
 extern bool mig_capture_is_on(void);
 
+/* Does a list of libraries have ours, and what is it without?  NULL if it is none. */
+extern bool mig_has_library(const char *list, char **without);
+
 /* May an option or setting of this name, in lower case, have a secret as its value? */
 extern bool mig_is_secret_name(const char *name);
 

@@ -31,9 +31,8 @@ require_superuser(const char *what)
 				 errhint("As a superuser: SELECT %s('<why>');", what)));
 }
 
-/* Does a list of libraries have ours, and what is it without? */
-static bool
-has_library(const char *list, char **without)
+bool
+mig_has_library(const char *list, char **without)
 {
 	char	   *copy = pstrdup(list);
 	List	   *names;
@@ -42,10 +41,9 @@ has_library(const char *list, char **without)
 	bool		found = false;
 
 	initStringInfo(&rest);
+	*without = NULL;
 	if (!SplitDirectoriesString(copy, ',', &names))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("invalid list of libraries: \"%s\"", list)));
+		return false;
 	foreach(cell, names)
 	{
 		const char *name = lfirst(cell);
@@ -53,7 +51,7 @@ has_library(const char *list, char **without)
 		if (strcmp(name, LIBRARY) == 0 || strcmp(name, "$libdir/" LIBRARY) == 0)
 			found = true;
 		else
-			appendStringInfo(&rest, "%s%s", rest.len ? ", " : "", quote_literal_cstr(name));
+			appendStringInfo(&rest, "%s%s", rest.len ? ", " : "", quote_identifier(name));
 	}
 	*without = rest.data;
 	return found;
@@ -68,13 +66,18 @@ preload(bool on)
 	char	   *rest;
 	bool		found;
 
-	if (on && has_library(GetConfigOption("shared_preload_libraries", true, false), &rest))
+	if (on && mig_has_library(GetConfigOption("shared_preload_libraries", true, false), &rest))
 		return;
 	if (on && list == NULL)
 		list = ledger_server_libraries();
 	if (list == NULL)
 		return;
-	found = has_library(list, &rest);
+	found = mig_has_library(list, &rest);
+	if (rest == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid list of libraries: \"%s\"", list),
+				 errhint("ALTER DATABASE %s RESET session_preload_libraries;", database)));
 	if (found == on)
 		return;
 	if (on)
@@ -93,8 +96,8 @@ library_is_preloaded(void)
 	char	   *list = ledger_database_libraries();
 	char	   *rest;
 
-	return has_library(GetConfigOption("shared_preload_libraries", true, false), &rest) ||
-		has_library(list ? list : ledger_server_libraries(), &rest);
+	return mig_has_library(GetConfigOption("shared_preload_libraries", true, false), &rest) ||
+		mig_has_library(list ? list : ledger_server_libraries(), &rest);
 }
 
 /* What capture sees at present, in words of the view coverage. */

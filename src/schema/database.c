@@ -5,6 +5,7 @@
  */
 #include "postgres.h"
 
+#include "capture/capture.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_conversion.h"
@@ -53,11 +54,42 @@ const SchemaClass class_databases = {
 	database_has_row, NULL, describe_database
 };
 
-/* The settings of this database, and of roles in it. */
+/*
+ * Our library among those that sessions load is not the schema's, and a
+ * restored copy does not load it: check() says so.
+ */
+static char *
+without_ours(char *setting)
+{
+	const char *name = "session_preload_libraries=";
+	char	   *rest;
+
+	if (strncmp(setting, name, strlen(name)) != 0 || !mig_has_library(setting + strlen(name), &rest))
+		return setting;
+	return rest[0] ? psprintf("%s%s", name, rest) : NULL;
+}
+
+/* The settings of this database, or of a role in it, as they are stored. */
+static List *
+settings_of(const CatalogRow *row)
+{
+	List	   *result = NIL;
+	ListCell   *cell;
+
+	foreach(cell, sorted(field_texts(row, "setconfig")))
+	{
+		char	   *setting = OidIsValid(field_oid(row, "setrole")) ? lfirst(cell) : without_ours(lfirst(cell));
+
+		if (setting)
+			result = lappend(result, setting);
+	}
+	return result;
+}
+
 static bool
 setting_has_row(const CatalogRow *row)
 {
-	return field_oid(row, "setdatabase") == MyDatabaseId;
+	return field_oid(row, "setdatabase") == MyDatabaseId && settings_of(row) != NIL;
 }
 
 static void
@@ -65,7 +97,7 @@ describe_setting(Description *d)
 {
 	ListCell   *cell;
 
-	foreach(cell, sorted(field_texts(&d->row, "setconfig")))
+	foreach(cell, settings_of(&d->row))
 	{
 		char	   *name;
 		char	   *value = setting_text(lfirst(cell), &name);

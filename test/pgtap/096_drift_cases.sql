@@ -86,9 +86,8 @@ SELECT set_eq($$
         WHERE line <> ''
     EXCEPT SELECT type, key FROM has_case$$,
     $$VALUES ('function', 'body'), ('procedure', 'body'), ('view', 'query'), ('materialized view', 'query'), ('rule', 'definition'),
-             ('schema', '...'), ('publication relation', 'table'), ('publication namespace', 'schema'), ('user mapping', 'server'),
-             ('database setting', 'session_preload_libraries')$$,
-    'each property of each class has one, but for what is above other lines in a name, or ours');
+             ('schema', '...'), ('publication relation', 'table'), ('publication namespace', 'schema'), ('user mapping', 'server')$$,
+    'each property of each class has one, but for what is above other lines in a name');
 SELECT set_eq('SELECT type FROM has_case WHERE by_hand', 'SELECT DISTINCT object_type FROM migrate.inventory()', 'each class has a change by hand');
 SELECT set_eq($$SELECT type FROM has_case WHERE NOT by_hand$$, 'SELECT DISTINCT object_type FROM migrate.inventory()', 'and one by a statement');
 

@@ -43,7 +43,7 @@ ask('restored', 'CREATE TABLE shift (); CREATE TABLE oids (); DROP TABLE shift, 
 $node->command_ok([ 'pg_restore', '-d', $node->connstr('restored'), $file ], 'a restore');
 foreach my $db (qw(copy restored))
 {
-	is(ask($db, $drift), '', "$db is as expected");
+	is(ask($db, q{SELECT identity FROM migrate.drift() WHERE object_type <> 'database'}), '', "$db is as expected, though sessions do not load the library there");
 	ask($db, 'ALTER TABLE t ALTER i SET DEFAULT 2');
 	ask($db, q{SELECT migrate.register('0002_b', 'ALTER TABLE t RENAME TO renamed; ALTER TABLE renamed ADD k int')});
 	ask($db, 'CALL migrate.apply()');
@@ -51,6 +51,19 @@ foreach my $db (qw(copy restored))
 	ask($db, 'ALTER TABLE renamed ALTER i SET DEFAULT 1');
 	is(ask($db, $drift), '', 'undone');
 }
+
+# ---- of the libraries that sessions load all but ours count
+
+my $settings = q{SELECT change, actual FROM migrate.drift() WHERE object_type = 'database setting'};
+ask('postgres', q{ALTER DATABASE copy SET session_preload_libraries = 'pg_migrations', 'auto_explain'});
+is(ask('copy', $settings), 'added|setting: session_preload_libraries: auto_explain', 'another library is seen');
+ask('postgres', q{ALTER DATABASE copy SET session_preload_libraries = 'pg_migrations'});
+is(ask('copy', $settings), '', 'ours is none');
+ask('postgres', q{UPDATE pg_db_role_setting SET setconfig = '{"session_preload_libraries=pg_migrations,,"}' WHERE setdatabase = (SELECT oid FROM pg_database WHERE datname = 'copy')});
+is(ask('copy', $settings), 'added|session_preload_libraries: pg_migrations,,', 'nor is what is no list an error');
+my (undef, undef, $message) = $node->psql('copy', q{SELECT migrate.watch('x')});
+like($message, qr/invalid list of libraries: "pg_migrations,,"\nHINT:  ALTER DATABASE copy RESET session_preload_libraries;/, 'but where it has to be one');
+ask('postgres', 'ALTER DATABASE copy RESET session_preload_libraries');
 
 # ---- what came in while nobody looked
 
