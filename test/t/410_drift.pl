@@ -56,7 +56,7 @@ foreach my $db (qw(copy restored))
 
 my $settings = q{SELECT change, actual FROM migrate.drift() WHERE object_type = 'database setting'};
 ask('postgres', q{ALTER DATABASE copy SET session_preload_libraries = 'pg_migrations', 'auto_explain'});
-is(ask('copy', $settings), 'added|setting: session_preload_libraries: auto_explain', 'another library is seen');
+is(ask('copy', $settings), 'added|session_preload_libraries: auto_explain', 'another library is seen');
 ask('postgres', q{ALTER DATABASE copy SET session_preload_libraries = 'pg_migrations'});
 is(ask('copy', $settings), '', 'ours is none');
 ask('postgres', q{UPDATE pg_db_role_setting SET setconfig = '{"session_preload_libraries=pg_migrations,,"}' WHERE setdatabase = (SELECT oid FROM pg_database WHERE datname = 'copy')});
