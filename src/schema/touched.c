@@ -9,6 +9,7 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "access/relation.h"
 #include "access/xact.h"
 #include "capture/capture.h"
@@ -25,6 +26,7 @@
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_language.h"
 #include "catalog/pg_namespace.h"
+#include "catalog/pg_operator.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_rewrite.h"
 #include "catalog/pg_transform.h"
@@ -38,6 +40,7 @@
 #include "tcop/utility.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
+#include "utils/syscache.h"
 
 typedef struct Touched
 {
@@ -87,6 +90,23 @@ note(Oid class_id, Oid object_id, bool is_new)
 		entry->is_new = is_new;
 }
 
+/* Operators that have this one as their commutator or negator, and will have none. */
+static void
+note_partners(Oid operator)
+{
+	HeapTuple	tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(operator));
+	Form_pg_operator form;
+
+	if (!HeapTupleIsValid(tuple))
+		return;
+	form = (Form_pg_operator) GETSTRUCT(tuple);
+	if (OidIsValid(form->oprcom))
+		note(OperatorRelationId, form->oprcom, false);
+	if (OidIsValid(form->oprnegate))
+		note(OperatorRelationId, form->oprnegate, false);
+	ReleaseSysCache(tuple);
+}
+
 /* ---- what the server tells ---- */
 
 /* Rows of these catalogs are told of by the relation that they are about. */
@@ -132,6 +152,8 @@ note_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id, vo
 				address = schema_shown_by(address);
 				if (OidIsValid(address.objectId))
 					note(address.classId, address.objectId, false);
+				if (class_id == OperatorRelationId)
+					note_partners(object_id);
 			}
 			note_told(class_id, object_id, false);
 			break;
