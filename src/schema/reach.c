@@ -406,7 +406,7 @@ may_have(const Node *stmt, const Drift *drift, DriftTie tie)
 		case TIE_ALL:
 			return changes_it && IsA(stmt, GrantStmt);
 		case TIE_ROLE:
-			return (!is_changed || (drift->lines & (LINES_OWNER | LINES_GRANTS))) &&
+			return !drift->is_gone && (!is_changed || (drift->lines & (LINES_OWNER | LINES_GRANTS))) &&
 				(IsA(stmt, DropOwnedStmt) || IsA(stmt, ReassignOwnedStmt));
 		case TIE_RENAMED_ROLE:
 			return renames_role(stmt, drift);

@@ -112,6 +112,13 @@ SELECT set_eq($$SELECT * FROM authored('^\w+ \w+')$$,
     $$VALUES ('changed table public.owned', '{REASSIGN OWNED}'::text[]), ('changed table public.given', NULL)$$, 'and no more than that');
 ROLLBACK;
 
+BEGIN;
+DROP TABLE owned;
+DROP OWNED BY tap_who;
+SELECT set_eq($$SELECT * FROM authored('^\w+ \w+')$$,
+    $$VALUES ('removed table public.owned', '{DROP TABLE}'::text[]), ('changed table public.given', '{DROP OWNED}')$$, 'what was gone before it has not lost');
+ROLLBACK;
+
 -- Lines that are in the value of another one.
 
 BEGIN;
