@@ -186,6 +186,7 @@ typedef enum DriftTie
 	TIE_ROLE,					/* a role that owns it or has privileges */
 	TIE_RENAMED_ROLE,			/* such a role by its present name, where it is not expected to have that */
 	TIE_WHOLE,					/* on a partition it is what that one is on the whole table */
+	TIE_TRIGGERS,				/* it has triggers on that one */
 	TIE_PART,					/* that one is a part of it */
 	TIE_MENTIONED				/* that one mentions it; counts if it is adrift as well */
 } DriftTie;

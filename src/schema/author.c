@@ -273,6 +273,22 @@ add_roles(List *names, DriftTie tie, const char *definition)
 	return names;
 }
 
+/* The tables on which a key is not enforced, which need not be its own. */
+static List *
+add_triggers(List *names, const char *definition)
+{
+	ListCell   *cell;
+
+	foreach(cell, mig_schema_properties(definition))
+	{
+		const Property *property = lfirst(cell);
+
+		if (strcmp(property->key, "not enforced") == 0)
+			names = add_words(names, TIE_TRIGGERS, property->value);
+	}
+	return names;
+}
+
 static List *
 names_in(List *names, DriftTie tie, const char *definition)
 {
@@ -372,7 +388,11 @@ names_of(List *names, const Difference *difference, const ObjectAddress *address
 		return names_of_gone(names, row->object_type, row->identity, difference->from_definition);
 	names = names_in(names, TIE_MENTIONED, difference->from_definition);
 	if (difference->from && difference->to)
+	{
 		names = add_roles(names, TIE_RENAMED_ROLE, difference->to_definition);
+		names = add_triggers(names, difference->from_definition);
+		names = add_triggers(names, difference->to_definition);
+	}
 	return names_around(names, address);
 }
 

@@ -374,6 +374,25 @@ renames_role(const Node *stmt, const Drift *drift)
 	return false;
 }
 
+/* Those of keys go with all others, or by the name that the server has given them. */
+static bool
+switches_key_triggers(const Node *stmt)
+{
+	ListCell   *cell;
+
+	if (!IsA(stmt, AlterTableStmt))
+		return false;
+	foreach(cell, ((const AlterTableStmt *) stmt)->cmds)
+	{
+		const AlterTableCmd *command = lfirst_node(AlterTableCmd, cell);
+
+		if (command->subtype == AT_EnableTrigAll || command->subtype == AT_DisableTrigAll ||
+			(command->name && strncmp(command->name, "RI_ConstraintTrigger_", 21) == 0))
+			return true;
+	}
+	return false;
+}
+
 /* The settings of a database are another object than the database. */
 static bool
 is_about(const Node *stmt, const char *object_type)
@@ -412,6 +431,8 @@ may_have(const Node *stmt, const Drift *drift, DriftTie tie)
 			return renames_role(stmt, drift);
 		case TIE_WHOLE:
 			return reaches_partitions(stmt, drift);
+		case TIE_TRIGGERS:
+			return switches_key_triggers(stmt);
 		case TIE_MENTIONED:
 			return (!is_changed || (drift->lines & LINES_OTHERS)) && reaches_others(stmt, drift);
 		default:
