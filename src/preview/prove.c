@@ -314,9 +314,8 @@ hint_of(const AllAdrift *adrift, const Adrift *target)
 		appendStringInfo(&text, "%sSELECT migrate.propose_revert(%s, %s);", n++ ? "\n" : "Perhaps one of these comes first:\n",
 						 quote_literal_cstr(other_name->identity), quote_literal_cstr(other_name->object_type));
 	}
-	if (n == 0)
-		appendStringInfo(&text, "To take over what is there: SELECT migrate.accept_drift(%s, '<why>', %s);",
-						 quote_literal_cstr(name->identity), quote_literal_cstr(name->object_type));
+	appendStringInfo(&text, "%sTo take over what is there: SELECT migrate.accept_drift(%s, '<why>', %s);", n ? "\n" : "",
+					 quote_literal_cstr(name->identity), quote_literal_cstr(name->object_type));
 	return text.data;
 }
 

@@ -1,4 +1,4 @@
-# 100_corpora.pl: migration sets of other projects, run by psql and by the extension, must give equal databases.
+# 100_corpora.pl: migration sets of other projects, run by psql and by the extension, must give equal databases, and no drift.
 use strict;
 use warnings;
 use FindBin;
@@ -152,6 +152,7 @@ sub compare
 	ok($left eq $right, "schema is the same $what") or show_difference($left, $right);
 	($left, $right) = map { dump_data($node, $_, $set->{random_ids}) } $psql, $ours;
 	ok($left eq $right, "data are the same $what") or show_difference($left, $right);
+	is($node->safe_psql($ours, 'SELECT change, object_type, identity FROM migrate.drift()'), '', "nothing is adrift $what");
 	return;
 }
 
@@ -282,7 +283,7 @@ sub run_set
 	my $start = dump_schema($node, $psql);
 	run_psql_ups($psql, @projects);
 	push @clock, time;
-	$node->safe_psql($ours, 'CREATE EXTENSION pg_migrations');
+	$node->safe_psql($ours, q{CREATE EXTENSION pg_migrations; SELECT migrate.watch('test')});
 	apply_unverified($ours, $_) foreach grep { $_->{unverified} } @projects;
 	load_projects($ours, @projects);
 	push @clock, time;

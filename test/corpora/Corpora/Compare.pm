@@ -59,14 +59,16 @@ sub temporary_file
 	return PostgreSQL::Test::Utils::tempdir() . '/dump.sql';
 }
 
-# Takes away what our extension alone adds to a dump that leaves its schema
-# out, the key that newer pg_dumps draw by lot, and the times of the run.
+# Takes away what our extension and its capture add to a dump that leaves its
+# schema out, the key that newer pg_dumps draw by lot, and the times of the run.
 sub comparable
 {
 	my ($dump) = @_;
 
 	$dump =~ s/^\\(?:un)?restrict .*\n//mg;
 	$dump =~ s/^--\n-- Name: (?:EXTENSION )?pg_migrations; Type: .*\n--\n\n(?:CREATE|COMMENT ON) EXTENSION .*\n\n\n//mg;
+	$dump =~ s/^--\n-- Name: (?:EVENT TRIGGER )?(?:zz_)?pg_migrations_\w+; Type: .*\n--\n\n(?:(?!--\n).*\n)*//mg;
+	$dump =~ s/\n+(?=--\n-- PostgreSQL database dump complete)/\n\n/;
 	$dump =~ s/\b(\d{4}-\d\d-\d\d)[ T]\d\d:\d\d:\d\d(?:\.\d+)?(?:[+-]\d\d(?::?\d\d)?|Z)?/
 		$1 ge $yesterday ? '(time of the run)' : $&/gex;
 	return $dump;
