@@ -279,6 +279,43 @@ sub prepare_local_mcp
 	return prisma_project('local_mcp', "$work/package/prisma/migrations");
 }
 
+# Drizzle: the folder has a file that its journal does not know, with the number
+# of another one.
+sub prepare_inkeep
+{
+	my ($work, $node, $tarball) = @_;
+	my $stray = '0023_lazy_energizer.sql';
+
+	unpack_npm($tarball, "$work/package", 'drizzle/runtime/*.sql');
+	foreach my $file (glob "$work/package/drizzle/runtime/*.sql")
+	{
+		write_file("$work/runtime/" . basename($file), read_file($file)) if basename($file) ne $stray;
+	}
+	return {
+		%{ plain_project('inkeep', "$work/runtime") },
+		refused => [ { directory => "$work/package/drizzle/runtime", sqlstate => 'MG005', culprits => 2 } ]
+	};
+}
+
+# node-pg-migrate: both directions in one file; cut apart for psql alone.
+sub prepare_dataqueue
+{
+	my ($work, $node, $tarball) = @_;
+	my @migrations;
+
+	unpack_npm($tarball, "$work/package", 'migrations/*.sql');
+	foreach my $file (sort { natural($a, $b) } glob "$work/package/migrations/*.sql")
+	{
+		my $name = basename($file, '.sql');
+		my ($up, $down) = split /^-- Down Migration.*\n/m, read_file($file);
+
+		write_file("$work/parts/$name.up.sql", $up);
+		write_file("$work/parts/$name.down.sql", $down);
+		push @migrations, { name => $name, up => "$work/parts/$name.up.sql", down => "$work/parts/$name.down.sql" };
+	}
+	return { project => 'dataqueue', directory => "$work/package/migrations", migrations => \@migrations };
+}
+
 # One file with markers; cut apart for psql alone.
 sub prepare_minion
 {
@@ -450,6 +487,14 @@ my @sets = (
 	{
 		name => 'local_mcp', title => 'Local MCP database', npm => ['@dxheroes/local-mcp-database@0.7.2'],
 		prepare => \&prepare_local_mcp, ups => 9, downs => 0
+	},
+	{
+		name => 'inkeep', title => 'Inkeep agents', npm => ['@inkeep/agents-core@0.80.6'],
+		prepare => \&prepare_inkeep, ups => 45, downs => 0
+	},
+	{
+		name => 'dataqueue', title => 'DataQueue', npm => ['@nicnocquee/dataqueue@1.24.0'],
+		prepare => \&prepare_dataqueue, ups => 5, downs => 5
 	},
 	{
 		name => 'minion', title => 'Minion', debian => ['libminion-perl=10.25+dfsg-4'],
