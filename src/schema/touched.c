@@ -259,7 +259,8 @@ static void
 note_depends(const AlterObjectDependsStmt *stmt)
 {
 	Relation	relation = NULL;
-	ObjectAddress address = get_object_address_rv(stmt->objectType, stmt->relation, castNode(List, stmt->object), &relation,
+	/* Whatever the object is, the server has it as a list; of a trigger's name it makes a longer one. */
+	ObjectAddress address = get_object_address_rv(stmt->objectType, stmt->relation, (List *) copyObject(stmt->object), &relation,
 												  AccessShareLock, true);
 
 	if (relation)
