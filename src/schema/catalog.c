@@ -14,12 +14,27 @@
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
+static bool
+is_called(const CatalogRow *row, int i, const char *column)
+{
+	return i < row->desc->natts && strcmp(NameStr(TupleDescAttr(row->desc, i)->attname), column) == 0;
+}
+
+/* It is asked for every field of every row: where the same name was the last time it is most often again. */
 static AttrNumber
 column_number(const CatalogRow *row, const char *column)
 {
+	static int	places[256];
+	int		   *place = &places[((uintptr_t) column / 4 + row->desc->tdtypeid) % lengthof(places)];
+
+	if (is_called(row, *place, column))
+		return *place + 1;
 	for (int i = 0; i < row->desc->natts; i++)
-		if (strcmp(NameStr(TupleDescAttr(row->desc, i)->attname), column) == 0)
+		if (is_called(row, i, column))
+		{
+			*place = i;
 			return i + 1;
+		}
 	return InvalidAttrNumber;
 }
 
