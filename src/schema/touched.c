@@ -179,6 +179,16 @@ note_relation(RangeVar *name)
 		note(RelationRelationId, relation, false);
 }
 
+/* What was looked up by its name, and the relation that was opened for that. */
+static void
+note_found(ObjectAddress address, Relation relation)
+{
+	if (relation)
+		relation_close(relation, NoLock);
+	if (OidIsValid(address.objectId))
+		note(address.classId, address.objectId, false);
+}
+
 /* Whatever a statement names. */
 static void
 note_object(ObjectType type, Node *node)
@@ -186,10 +196,7 @@ note_object(ObjectType type, Node *node)
 	Relation	relation = NULL;
 	ObjectAddress address = get_object_address(type, node, &relation, AccessShareLock, true);
 
-	if (relation)
-		relation_close(relation, NoLock);
-	if (OidIsValid(address.objectId))
-		note(address.classId, address.objectId, false);
+	note_found(address, relation);
 }
 
 /* GRANT has names of its own for some of them. */
@@ -263,10 +270,7 @@ note_depends(const AlterObjectDependsStmt *stmt)
 	ObjectAddress address = get_object_address_rv(stmt->objectType, stmt->relation, (List *) copyObject(stmt->object), &relation,
 												  AccessShareLock, true);
 
-	if (relation)
-		relation_close(relation, NoLock);
-	if (OidIsValid(address.objectId))
-		note(address.classId, address.objectId, false);
+	note_found(address, relation);
 }
 
 static void
