@@ -2,17 +2,7 @@
 
 \ir common.psql
 
-CREATE ROLE zoo_owner;
-CREATE ROLE zoo_reader;
-CREATE ROLE "zoo Röle";
-\ir ../data/zoo.sql
-SET client_min_messages = error;
-SELECT current_setting('server_version_num')::int / 10000 AS major \gset
-CREATE TEMP TABLE cases (id serial, since integer, until integer, object text, keys text, change text, back text, others text[]);
-\ir ../data/inventory_cases.sql
-DELETE FROM cases WHERE NOT :'icu'::boolean AND (object || change) ~ 'german|unaccented|ruled';
-DELETE FROM cases WHERE :major NOT BETWEEN since AND until;
-UPDATE cases SET change = replace(change, ':db', quote_ident(current_database())), back = replace(back, ':db', quote_ident(current_database()));
+\ir ../data/zoo_cases.sql
 -- By whom: a change of the catalogs themselves nobody has seen.
 ALTER TABLE cases ADD by_hand boolean;
 UPDATE cases SET by_hand = change ~ '^(UPDATE|DELETE)';
