@@ -8,6 +8,8 @@
  */
 #include "postgres.h"
 
+#include <ctype.h>
+
 #include "capture/capture_private.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
@@ -26,7 +28,7 @@ static const char *const secret_words[] = {
 	"pass", "secret", "token", "conninfo", "credential", "apikey", "api_key", "access_key", "private_key", "_key"
 };
 
-/* By its text: the numbers of the tokens are not installed since 16. */
+/* By its text: the numbers of the tokens are not installed since 16.  $1 is none, nor is the $ of %1$I. */
 static bool
 is_string(const Lexer *lexer)
 {
@@ -36,7 +38,7 @@ is_string(const Lexer *lexer)
 		return start[1] == '\'';
 	if (*start == 'u' || *start == 'U')
 		return start[1] == '&' && start[2] == '\'';
-	return *start == '\'' || (*start == '$' && !(start[1] >= '0' && start[1] <= '9'));
+	return *start == '\'' || (*start == '$' && lexer->end - lexer->start > 1 && !isdigit((unsigned char) start[1]));
 }
 
 bool
@@ -91,7 +93,7 @@ add_quoted(StringInfo result, const char *start, int length, int depth)
 			plain = false;		/* continued on the next line */
 		appendStringInfoChar(&inner, *p);
 	}
-	if (!may_have_secrets(text) || strchr(pnstrdup(text + 1, length - 2), '\'') == NULL)
+	if (!may_have_secrets(text) || strpbrk(pnstrdup(text + 1, length - 2), "'$") == NULL)
 		appendBinaryStringInfo(result, start, length);
 	else if (!plain || depth > MAX_DEPTH)
 		appendStringInfoString(result, "'" REDACTED "'");

@@ -85,6 +85,34 @@ SELECT ok(EXISTS (SELECT FROM migrate.ddl_log WHERE statement LIKE '%it passes%'
 DROP USER MAPPING FOR tap_secret SERVER tap_server;
 DROP FOREIGN DATA WRAPPER tap_fdw CASCADE;
 DROP ROLE tap_secret;
+
+-- Wherever it is quoted, and whatever stands around it.
+CREATE TABLE tap_noted ();
+CREATE FUNCTION tap_quoted(body text, tag text) RETURNS text LANGUAGE sql AS
+    $$SELECT CASE WHEN random() < 0.5 THEN '''' || replace(body, '''', '''''') || '''' ELSE tag || body || tag END$$;
+CREATE FUNCTION tap_noise() RETURNS text LANGUAGE sql AS
+    $noise$SELECT coalesce(string_agg(pieces[1 + floor(random() * cardinality(pieces))], ' '), '')
+      FROM (SELECT ARRAY['word', '$', '%1$I', '%2$s_i', '$1', '$1234', '''text''', '"na me"', '1.5', '::', '/* $remark */', E'-- its\n',
+                         ':=', '$tag$ body $tag$', '$$ $$', 'été', 'b''01''', 'u&''d\0061''', 'e''it''''s''', '(', '}']) AS p(pieces),
+           generate_series(1, floor(random() * 4)::int)$noise$;
+CREATE PROCEDURE tap_comment() LANGUAGE plpgsql AS $$
+DECLARE
+    body text := concat_ws(' ', tap_noise(), 'ALTER ROLE x PASSWORD', tap_quoted('geheim', '$deepest$'), tap_noise());
+BEGIN
+    FOR i IN 0 .. floor(random() * 4) LOOP
+        body := tap_quoted(body, format('$q%s$', i));
+        IF random() < 0.5 THEN
+            body := concat_ws(' ', tap_noise(), 'EXECUTE', body, tap_noise());
+        END IF;
+    END LOOP;
+    EXECUTE 'COMMENT ON TABLE tap_noted IS ' || tap_quoted(body, '$outer$');
+END
+$$;
+SELECT setseed(0.4) \g /dev/null
+DO $$BEGIN FOR i IN 1 .. 1000 LOOP CALL tap_comment(); END LOOP; END$$;
+SELECT is_empty($$SELECT statement FROM migrate.ddl_log WHERE statement LIKE 'COMMENT ON TABLE tap_noted IS %geheim%'$$, 'no secret is recorded however it is quoted');
+SELECT is((SELECT count(*) FROM migrate.ddl_log WHERE statement LIKE 'COMMENT ON TABLE tap_noted IS %<redacted>%'), 1000::bigint, 'and each says so');
+DROP TABLE tap_noted;
 SELECT logged() \g /dev/null
 
 -- A migration's.
