@@ -266,9 +266,19 @@ debian_sources()
 }
 
 # Runs a command that ends in "N passed, N failed" and adds to the sums that
-# tally_end prints.
+# tally_end prints, after what has failed: that would be far above otherwise.
 SUM_PASSED=0
 SUM_FAILED=0
+SUM_COMPLAINTS=
+# What a test suite says of tests that failed, and of servers that crashed.
+complaints()
+{
+	awk -v name="$1" '
+		/^not ok |TRAP:|PANIC:|terminated by signal/ { if (!any++) print "== what failed in " name; going = 1 }
+		/^(ok |==|[a-z]+:)/ { going = 0 }
+		going && shown++ < 120'
+}
+
 tally()
 {
 	local name=$1 output status=0 passed=0 failed=0; shift
@@ -278,6 +288,7 @@ tally()
 	"$@" < /dev/null 2>&1 | tee "$output" || status=${PIPESTATUS[0]}
 	read -r passed failed < <(sed -nE 's/^([0-9]+) passed, ([0-9]+) failed$/\1 \2/p' \
 		"$output" | tail -n 1) || true
+	SUM_COMPLAINTS+=$(complaints "$name" < "$output")
 	rm -f "$output"
 	if [ "$status" != 0 ] && [ "${failed:-0}" = 0 ]; then
 		echo "$name ended with status $status"
@@ -289,6 +300,8 @@ tally()
 
 tally_end()
 {
+	printf '%s' "${SUM_COMPLAINTS:+$SUM_COMPLAINTS
+}"
 	echo "$SUM_PASSED passed, $SUM_FAILED failed"
 	[ "$SUM_FAILED" = 0 ] && [ "$SUM_PASSED" -gt 0 ]
 }

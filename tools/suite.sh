@@ -118,18 +118,32 @@ run_pgtap()
 	stop_server pgtap
 }
 
+# What the log of a server says of a crash, and where it was if the machine can tell.
+show_crash()
+{
+	local log=$1 core
+
+	grep -E -B 5 -A 3 'TRAP:|PANIC:|terminated by signal (6|7|11)' "$log" || return 0
+	for core in "$WORK"/tap/tmp_check/*/pgdata/core*; do
+		[ -e "$core" ] && command -v gdb > /dev/null || continue
+		gdb -q -batch -ex bt "$BIN/postgres" "$core" 2> /dev/null | grep '^#' | head -n 40
+	done
+}
+
 run_tap()
 {
-	local at=$WORK/tap log
+	local at=$WORK/tap log crash
 
 	tap_environment "$at"
+	ulimit -c unlimited 2> /dev/null || true
 	perl tools/tap.pl "$at/counts" perl -- "$@" || true
 	for log in "$at"/tmp_check/log/*; do
-		if grep -HE 'TRAP:|PANIC:|terminated by signal (6|11)' "$log"; then
-			echo "not ok ${log##*/} is clean"
-			read -r passed failed < "$at/counts"
-			echo "$passed $((failed + 1))" > "$at/counts"
-		fi
+		crash=$(show_crash "$log")
+		[ -n "$crash" ] || continue
+		echo "not ok ${log##*/} is clean"
+		sed 's/^/    /' <<< "$crash"
+		read -r passed failed < "$at/counts"
+		echo "$passed $((failed + 1))" > "$at/counts"
 	done
 }
 
