@@ -67,6 +67,6 @@ mig_background_started(int64 run_id)
 		return;
 	starting = NULL;
 	job->run_id = run_id;
-	mig_worker_release(&job->worker);
+	mig_worker_release();
 	MIG_FAULT("background_released");
 }

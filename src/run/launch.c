@@ -16,6 +16,7 @@
 #include "libpq/pqmq.h"
 #include "miscadmin.h"
 #include "postmaster/bgworker.h"
+#include "run/deployer.h"
 #include "run/worker.h"
 #include "storage/latch.h"
 #include "storage/proc.h"
@@ -29,6 +30,10 @@
 
 #define QUEUE_SIZE 65536
 #define LOOK_AGAIN_MS 1000
+
+/* How long to wait for a place for a worker, and how often to look for one. */
+#define WAIT_FOR_PLACE_MS 1000
+#define LOOK_FOR_PLACE_MS 10
 
 /* A worker under way, as its caller sees it. */
 typedef struct Launch
@@ -93,7 +98,6 @@ fill_job(WorkerJob *job)
 	strlcpy(job->client, client ? client : "", sizeof(job->client));
 	job->connected = false;
 	pg_atomic_init_u32(&job->caller_gone, 0);
-	pg_atomic_init_u32(&job->released, 0);
 }
 
 /* However the caller ends, the worker is to know. */
@@ -161,6 +165,19 @@ connection_hint(int sqlstate)
 	}
 }
 
+/* Workers come and go: one that has done its work keeps its place until its process is gone. */
+static bool
+register_worker(BackgroundWorker *worker, BackgroundWorkerHandle **handle)
+{
+	for (int waited = 0; waited < WAIT_FOR_PLACE_MS; waited += LOOK_FOR_PLACE_MS)
+	{
+		if (RegisterDynamicBackgroundWorker(worker, handle))
+			return true;
+		mig_pause(LOOK_FOR_PLACE_MS);
+	}
+	return false;
+}
+
 static void
 start_worker(Launch *launch)
 {
@@ -176,7 +193,7 @@ start_worker(Launch *launch)
 	strlcpy(worker.bgw_type, "pg_migrations worker", sizeof(worker.bgw_type));
 	worker.bgw_main_arg = UInt32GetDatum(dsm_segment_handle(launch->segment));
 	worker.bgw_notify_pid = MyProcPid;
-	if (!RegisterDynamicBackgroundWorker(&worker, &launch->handle))
+	if (!register_worker(&worker, &launch->handle))
 		ereport(ERROR,
 				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
 				 errmsg("no worker is free for %s", launch->what),
@@ -253,7 +270,11 @@ take_back_cancel(void)
 	InterruptPending = true;
 }
 
-/* Until the worker has detached from the queue. */
+/*
+ * Until the worker has detached from the queue.  One that ends does so when it
+ * has given back all that it had but its place; that it is gone, which takes as
+ * long as to start it, nobody needs to wait for.
+ */
 static void
 listen(Launch *launch)
 {
@@ -325,8 +346,6 @@ mig_launch(WorkerJob *job, Size size, const StringInfoData *data, const char *wh
 		MIG_FAULT("launch_started");
 		listen(&launch);
 		MIG_FAULT("launch_detached");
-		if (!pg_atomic_read_u32(&launch.job->released))
-			await_end(&launch);
 	}
 	PG_CATCH();
 	{

@@ -79,9 +79,8 @@ mig_worker_data(const WorkerJob *job)
 }
 
 void
-mig_worker_release(WorkerJob *job)
+mig_worker_release(void)
 {
-	pg_atomic_write_u32(&job->released, 1);
 	dsm_detach(segment);
 	segment = NULL;
 }

@@ -30,7 +30,6 @@ typedef struct WorkerJob
 	Size		queue;			/* offset of the queue */
 	bool		connected;		/* the worker is a session of the role's */
 	pg_atomic_uint32 caller_gone;
-	pg_atomic_uint32 released;	/* the caller need not wait for the end */
 } WorkerJob;
 
 /* ---- the caller's side (launch.c) ---- */
@@ -54,6 +53,6 @@ extern PGDLLEXPORT void mig_worker_main(Datum arg);
 extern const char *mig_worker_data(const WorkerJob *job);
 
 /* Let the caller go: he waits no longer, and is told nothing more. */
-extern void mig_worker_release(WorkerJob *job);
+extern void mig_worker_release(void);
 
 #endif							/* MIG_WORKER_H */

@@ -137,13 +137,26 @@ is($code, '53400', 'without a free worker there is an error');
 like($err, qr/ERROR:  53400: no worker is free for migration "default:0001_steps".*HINT:  Try again, or ALTER SYSTEM SET max_worker_processes = \d+;/s, 'that says what to do');
 is(ask('waiting', $states) . ' ' . ask('waiting', $half_done), 'failed 0', 'nothing is half done');
 
+# The next finds a place as soon as it is free.
+$holder->quit;
+end_client($other);
+ask('waiting', q{SELECT migrate.register(format('%s_more', i), 'VACUUM made') FROM generate_series(2, 4) AS i});
+is((sqlstate($node, 'waiting', $apply))[0], '', 'one place is enough for workers one after another');
+is(ask('waiting', $states), 'applied', 'and all is applied');
+
 # ---- a database goes under a worker
+
+$holder = $node->background_psql('busy');
+$holder->query_safe('SELECT pg_advisory_lock(1)');
+ask('busy', q{SELECT migrate.register('0002_more', E'VACUUM made;\nSELECT pg_advisory_xact_lock(1)', options => '{"lock_timeout": 600000}')});
+$other = start_client($node, 'busy', $apply);
+wait_until($node, 'postgres', q{SELECT count(*) > 0 FROM pg_stat_activity WHERE backend_type ~ 'pg_migrations' AND wait_event = 'advisory'});
 
 ($code, $err) = sqlstate($node, 'postgres', 'ALTER DATABASE busy RENAME TO renamed');
 is($code, '55006', 'a database with a worker in it keeps its name');
 $holder->quit;
 end_client($other);
-ask('busy', q{SELECT migrate.register('0002_more', E'VACUUM made;\nSELECT pg_advisory_xact_lock(1)', options => '{"lock_timeout": 600000}')});
+ask('busy', q{SELECT migrate.register('0003_more', E'VACUUM made;\nSELECT pg_advisory_xact_lock(1)', options => '{"lock_timeout": 600000}')});
 $holder = $node->background_psql('busy', on_error_stop => 0);
 $holder->query_safe('SELECT pg_advisory_lock(1)');
 $other = start_client($node, 'busy', $apply);
