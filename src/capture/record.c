@@ -165,6 +165,7 @@ leniently(bool (*work) (DdlRecord *, List *), DdlRecord *record, List *objects)
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
 	ErrorContextCallback *around = error_context_stack;
+	uint32		held_off = InterruptHoldoffCount;
 	volatile bool done = true;
 
 	BeginInternalSubTransaction(NULL);
@@ -184,6 +185,7 @@ leniently(bool (*work) (DdlRecord *, List *), DdlRecord *record, List *objects)
 		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION)
 			PG_RE_THROW();
 		FlushErrorState();
+		InterruptHoldoffCount = held_off;	/* an error clears it */
 		RollbackAndReleaseCurrentSubTransaction();
 		record->id = 0;
 		ereport(WARNING,

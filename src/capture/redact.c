@@ -226,6 +226,7 @@ static void
 redact_into(StringInfo result, const char *text, const char *instead, int depth)
 {
 	MemoryContext context = CurrentMemoryContext;
+	uint32		held_off = InterruptHoldoffCount;
 	int			length = result->len;
 
 	PG_TRY();
@@ -238,6 +239,7 @@ redact_into(StringInfo result, const char *text, const char *instead, int depth)
 			PG_RE_THROW();
 		MemoryContextSwitchTo(context);
 		FlushErrorState();
+		InterruptHoldoffCount = held_off;	/* an error clears it */
 		result->len = length;
 		result->data[length] = '\0';
 		appendStringInfoString(result, instead);

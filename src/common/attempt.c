@@ -6,6 +6,7 @@
 
 #include "access/xact.h"
 #include "common/attempt.h"
+#include "miscadmin.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 
@@ -22,6 +23,7 @@ mig_attempt(void (*function) (void *arg), void *arg, bool keep)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
+	uint32		held_off = InterruptHoldoffCount;
 	ErrorData  *volatile error = NULL;
 
 	BeginInternalSubTransaction(NULL);
@@ -35,6 +37,7 @@ mig_attempt(void (*function) (void *arg), void *arg, bool keep)
 		MemoryContextSwitchTo(context);
 		error = CopyErrorData();
 		FlushErrorState();
+		InterruptHoldoffCount = held_off;	/* an error clears it */
 	}
 	PG_END_TRY();
 	if (error == NULL && keep)

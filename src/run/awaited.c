@@ -29,12 +29,12 @@ static LOCKMODE awaited_mode;
 static void
 look(void)
 {
-	const LOCK *lock;
+	const LOCK *lock;			/* to be read once: it may go at any time */
 	TimestampTz start;
 
 	if (MyProc == NULL)			/* the process is about to end */
 		return;
-	lock = MyProc->waitLock;
+	lock = *(LOCK *volatile *) &MyProc->waitLock;
 	start = (TimestampTz) pg_atomic_read_u64(&MyProc->waitStart);
 	if (lock == NULL || start == 0)
 		return;

@@ -46,6 +46,7 @@ mig_locks_create(int64 run_id, bool retries, void (*check) (void *), void *arg)
 void
 mig_locks_begin(LockWait *wait)
 {
+	(void) mig_awaited_end(NULL);
 	if (wait->context)
 		MemoryContextDelete(wait->context);
 	wait->context = NULL;

@@ -72,13 +72,13 @@ held_meanwhile(Run *run, int number)
 	return true;
 }
 
-/* From here on what happens is this step's; false: it is left out. */
-static bool
-begin_step(Run *run, const PlanStep *step)
+/* From here on what happens is this step's. */
+static void
+take_up_step(Run *run, int number)
 {
-	const Migration *migration = run->plan->model->nodes[step->node].migration;
+	const PlanStep *step = list_nth(run->plan->steps, number);
 
-	run->current = mig_full_name(migration);
+	run->current = mig_full_name(run->plan->model->nodes[step->node].migration);
 	run->under_way = step;
 	memset(&run->job, 0, sizeof(ApartJob));
 	run->step.run_id = run->run_id;
@@ -88,16 +88,24 @@ begin_step(Run *run, const PlanStep *step)
 	run->step.defer_again = run->commits && run->atomic;
 	run->step.tells = run->commits;
 	run->step.locks = run->locks;
-	mig_step_begin(&run->step);
-	mig_cancel_check(run->run_id);
-	return !held_meanwhile(run, step->node);
+	mig_step_prepare(&run->step, 0);
+	MIG_FAULT("run_step_taken_up");
 }
 
-/* Run one step in the present transaction; false: it is left out. */
+/* False: it is left out. */
 static bool
-run_step(Run *run, const PlanStep *step)
+begin_step(Run *run)
 {
-	if (!begin_step(run, step))
+	mig_step_begin(&run->step);
+	mig_cancel_check(run->run_id);
+	return !held_meanwhile(run, run->under_way->node);
+}
+
+/* Run the step in the present transaction; false: it is left out. */
+static bool
+run_step(Run *run)
+{
+	if (!begin_step(run))
 		return false;
 	mig_step_run(&run->step);
 	return true;
@@ -237,7 +245,8 @@ run_apart(Run *run, int number)
 
 	PG_TRY();
 	{
-		ran = begin_step(run, list_nth(run->plan->steps, number));
+		take_up_step(run, number);
+		ran = begin_step(run);
 		commit(run);
 		MIG_FAULT("run_apart_begun");
 		if (ran)
@@ -305,15 +314,20 @@ try_unit(Run *run, Unit *unit, MemoryContext context)
 
 	PG_TRY();
 	{
+		MemoryContextSwitchTo(context);
+		take_up_step(run, unit->next++);
 		mig_deployer_hold();
 		BeginInternalSubTransaction(NULL);
 		MemoryContextSwitchTo(context);
-		do
+		unit->ran = run_step(run);
+		while (run->atomic)
 		{
-			unit->ran = run_step(run, list_nth(run->plan->steps, unit->next++));
-			if (run->atomic)
-				step_done(run, unit->ran);
-		} while (run->atomic && unit->next < mig_run_planned(run));
+			step_done(run, unit->ran);
+			if (unit->next == mig_run_planned(run))
+				break;
+			take_up_step(run, unit->next++);
+			unit->ran = run_step(run);
+		}
 		ReleaseCurrentSubTransaction();
 		MemoryContextSwitchTo(run->context);
 		CurrentResourceOwner = owner;
@@ -399,12 +413,14 @@ static void
 run_in_block(Run *run)
 {
 	ErrorContextCallback callback = {error_context_stack, mig_report_context, run};
-	ListCell   *cell;
 
 	run->locks = mig_locks_create(run->run_id, false, NULL, NULL);
 	error_context_stack = &callback;
-	foreach(cell, run->plan->steps)
-		step_done(run, run_step(run, lfirst(cell)));
+	for (int i = 0; i < mig_run_planned(run); i++)
+	{
+		take_up_step(run, i);
+		step_done(run, run_step(run));
+	}
 	error_context_stack = callback.previous;
 	mig_report_end(run, 0);
 	mig_record_end(run, outcome_of(run), NULL);

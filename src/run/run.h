@@ -76,11 +76,9 @@ typedef struct StepRun
 	bool		indivisible;	/* it is to be one transaction or none */
 } StepRun;
 
-/* From here on a failure is that of the step of this order. */
-extern void mig_step_begin(StepRun *run);
-
-/* The same for an attempt that has its number already. */
+/* From here on a failure is that of the step of this order; its attempt has a number already, or 0. */
 extern void mig_step_prepare(StepRun *run, int64 attempt_id);
+extern void mig_step_begin(StepRun *run);
 
 /* Run one step in the present transaction and write what came of it. */
 extern void mig_step_run(StepRun *run);

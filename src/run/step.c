@@ -242,8 +242,6 @@ mig_step_prepare(StepRun *run, int64 attempt_id)
 void
 mig_step_begin(StepRun *run)
 {
-	mig_step_prepare(run, 0);
-	MIG_FAULT("step_prepared");
 	run->attempt.id = ledger_next_attempt();
 	MIG_FAULT("step_begun");
 }

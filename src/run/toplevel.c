@@ -152,10 +152,17 @@ mig_top_level_sql(const char *sql)
 uint64
 mig_top_level_run(const Migration *migration, const ScriptStatement *stmt, TopLevelEnd at_end, void *arg)
 {
-	uint64		rows;
+	volatile uint64 rows = 0;
 
 	making_indexes = makes_indexes(stmt) ? migration : NULL;
-	rows = run(stmt->sql, at_end, arg);
-	making_indexes = NULL;
+	PG_TRY();
+	{
+		rows = run(stmt->sql, at_end, arg);
+	}
+	PG_FINALLY();
+	{
+		making_indexes = NULL;
+	}
+	PG_END_TRY();
 	return rows;
 }

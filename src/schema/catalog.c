@@ -14,6 +14,14 @@
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
+char *
+there(char *name)
+{
+	if (name == NULL)
+		elog(ERROR, "what is mentioned in the catalogs is not there");
+	return name;
+}
+
 static bool
 is_called(const CatalogRow *row, int i, const char *column)
 {

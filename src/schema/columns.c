@@ -53,7 +53,7 @@ static char *
 not_null_text(const CatalogRow *row, Oid relation, int column)
 {
 	const char *name = field_name(row, "conname");
-	char	   *usual = makeObjectName(get_rel_name(relation), get_attname(relation, column, false), "not_null");
+	char	   *usual = makeObjectName(there(get_rel_name(relation)), get_attname(relation, column, false), "not_null");
 	char	   *comment = GetComment(field_oid(row, "oid"), ConstraintRelationId, 0);
 	List	   *words = NIL;
 

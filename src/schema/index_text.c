@@ -84,15 +84,6 @@ put_order(StringInfo text, int16 option)
 		appendStringInfoString(text, " NULLS FIRST");
 }
 
-/* In damaged catalogs, or in those that change just now, what is mentioned may be gone. */
-static char *
-there(char *name)
-{
-	if (name == NULL)
-		elog(ERROR, "what an index mentions is not there");
-	return name;
-}
-
 /* What a row of a cache is called, with its schema where that must be said. */
 static char *
 called(int cache, AttrNumber name_column, AttrNumber schema_column, Oid object_id, bool visible)

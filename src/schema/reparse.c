@@ -220,8 +220,8 @@ print_expression(Reading *reading, Node *expression, bool with_columns)
 	select->targetList = list_make1(target);
 	if (with_columns && OidIsValid(reading->relation))
 	{
-		RangeVar   *relation = makeRangeVar(get_namespace_name(get_rel_namespace(reading->relation)),
-											get_rel_name(reading->relation), -1);
+		RangeVar   *relation = makeRangeVar(there(get_namespace_name(get_rel_namespace(reading->relation))),
+											there(get_rel_name(reading->relation)), -1);
 
 		relation->inh = false;
 		select->fromClause = list_make1(relation);

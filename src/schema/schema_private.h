@@ -40,6 +40,9 @@ extern float4 field_float(const CatalogRow *row, const char *column);
 extern const char *field_name(const CatalogRow *row, const char *column);
 extern char *field_text(const CatalogRow *row, const char *column); /* or NULL */
 
+/* A name that may be NULL: in damaged catalogs, or in those that change just now, what is mentioned may be gone. */
+extern char *there(char *name);
+
 /* The elements of an array of oids, of names or of texts. */
 extern List *field_oids(const CatalogRow *row, const char *column);
 extern List *field_texts(const CatalogRow *row, const char *column);

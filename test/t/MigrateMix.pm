@@ -252,7 +252,7 @@ WHERE CASE WHEN t.there THEN t.exact AND t.number > s.stands ELSE t.number <= s.
 SQL
 }
 
-# (c) what is half done is reported; (e) nothing is left of a run; the records are whole.
+# (c) what is half done is reported; (e) nothing is left of a run; the records are whole, and agree.
 my @rest = split /;\n/, <<'SQL';
 SELECT 'still running: ' || run_id FROM migrate.runs WHERE outcome = 'running';
 SELECT 'not reported as interrupted: ' || s.name || ' is ' || s.state FROM migrate.unfinished u JOIN migrate.status() s USING (project, name)
@@ -267,6 +267,8 @@ SELECT 'done twice: ' || name FROM migrate.history WHERE outcome IN ('applied', 
 SELECT 'an attempt has ended twice: ' || attempt_id FROM migrate.history WHERE outcome <> 'started' GROUP BY attempt_id HAVING count(*) > 1;
 SELECT 'recorded twice: ' || h.name || ' ' || s.statement_no FROM migrate.statement_log s JOIN migrate.history h ON h.id = s.history_id
 GROUP BY h.name, h.action, s.statement_no HAVING count(*) > 1;
+SELECT 'run ' || run_id || ' counts ' || r.migrations || ' of ' || done FROM migrate.runs r CROSS JOIN LATERAL (SELECT count(*) AS done FROM migrate.history h
+    WHERE h.run_id = r.run_id AND h.outcome IN ('applied', 'reverted', 'marked')) d WHERE r.outcome NOT IN ('running', 'interrupted') AND r.migrations <> done;
 SELECT 'a lock is left: ' || l::text FROM pg_locks l WHERE locktype = 'advisory';
 SELECT 'a worker is left: ' || a::text FROM pg_stat_activity a WHERE backend_type ~ 'pg_migrations';
 SELECT 'shared memory is left: ' || f FROM pg_ls_dir('pg_dynshmem', true, false) f
