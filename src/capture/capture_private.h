@@ -97,11 +97,11 @@ extern void mig_record(CommandTag tag, const char *statement, bool exact, List *
 /* Changes of the catalogs themselves (by_hand.c). */
 extern void mig_by_hand_init(void);
 
-/* Refuse or announce a direct change, as the setting out_of_band says (gate.c). */
-extern void mig_gate_before(CommandTag tag, bool undecided);
+/* Refuse or announce a direct change, as the setting out_of_band says; the text has no secrets any more (gate.c). */
+extern void mig_gate_before(CommandTag tag, const char *text, bool undecided);
 extern bool mig_gate_rejects(void);
 extern void mig_gate_after(CommandTag tag);
-pg_noreturn extern void mig_gate_reject(CommandTag tag);
+pg_noreturn extern void mig_gate_reject(CommandTag tag, const char *text);
 extern void mig_gate_init(void);
 
 /* Whose change it is (origin.c). */

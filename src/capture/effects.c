@@ -379,6 +379,7 @@ collect(EventFunction *function, List *objects, MemoryContext keep)
 		MemoryContext before = MemoryContextSwitchTo(keep);
 		EventRow	row;
 
+		CHECK_FOR_INTERRUPTS();
 		slot_getallattrs(slot);
 		memcpy(row.values, slot->tts_values, Min(slot->tts_tupleDescriptor->natts, 12) * sizeof(Datum));
 		memcpy(row.nulls, slot->tts_isnull, Min(slot->tts_tupleDescriptor->natts, 12) * sizeof(bool));
@@ -415,6 +416,13 @@ concerns_us(const EventTriggerData *trigger, Frame **frame)
 	return *frame || mig_capture_is_on();
 }
 
+/* Where the hook has not seen the statement, the client's text may have others in it. */
+static char *
+client_text(void)
+{
+	return mig_redact(debug_query_string ? debug_query_string : "");
+}
+
 MIG_ANY_VERSION_FUNCTION(mig_on_ddl_start);
 
 /* Event trigger, ddl_command_start: without a frame this is the place to refuse. */
@@ -429,7 +437,7 @@ mig_on_ddl_start(PG_FUNCTION_ARGS)
 	if (frame)
 		frame->events = true;
 	else
-		mig_gate_before(trigger->tag, mig_statement_spares_schema(trigger->parsetree));
+		mig_gate_before(trigger->tag, client_text(), mig_statement_spares_schema(trigger->parsetree));
 	PG_RETURN_NULL();
 }
 
@@ -486,8 +494,8 @@ mig_on_ddl_end(PG_FUNCTION_ARGS)
 	if (objects == NIL)
 		PG_RETURN_NULL();
 	if (mig_gate_rejects())
-		mig_gate_reject(trigger->tag);
-	mig_record(trigger->tag, mig_redact(debug_query_string ? debug_query_string : ""), false, objects);
+		mig_gate_reject(trigger->tag, client_text());
+	mig_record(trigger->tag, client_text(), false, objects);
 	mig_gate_after(trigger->tag);
 	PG_RETURN_NULL();
 }

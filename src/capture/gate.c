@@ -48,23 +48,28 @@ mig_gate_rejects(void)
 	return origin.reason == NULL || !ledger_allows("break_glass", NULL);
 }
 
+/* A secret would not be in the server's log if the statement had been let through. */
 void
-mig_gate_reject(CommandTag tag)
+mig_gate_reject(CommandTag tag, const char *text)
 {
+	bool		redacted = text && mig_is_redacted(text);
+
 	ereport(ERROR,
 			(errcode(ERRCODE_MIG_OUT_OF_BAND),
 			 errmsg("%s outside of a migration is rejected", GetCommandTagName(tag)),
 			 errdetail("pg_migrations.out_of_band is \"reject\" in this database."),
+			 redacted ? errdetail_log("The statement: %s", text) : 0,
+			 redacted ? errhidestmt(true) : 0,
 			 errhint("Write a migration: SELECT migrate.register('<name>', '<sql>'); CALL migrate.apply();\n"
 					 "In an emergency, with the capability break_glass: SELECT migrate.break_glass('<why>');")));
 }
 
 /* Before a statement runs.  undecided: what it touches will tell. */
 void
-mig_gate_before(CommandTag tag, bool undecided)
+mig_gate_before(CommandTag tag, const char *text, bool undecided)
 {
 	if (!undecided && mig_gate_rejects())
-		mig_gate_reject(tag);
+		mig_gate_reject(tag, text);
 }
 
 /* After it has run and was recorded. */

@@ -103,6 +103,9 @@ statement_text(const PlannedStmt *pstmt, const char *source)
 
 	if (source == NULL)
 		return pstrdup("");
+	/* Somebody else's hook may have handed on another text than that in which it stands. */
+	if (location >= 0 && (size_t) location + Max(length, 0) > strlen(source))
+		location = -1;
 	text = CleanQuerytext(source, &location, &length);
 	return pnstrdup(text, length);
 }
@@ -124,7 +127,7 @@ begin_frame(Frame *frame, const PlannedStmt *pstmt, const char *text)
 		mig_statement_spares_schema(frame->stmt);
 	if (IsA(frame->stmt, AlterEnumStmt))
 		frame->enum_value = mig_enum_value((const AlterEnumStmt *) frame->stmt);
-	mig_gate_before(frame->tag, frame->undecided);
+	mig_gate_before(frame->tag, frame->text, frame->undecided);
 	/* Now: functions and triggers that the statement calls may change search_path. */
 	if (frame->kind == STATEMENT_HOOK && !frame->undecided)
 	{
@@ -181,15 +184,24 @@ turned_on(void)
 		!XactReadOnly && OidIsValid(ledger_identity()) && ledger_capture_has_begun();
 }
 
+/* Has it dropped what would record it? */
+static bool
+has_dropped_us(const Frame *frame)
+{
+	return (IsA(frame->stmt, DropStmt) || IsA(frame->stmt, DropOwnedStmt)) && !OidIsValid(ledger_identity());
+}
+
 static void
 end_frame(Frame *frame)
 {
+	if (has_dropped_us(frame))
+		return;
 	if (!frame->recorded)
 	{
 		if (!has_effect(frame))
 			return;
 		if (frame->undecided && mig_gate_rejects())
-			mig_gate_reject(frame->tag);
+			mig_gate_reject(frame->tag, frame->text);
 		mig_record(frame->tag, frame->text, true, frame->objects);
 	}
 	if (may_change_coverage(frame->stmt))
@@ -207,6 +219,24 @@ run_next(PlannedStmt *pstmt, const char *source, bool read_only_tree, ProcessUti
 		standard_ProcessUtility(pstmt, source, read_only_tree, context, params, environment, dest, completion);
 }
 
+/* A GRANT within a CREATE SCHEMA that somebody has called, and not an extension's script. */
+static bool
+is_schema_element(const Node *stmt, ProcessUtilityContext context)
+{
+	return context == PROCESS_UTILITY_SUBCOMMAND && IsA(stmt, GrantStmt) && !creating_extension &&
+		innermost && IsA(innermost->stmt, CreateSchemaStmt);
+}
+
+/* Now, while search_path is that schema. */
+static void
+add_granted(const GrantStmt *grant)
+{
+	MemoryContext before = MemoryContextSwitchTo(innermost->context);
+
+	innermost->objects = list_concat(innermost->objects, mig_grant_objects(grant));
+	MemoryContextSwitchTo(before);
+}
+
 static void
 process_utility(PlannedStmt *pstmt, const char *source, bool read_only_tree, ProcessUtilityContext context,
 				ParamListInfo params, QueryEnvironment *environment, DestReceiver *dest, QueryCompletion *completion)
@@ -217,13 +247,12 @@ process_utility(PlannedStmt *pstmt, const char *source, bool read_only_tree, Pro
 	if (!concerns_us(pstmt->utilityStmt, context))
 	{
 		/* Asked before, since one that ends a transaction may take its tree with it. */
-		bool		element = context == PROCESS_UTILITY_SUBCOMMAND && innermost && IsA(pstmt->utilityStmt, GrantStmt);
+		bool		element = is_schema_element(pstmt->utilityStmt, context);
 		bool		coverage = may_change_coverage(pstmt->utilityStmt);
 
 		run_next(pstmt, source, read_only_tree, context, params, environment, dest, completion);
-		/* An element of CREATE SCHEMA, whose search_path still is that schema. */
 		if (element)
-			innermost->objects = list_concat(innermost->objects, mig_grant_objects((const GrantStmt *) pstmt->utilityStmt));
+			add_granted((const GrantStmt *) pstmt->utilityStmt);
 		if (coverage && turned_on())
 			mig_coverage_changed(CreateCommandName(pstmt->utilityStmt));
 		return;

@@ -259,7 +259,8 @@ mig_record(CommandTag tag, const char *statement, bool exact, List *objects)
 	if (RecoveryInProgress() || XactReadOnly)
 		ereport(LOG_SERVER_ONLY,
 				(errmsg("%s on a server or in a transaction that is read-only, not recorded: %s",
-						record.command_tag, record.statement)));
+						record.command_tag, record.statement),
+				 errhidestmt(true), errhidecontext(true)));
 	else if (!(lenient ? leniently(write_row, &record, objects) : write_row(&record, objects)))
 		(void) leniently(leave_gap, &record, objects);
 	if (strcmp(record.origin, "direct") == 0 && !RecoveryInProgress() && !XactReadOnly)

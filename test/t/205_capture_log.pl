@@ -50,5 +50,31 @@ is(logged(q{BEGIN; SELECT migrate.begin('x', tool => 'other'); CREATE TABLE x ()
 my ($id) = slurp_file($node->logfile) =~ /CREATE TABLE outside of a migration, [^\n]*, ddl_log (\d+), statement: CREATE TABLE t/;
 is($node->safe_psql('postgres', "SELECT statement FROM migrate.ddl_log WHERE id = $id"), 'CREATE TABLE t (i int)', 'its row is named');
 
+# ---- no secret is in the log because of us
+
+sub logged_all
+{
+	my ($sql) = @_;
+	my $offset = -s $node->logfile;
+	my ($status) = $node->psql('postgres', $sql, extra_params => [ '-U', 'changer' ], on_error_stop => 1);
+
+	return ($status, substr(slurp_file($node->logfile), $offset));
+}
+
+# The log has each statement as it came otherwise.
+$node->append_conf('postgresql.conf', "log_statement = none\nlog_min_messages = warning");
+$node->reload;
+$node->poll_query_until('postgres', q{SELECT current_setting('log_statement') = 'none'});
+my ($status, $log) = logged_all(q{SET default_transaction_read_only = on; ALTER SYSTEM SET primary_conninfo = 'host=p user=r password=geheim'});
+is($status, 0, 'ALTER SYSTEM where nothing can be written');
+like($log, qr/ALTER SYSTEM on a server or in a transaction that is read-only, not recorded: ALTER SYSTEM SET primary_conninfo = '<redacted>'/, 'is in the log');
+unlike($log, qr/geheim/, 'without its secrets');
+($status, $log) = logged_all(q{SET pg_migrations.out_of_band = reject; ALTER ROLE other PASSWORD 'geheim'});
+is($status, 3, 'a statement that is rejected');
+like($log, qr/ALTER ROLE outside of a migration is rejected\n[^\n]*DETAIL:  [^\n]*ALTER ROLE other PASSWORD '<redacted>'/, 'is in the log');
+unlike($log, qr/geheim/, 'without its secrets');
+(undef, $log) = logged_all(q{SET pg_migrations.out_of_band = reject; CREATE TABLE refused ()});
+like($log, qr/STATEMENT:  [^\n]*CREATE TABLE refused \(\)/, 'as it came where it has none');
+
 $node->stop;
 done_testing();

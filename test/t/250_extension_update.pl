@@ -220,6 +220,23 @@ $node->safe_psql('shop', q{SELECT migrate.watch('mended'); CREATE TABLE seen ()}
 is($node->safe_psql('shop', q{SELECT level, reason FROM migrate.coverage ORDER BY from_at DESC LIMIT 1}), 'full|mended', 'which ends');
 is($node->safe_psql('shop', q{SELECT statement FROM migrate.ddl_log WHERE statement ~ 'seen'}), 'CREATE TABLE seen ()', 'as does what was missing');
 
+# ---- another extension, whose script makes a schema with elements
+
+replace_file("$server->{sharedir}/extension/elements.control", "default_version = '1'\n");
+replace_file("$server->{sharedir}/extension/elements--1.sql", <<'SQL');
+CREATE SCHEMA elements CREATE TABLE t (i int) GRANT SELECT ON t TO PUBLIC;
+CREATE TABLE elements.other (i int);
+SQL
+$node->safe_psql('shop', 'CREATE EXTENSION elements');
+is($node->safe_psql('shop', q{SELECT command_tag, jsonb_array_length(objects), objects->0->>'identity' FROM migrate.ddl_log ORDER BY id DESC LIMIT 1}),
+	'CREATE EXTENSION|1|elements', 'what an extension makes is its own, also what it grants');
+
+# ---- and it goes
+
+my $off = $node->safe_psql('shop', q{SELECT count(*) FROM pg_settings WHERE name = 'event_triggers'}) ? 'SET event_triggers = off' : '';
+$node->safe_psql('copy', "$off; DROP EXTENSION pg_migrations CASCADE; CREATE TABLE alone ()");
+is($node->safe_psql('copy', q{SELECT count(*) FROM pg_class WHERE relname = 'alone'}), '1', 'without anything in its way');
+
 $_->quit foreach $old, $old_maker;
 $node->stop;
 done_testing();
