@@ -87,6 +87,23 @@ SELECT is(pg_temp.loaded('auto', '2023/20230101_a.sql', 'SELECT 1', '2024/202401
 SELECT is(pg_temp.loaded('auto', 'v1/01_a.up.sql', 'SELECT 1', 'v1/01_a.down.sql', 'SELECT -1', 'v2/01_a.up.sql', 'SELECT 2'),
           'v1/01_a (1.01): SELECT 1 | SELECT -1; v2/01_a (2.01): SELECT 2', 'the same with downs');
 
+-- A date among times: where tools go by names it has its place in them.
+
+SELECT is(pg_temp.loaded('auto', '20260326_b/migration.sql', 'SELECT 4', '20260324182918_a/migration.sql', 'SELECT 1', '0_init/migration.sql', 'SELECT 0',
+                         '20260326235959_c/migration.sql', 'SELECT 3', '20260408155012_d/migration.sql', 'SELECT 5', '20260326-e/migration.sql', 'SELECT 2'),
+          '0_init (0): SELECT 0; 20260324182918_a (20260324182918): SELECT 1; 20260326-e (20260326000000): SELECT 2; ' ||
+          '20260326235959_c (20260326235959): SELECT 3; 20260326_b (20260326235959): SELECT 4; 20260408155012_d (20260408155012): SELECT 5',
+          'dates among times');
+SELECT is(pg_temp.loaded('auto', x || '20260326_b.sql', m || 'SELECT 2', x || '202603241829_a.sql', m || 'SELECT 1', x || '20260408_d.sql', m || 'SELECT 3'),
+          '202603241829_a (202603241829): SELECT 1; 20260326_b (202603262359): SELECT 2; 20260408_d (202604082359): SELECT 3', 'the same with minutes, ' || what)
+FROM (VALUES ('', '', 'plain'), ('', E'-- migrate:up\n', 'dbmate'), ('supabase/migrations/', '', 'Supabase')) AS v (x, m, what);
+SELECT is(pg_temp.loaded('auto', '2008030300.sql', 'SELECT 2', '2008030301_1.sql', 'SELECT 3', '20080302.sql', 'SELECT 1'),
+          '20080302 (2008030200): SELECT 1; 2008030300 (2008030300): SELECT 2; 2008030301_1 (2008030301_1): SELECT 3', 'a number within the day');
+SELECT is(pg_temp.loaded('auto', '20269999_b.sql', 'SELECT 1', '20260324182918_a.sql', 'SELECT 2', '20260101_c.sql', E'-- migrate: version 7\nSELECT 0'),
+          E'20260101_c (7): -- migrate: version 7\nSELECT 0; 20269999_b (20269999): SELECT 1; 20260324182918_a (20260324182918): SELECT 2', 'numbers are numbers, and a version that is given stays');
+SELECT is(pg_temp.loaded('auto', '20260326_b.up.sql', 'SELECT 1', '20260324182918_a.up.sql', 'SELECT 2'),
+          '20260326_b (20260326): SELECT 1; 20260324182918_a (20260324182918): SELECT 2', 'golang-migrate goes by numbers');
+
 -- Letters after a version count where versions would be the same without.
 
 SELECT is(pg_temp.loaded('auto', '1.2.1b.sql', 'SELECT 3', '1.2.1.sql', 'SELECT 1', '1.2.1a.sql', 'SELECT 2', '1.2.2.sql', 'SELECT 4'),

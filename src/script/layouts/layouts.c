@@ -20,6 +20,7 @@ typedef struct Layout
 	bool		strict;			/* nothing can be read in it unless is() says so */
 	bool		planned;		/* the list comes in order, with all that files say */
 	bool		marked;			/* an up is part of its file: header and switches stand above it */
+	bool		by_name;		/* its tools go by names, where a date stands among times */
 	VersionRule rule;			/* which versions it takes for one */
 } Layout;
 
@@ -27,16 +28,16 @@ typedef struct Layout
 static const Layout layouts[] = {
 	{"sqitch", layout_is_sqitch, layout_sqitch, .strict = true, .planned = true},
 	{"flyway", layout_is_flyway, layout_flyway, .strict = true, .rule = VERSION_WITHOUT_ZEROS},
-	{"prisma", layout_is_prisma, layout_prisma, .strict = true},
-	{"diesel", layout_is_diesel, layout_diesel, .strict = true, .rule = VERSION_EQUAL},
+	{"prisma", layout_is_prisma, layout_prisma, .strict = true, .by_name = true},
+	{"diesel", layout_is_diesel, layout_diesel, .strict = true, .by_name = true, .rule = VERSION_EQUAL},
 	{"goose", layout_is_goose, layout_goose, .marked = true, .rule = VERSION_EQUAL},
 	{"sql-migrate", layout_is_sql_migrate, layout_sql_migrate, .marked = true},
-	{"dbmate", layout_is_dbmate, layout_dbmate, .marked = true, .rule = VERSION_EQUAL},
+	{"dbmate", layout_is_dbmate, layout_dbmate, .marked = true, .by_name = true, .rule = VERSION_EQUAL},
 	{"numbered", layout_is_numbered, layout_numbered, .strict = true, .rule = VERSION_EQUAL},
 	{"node-pg-migrate", layout_is_node_pg_migrate, layout_node_pg_migrate, .marked = true},
 	{"directories", layout_is_directories, layout_directories, .strict = true},
 	{"updown", layout_is_updown, layout_plain},
-	{"plain", layout_is_plain, layout_plain}
+	{"plain", layout_is_plain, layout_plain, .by_name = true}
 };
 
 SourceMigration *
@@ -213,6 +214,8 @@ mig_layout_read(const SourceFile *files, int nfiles, const char *name, const cha
 			CHECK_FOR_INTERRUPTS();
 			complete(&set, layout, lfirst(cell));
 		}
+		if (layout->by_name)
+			layout_complete_stamps(migrations);
 		layout_sort(migrations);
 		layout_refuse_same_version(migrations, layout->rule);
 	}

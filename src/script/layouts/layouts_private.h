@@ -73,6 +73,9 @@ extern char *line_setting(const char *content, const char *key, int *number);
  */
 extern char *layout_path_version(const char *path, bool extended);
 
+/* Where some versions are dates and others times, make times of all. */
+extern void layout_complete_stamps(List *migrations);
+
 extern void layout_sort(List *migrations);
 
 /* What a tool takes for one version. */

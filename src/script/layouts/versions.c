@@ -99,6 +99,66 @@ layout_sort(List *migrations)
 	list_sort(migrations, compare_migrations);
 }
 
+/* ---- dates among times ---- */
+
+#define DATE_DIGITS 8
+#define STAMP_DIGITS 17			/* down to the millisecond */
+
+/*
+ * How many digits has the date that a version begins with, with what it has of
+ * a time?  0: it is none, or not from the name.
+ */
+static int
+stamp_digits(const SourceMigration *m)
+{
+	const char *version = m->version;
+	int			digits = version ? strspn(version, DIGITS) : 0;
+	int			date;
+
+	if (digits < DATE_DIGITS || digits > STAMP_DIGITS ||
+		compare_strings(version, mig_version_from_name(m->name)) != 0)
+		return 0;
+	date = atoi(pnstrdup(version, DATE_DIGITS));
+	if (date < 19000000 || date >= 21000000 || date / 100 % 100 < 1 || date / 100 % 100 > 12 ||
+		date % 100 < 1 || date % 100 > 31)
+		return 0;
+	return digits;
+}
+
+/*
+ * By name 20240131_b stands behind all of its day, 20240131235959_a, and
+ * 20240131-b before it: with the time of the end or of the beginning of the
+ * day numbers and names say the same.
+ */
+static void
+complete_stamp(SourceMigration *m, int digits, int all)
+{
+	const char *times = strstr(m->name, m->version)[digits] > '9' ? "235959999" : "000000000";
+
+	m->version = psprintf("%.*s%.*s%s", digits, m->version, all - digits, times + digits - DATE_DIGITS,
+						  m->version + digits);
+}
+
+void
+layout_complete_stamps(List *migrations)
+{
+	int			all = 0;
+	ListCell   *cell;
+
+	foreach(cell, migrations)
+		all = Max(all, stamp_digits(lfirst(cell)));
+	foreach(cell, migrations)
+	{
+		SourceMigration *m = lfirst(cell);
+		int			digits = stamp_digits(m);
+
+		if (digits > 0 && digits < all)
+			complete_stamp(m, digits, all);
+	}
+}
+
+/* ---- two of the same ---- */
+
 char *
 layout_version_without_zeros(const char *version)
 {
