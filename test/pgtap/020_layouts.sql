@@ -135,6 +135,20 @@ SELECT is(pg_temp.loaded('auto', '1_create_a.up.sql', 'SELECT 1', '1_drop_a.down
           '1_create_a (1): SELECT 1 | SELECT -1; 2_b (2): SELECT 2', 'a down of another name belongs to the up of its version');
 SELECT is(pg_temp.loaded('plain', '1_a.up.sql', 'SELECT 1', '1_a.down.sql', 'SELECT -1'), '1_a (1): SELECT 1 | SELECT -1',
           'whatever the layout is called, a down never runs as an up');
+SELECT is(pg_temp.loaded('auto', 'sqls/20150101-a-up.sql', 'SELECT 1', 'sqls/20150101-a-down.sql', 'SELECT -1', 'sqls/20150101-b-up.sql', 'SELECT 2',
+                         'sqls/20150101-b-down.sql', ''),
+          '20150101-a (20150101): SELECT 1 | SELECT -1; 20150101-b (20150101): SELECT 2 | ', 'db-migrate');
+SELECT is(pg_temp.loaded('auto', '20240101_a_UP.sql', 'SELECT 1', '20240101_a_DOWN.sql', 'SELECT -1', '20240102_shut_down.up.sql', 'SELECT 2'),
+          '20240101_a (20240101): SELECT 1 | SELECT -1; 20240102_shut_down (20240102): SELECT 2', 'underscores');
+SELECT is(pg_temp.loaded('auto', '1_shut_down.sql', 'SELECT 1', '2_set_up.sql', 'SELECT 2', '3_undo.sql', 'SELECT 3'),
+          '1_shut_down (1): SELECT 1; 2_set_up (2): SELECT 2; 3_undo (3): SELECT 3', 'names that merely end so');
+SELECT is(pg_temp.loaded('auto', '001.do.create-a.sql', 'SELECT 1', '001.undo.create-a.sql', 'SELECT -1', '002.do.sql', 'SELECT 2', '002.undo.sql', 'SELECT -2',
+                         '003.do.c.sql', 'SELECT 3', '003.undo.drop-c.sql', 'SELECT -3', '004.do.done.sql', 'SELECT 4'),
+          '001.create-a (001): SELECT 1 | SELECT -1; 002 (002): SELECT 2 | SELECT -2; 003.c (003): SELECT 3 | SELECT -3; 004.done (004): SELECT 4', 'postgrator');
+SELECT is(pg_temp.loaded('auto', '20240101.do.a.sql', 'SELECT 1', '20240101.undo.a.sql', 'SELECT -1'),
+          '20240101.a (20240101): SELECT 1 | SELECT -1', 'postgrator, by date');
+SELECT is(pg_temp.loaded('auto', '20240101_01_x-a.sql', 'SELECT 1', '20240101_01_x-a.rollback.sql', 'SELECT -1'),
+          '20240101_01_x-a (20240101_01): SELECT 1 | SELECT -1', 'yoyo');
 SELECT is(pg_temp.loaded('auto', '1_a.up.sql', 'SELECT 1', '1_a.down.sql', ''), '1_a (1): SELECT 1 | ', 'an empty down');
 SELECT is(pg_temp.loaded('updown', '1_a.sql', 'SELECT 1'), '1_a (1): SELECT 1', 'the layout named, and no down yet');
 

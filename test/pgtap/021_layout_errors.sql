@@ -200,6 +200,15 @@ SELECT is_empty($$SELECT * FROM migrate.migrations WHERE project IN ('refused', 
 
 SELECT throws_ok(format('SELECT * FROM migrate.load(ARRAY[%L, %L], ''{SELECT 1,SELECT 2}'', project => ''slips'')', '20240101120000_x.up.sql', slip),
                  '22023', NULL, slip) FROM unnest('{20240101120000_x.dwon.sql,20240101120000_x_down.sql,20240101120000_x.down.old.sql}'::text[]) slip;
+SELECT pg_temp.refused('22023', 'files are beside an up, and neither its down nor its verify', format('It is "%s".', slip), slip,
+                       'auto', '20240101120000_x.sql', '', slip, '')
+FROM unnest('{20240101120000_x_down.sql,20240101120000_x-rollback.sql,20240101120000_x.undo.sql,Rollback_20240101120000_x.sql,m/20240101120000_x_REVERT.sql}'::text[]) slip;
+SELECT pg_temp.refused('22023', 'files belong to migrations without an up', 'It is "20240103-c-down.sql".', 'a lone down of db-migrate',
+                       'auto', '20240101-a-up.sql', '', '20240101-a-down.sql', '', '20240103-c-down.sql', '');
+SELECT pg_temp.refused('22023', 'files belong to migrations without an up', 'It is "2.undo.sql".', 'a lone down of postgrator',
+                       'auto', '1.do.sql', '', '2.undo.sql', '');
+SELECT pg_temp.refused('22023', 'files belong to migrations without an up', 'It is "20240101_c.down.sql".', 'a down of one of two ups',
+                       'auto', '20240101_a.up.sql', '', '20240101_b.up.sql', '', '20240101_c.down.sql', '');
 SELECT lives_ok($$SELECT * FROM migrate.load('{20240101120000_x.up.sql,20240101120000_xy.sql}', '{SELECT 1,SELECT 2}', project => 'slips')$$,
                 'another name is another migration');
 SELECT * FROM finish();

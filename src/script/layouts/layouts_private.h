@@ -118,8 +118,16 @@ typedef struct Piece
 /* Make migrations of pieces; two for one part are an error (pairs.c). */
 extern List *layout_pair(Piece *pieces, int n);
 
-/* The part that the ending of a file's name tells, or -1 (pairs.c). */
+/* ---- what names say (endings.c) ---- */
+
+/* The part that the ending of a file's name tells in any set, or -1. */
 extern int	layout_ending(const char *path);
+
+/*
+ * A piece for each file of a set, named by its base name.  What seems to be a
+ * down, and is none by its name, is an error: to run it would be a disaster.
+ */
+extern void layout_read_names(const SourceSet *set, Piece *pieces);
 
 /* ---- one layout each: does the set have it, and what is in it ---- */
 

@@ -1,7 +1,7 @@
 /*
  * pairs.c
  *		Layouts that keep the up, down and verify of a migration in files of
- *		their own, told by ending or by directory; and plain files.
+ *		their own, told by name or by directory; and plain files.
  */
 #include "postgres.h"
 
@@ -62,24 +62,6 @@ layout_pair(Piece *pieces, int n)
 
 /* ---- NAME.sql; NAME.up.sql, NAME.down.sql, NAME.verify.sql ---- */
 
-static const char *const endings[] = {".up", ".down", ".verify"};
-
-/* Part that the ending of a stem tells, or -1. */
-static int
-part_by_ending(const char *stem)
-{
-	for (int part = 0; part < lengthof(endings); part++)
-		if (layout_ends_with(stem, endings[part]) && strlen(stem) > strlen(endings[part]))
-			return part;
-	return -1;
-}
-
-int
-layout_ending(const char *path)
-{
-	return part_by_ending(layout_stem(path));
-}
-
 bool
 layout_is_updown(const SourceSet *set)
 {
@@ -93,25 +75,6 @@ bool
 layout_is_plain(const SourceSet *set)
 {
 	return set->n > 0;
-}
-
-/* A file without an ending of its own is an up. */
-static void
-name_pieces(const SourceSet *set, Piece *pieces, bool by_path)
-{
-	for (int i = 0; i < set->n; i++)
-	{
-		const char *path = set->files[i].path;
-		char	   *stem = layout_stem(path);
-		int			part = part_by_ending(stem);
-		int			length = strlen(stem) - (part < 0 ? 0 : strlen(endings[part]));
-		const char *relative = layout_relative(set, path);
-
-		pieces[i].name = by_path ? pnstrdup(relative, layout_base(path) - relative + length) :
-			pnstrdup(stem, length);
-		pieces[i].part = part < 0 ? PART_UP : part;
-		pieces[i].file = &set->files[i];
-	}
 }
 
 /*
@@ -144,49 +107,6 @@ directories_count(const SourceSet *set, const Piece *pieces)
 	return directories_have_versions && !names_have_versions;
 }
 
-/* Does a directory of the path, or its name, say that it is a down? */
-static bool
-is_called_down(const char *path)
-{
-	static const char *const words[] = {"down", "downs", "downgrade", "revert", "rollback", "rollbacks", "undo"};
-	const char *segment;
-	int			length;
-	bool		more;
-
-	do
-	{
-		more = layout_next_segment(&path, &segment, &length);
-		if (!more)
-		{
-			segment = path;
-			length = strlen(layout_stem(path));
-		}
-		for (int i = 0; i < lengthof(words); i++)
-			if (layout_segment_is(segment, length, words[i]))
-				return true;
-	} while (more);
-	return false;
-}
-
-/* Downs among plain files: to run those as ups would be a disaster. */
-static void
-refuse_downs(const SourceSet *set)
-{
-	List	   *culprits = NIL;
-
-	for (int i = 0; i < set->n; i++)
-	{
-		const char *path = set->files[i].path;
-
-		if (is_called_down(layout_relative(set, path)) || is_called_down(layout_folder(path)))
-			culprits = lappend(culprits, unconstify(char *, path));
-	}
-	if (culprits)
-		layout_culprits(ERRCODE_INVALID_PARAMETER_VALUE, "files seem to be downs, and their ups are not beside them",
-						culprits,
-						"Put the ups into a directory \"up\" and the downs into \"down\", or leave these files out.");
-}
-
 /*
  * Some number their downs as the ups and name them differently: a down of its
  * own goes with the one up of its version.
@@ -195,6 +115,7 @@ static void
 pair_by_version(List **migrations)
 {
 	HTAB	   *ups = names_create(list_length(*migrations));
+	HTAB	   *shared = names_create(16);
 	List	   *kept = NIL;
 	ListCell   *cell;
 
@@ -203,8 +124,8 @@ pair_by_version(List **migrations)
 		SourceMigration *m = lfirst(cell);
 		char	   *version = mig_version_from_name(m->name);
 
-		if (m->up.body && m->down.body == NULL && version)
-			names_add(ups, mig_version_canonical(version), m);
+		if (m->up.body && m->down.body == NULL && version && !names_add(ups, mig_version_canonical(version), m))
+			names_add(shared, mig_version_canonical(version), m);
 	}
 	foreach(cell, *migrations)
 	{
@@ -213,54 +134,12 @@ pair_by_version(List **migrations)
 		SourceMigration *up = version && m->up.body == NULL && m->down.body ?
 			names_find(ups, mig_version_canonical(version)) : NULL;
 
-		if (up && up->down.body == NULL && m->verify.body == NULL)
+		if (up && up->down.body == NULL && m->verify.body == NULL && !names_find(shared, mig_version_canonical(version)))
 			up->down = m->down;
 		else
 			kept = lappend(kept, m);
 	}
 	*migrations = kept;
-}
-
-/* The name of a migration with an up of its own that this stem only adds to, or NULL. */
-static const char *
-adds_to(HTAB *ups, const char *stem)
-{
-	static const char *const suffixes[] = {"_down", "-down", "_up", "-up"};
-
-	for (const char *dot = strchr(stem, '.'); dot; dot = strchr(dot + 1, '.'))
-		if (names_find(ups, pnstrdup(stem, dot - stem)))
-			return pnstrdup(stem, dot - stem);
-	for (int i = 0; i < lengthof(suffixes); i++)
-		if (layout_ends_with(stem, suffixes[i]) &&
-			names_find(ups, pnstrdup(stem, strlen(stem) - strlen(suffixes[i]))))
-			return pnstrdup(stem, strlen(stem) - strlen(suffixes[i]));
-	return NULL;
-}
-
-/* Beside NAME.up.sql, NAME.dwon.sql is a slip, and would run as an up. */
-static void
-refuse_slips(const SourceSet *set)
-{
-	HTAB	   *ups = names_create(set->n);
-	List	   *culprits = NIL;
-
-	for (int i = 0; i < set->n; i++)
-	{
-		char	   *stem = layout_stem(set->files[i].path);
-
-		if (part_by_ending(stem) == PART_UP)
-			names_add(ups, pnstrdup(stem, strlen(stem) - strlen(endings[PART_UP])), stem);
-	}
-	for (int i = 0; i < set->n; i++)
-	{
-		const char *stem = layout_stem(set->files[i].path);
-
-		if (part_by_ending(stem) < 0 && adds_to(ups, stem))
-			culprits = lappend(culprits, unconstify(char *, set->files[i].path));
-	}
-	if (culprits)
-		layout_culprits(ERRCODE_INVALID_PARAMETER_VALUE, "files are beside an up, and neither its down nor its verify",
-						culprits, "Rename them to NAME.down.sql or NAME.verify.sql, or leave them out.");
 }
 
 List *
@@ -271,12 +150,11 @@ layout_plain(const SourceSet *set)
 	List	   *migrations;
 	ListCell   *cell;
 
-	refuse_downs(set);
-	refuse_slips(set);
-	name_pieces(set, pieces, false);
+	layout_read_names(set, pieces);
 	by_path = directories_count(set, pieces);
-	if (by_path)
-		name_pieces(set, pieces, true);
+	for (int i = 0; by_path && i < set->n; i++)
+		pieces[i].name = psprintf("%s%s", layout_directory(layout_relative(set, pieces[i].file->path)),
+								  pieces[i].name);
 	migrations = layout_pair(pieces, set->n);
 	pair_by_version(&migrations);
 	if (by_path)
