@@ -70,8 +70,9 @@ to_database_encoding(char *bytes, const char *path)
 	return text;
 }
 
+/* Add the paths of all files below a directory. */
 static List *
-read_below(const char *root, const char *below, int depth, List *files)
+list_below(const char *root, const char *below, int depth, List *paths)
 {
 	char	   *directory = below[0] ? psprintf("%s/%s", root, below) : pstrdup(root);
 	DIR		   *dir = AllocateDir(directory);
@@ -92,30 +93,21 @@ read_below(const char *root, const char *below, int depth, List *files)
 			continue;
 		relative = below[0] ? psprintf("%s/%s", below, entry->d_name) : pstrdup(entry->d_name);
 		path = psprintf("%s/%s", root, relative);
-		if (stat(path, &st) != 0)
-			ereport(ERROR,
-					(errcode_for_file_access(),
-					 errmsg("could not stat file \"%s\": %m", path)));
-		if (S_ISDIR(st.st_mode))
-			files = read_below(root, relative, depth + 1, files);
-		else if (S_ISREG(st.st_mode) && mig_layout_wants_file(relative))
-		{
-			SourceFile *file = palloc(sizeof(SourceFile));
-
-			file->path = to_database_encoding(relative, directory);
-			file->content = to_database_encoding(read_file(path), path);
-			files = lappend(files, file);
-		}
+		/* What is wanted and cannot be had is an error when it is read. */
+		if (stat(path, &st) != 0 || S_ISREG(st.st_mode))
+			paths = lappend(paths, relative);
+		else if (S_ISDIR(st.st_mode))
+			paths = list_below(root, relative, depth + 1, paths);
 	}
 	FreeDir(dir);
-	return files;
+	return paths;
 }
 
 SourceFile *
-mig_read_directory(const char *directory, int *n)
+mig_read_directory(const char *directory, const char *layout, int *n)
 {
 	SourceFile *result;
-	List	   *files;
+	List	   *paths;
 	ListCell   *cell;
 
 	if (!has_privs_of_role(GetUserId(), ROLE_PG_READ_SERVER_FILES))
@@ -124,10 +116,18 @@ mig_read_directory(const char *directory, int *n)
 				 errmsg("permission denied to read files of the server"),
 				 errhint("GRANT pg_read_server_files TO \"%s\";  -- or send the files: migrate.load(paths, contents)",
 						 GetUserNameFromId(GetUserId(), false))));
-	files = read_below(directory, "", 0, NIL);
+	paths = mig_layout_wanted(list_below(directory, "", 0, NIL), layout);
 	*n = 0;
-	result = palloc(Max(list_length(files), 1) * sizeof(SourceFile));
-	foreach(cell, files)
-		result[(*n)++] = *(SourceFile *) lfirst(cell);
+	result = palloc(Max(list_length(paths), 1) * sizeof(SourceFile));
+	foreach(cell, paths)
+	{
+		char	   *relative = lfirst(cell);
+		char	   *path = psprintf("%s/%s", directory, relative);
+		SourceFile *file = &result[(*n)++];
+
+		CHECK_FOR_INTERRUPTS();
+		file->path = to_database_encoding(relative, path);
+		file->content = to_database_encoding(read_file(path), path);
+	}
 	return result;
 }

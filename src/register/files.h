@@ -7,7 +7,7 @@
 
 #include "script/layouts/layouts.h"
 
-/* All files below a directory that a layout may want, by relative path. */
-extern SourceFile *mig_read_directory(const char *directory, int *n);
+/* All files below a directory that this layout may want, by relative path. */
+extern SourceFile *mig_read_directory(const char *directory, const char *layout, int *n);
 
 #endif							/* MIG_FILES_H */

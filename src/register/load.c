@@ -420,7 +420,8 @@ mig_load_directory_body(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("argument \"directory\" cannot be NULL")));
-	files = mig_read_directory(text_to_cstring(PG_GETARG_TEXT_PP(0)), &n);
+	files = mig_read_directory(text_to_cstring(PG_GETARG_TEXT_PP(0)),
+							   PG_ARGISNULL(1) ? "auto" : text_to_cstring(PG_GETARG_TEXT_PP(1)), &n);
 	for (int i = 0; i < n; i++)
 		files[i].content = mig_without_mark(unconstify(char *, files[i].content));
 	load_files(fcinfo, files, n, 1);

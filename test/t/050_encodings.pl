@@ -134,6 +134,15 @@ raises($node, 'utf8', load("$top/nowhere"), '58P01', qr/nowhere/, 'a directory t
 raises($node, 'utf8', load($closed), '42501', qr/closed.*Permission denied/, 'one that cannot be read');
 raises($node, 'utf8', load($hidden), '42501', qr/0002_y\.sql.*Permission denied/, 'a file that cannot be read');
 raises($node, 'utf8', load("$set/0001_Ünï côde.up.sql"), '42809', qr/Not a directory/, 'a file in place of a directory');
+my $bare = directory('bare', '9.10.0' => 'SELECT 2', '9.9.0' => 'SELECT 1', 'README.md' => 'not SQL', 'notes.txt' => 'neither');
+symlink "$top/nowhere", "$bare/$_" or die "could not link $_: $!" foreach 'gone.txt', 'gone.js';
+raises($node, 'utf8', load($bare), '22023', qr/there are no files to load.*layout => 'plain'/s, 'files without an ending');
+is($node->safe_psql('utf8', load($bare, layout => 'plain', project => 'bare')), "9.9.0|registered\n9.10.0|registered",
+	'are read where the layout is said to be plain, and what is not SQL is left alone');
+append_to_file("$bare/1_x.sql", 'SELECT 3');
+is($node->safe_psql('utf8', load($bare, layout => 'plain', project => 'one')), '1_x|registered', 'but not beside one that has it');
+symlink "$top/nowhere", "$bare/2_gone.sql" or die "could not link: $!";
+raises($node, 'utf8', load($bare), '58P01', qr/2_gone\.sql/, 'a link to nothing in place of a file');
 raises($node, 'utf8', 'SELECT * FROM migrate.load_directory(NULL)', '22004', qr/directory/, 'no directory');
 $node->safe_psql('utf8', q{CREATE ROLE author; SELECT migrate.grant_capability('author', 'author'); CREATE ROLE reader; CREATE ROLE stranger; GRANT pg_read_server_files TO reader});
 raises($node, 'utf8', 'SET ROLE author; ' . load($set), '42501', qr/pg_read_server_files/, 'an author who may not read files');

@@ -156,15 +156,6 @@ layout_segment_is(const char *segment, int length, const char *word)
 	return (int) strlen(word) == length && pg_strncasecmp(segment, word, length) == 0;
 }
 
-bool
-mig_layout_wants_file(const char *path)
-{
-	const char *base = layout_base(path);
-
-	return is_sql(path) || layout_ends_with(path, ".plan") || layout_ends_with(path, ".sql.conf") ||
-		strcmp(base, "metadata.toml") == 0 || strcmp(base, "migration_lock.toml") == 0;
-}
-
 /* ---- sets ---- */
 
 static int
@@ -200,6 +191,30 @@ may_be_sql(const char *path)
 		if (layout_ends_with(path, never_sql[i]))
 			return false;
 	return true;
+}
+
+static bool
+is_wanted(const char *path)
+{
+	const char *base = layout_base(path);
+
+	return is_sql(path) || layout_ends_with(path, ".plan") || layout_ends_with(path, ".sql.conf") ||
+		strcmp(base, "metadata.toml") == 0 || strcmp(base, "migration_lock.toml") == 0;
+}
+
+List *
+mig_layout_wanted(List *paths, const char *layout)
+{
+	bool		any_ending = strcmp(layout, "plain") == 0;
+	List	   *wanted = NIL;
+	ListCell   *cell;
+
+	foreach(cell, paths)
+		any_ending &= !is_sql(lfirst(cell));
+	foreach(cell, paths)
+		if (is_wanted(lfirst(cell)) || (any_ending && may_be_sql(lfirst(cell))))
+			wanted = lappend(wanted, lfirst(cell));
+	return wanted;
 }
 
 /* Index the files by their paths; one that is given twice is an error. */

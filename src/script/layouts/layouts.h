@@ -57,7 +57,10 @@ typedef struct SourceMigration
 extern List *mig_layout_read(const SourceFile *files, int nfiles,
 							 const char *layout, const char **used);
 
-/* Does load_directory need this file? Told from its name alone. */
-extern bool mig_layout_wants_file(const char *path);
+/*
+ * Those of the paths that load_directory has to read, told from their names
+ * alone.  Where none ends in ".sql", "plain" takes what may hold SQL.
+ */
+extern List *mig_layout_wanted(List *paths, const char *layout);
 
 #endif							/* MIG_LAYOUTS_H */
