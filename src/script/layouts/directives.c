@@ -2,7 +2,7 @@
  * directives.c
  *		Comments by which single files tell a tool what to do: those that take
  *		a migration out of its transaction, and those that nobody here can
- *		follow.
+ *		follow, marks of a down among them.
  */
 #include "postgres.h"
 
@@ -24,6 +24,19 @@ static const Directive foreign[] = {
 	"Write each part as a file of its own: NAME.up.sql, NAME.down.sql."},
 	{"atlas:delimiter", "delimiters other than the semicolon cannot be read",
 	"End the statements with semicolons and take the line away."}
+};
+
+/* How tools that nobody here can follow mark the down behind the up of a file. */
+static const struct
+{
+	const char *words;			/* behind dashes and the like */
+	const char *tool;
+}			downs[] = {
+	{"create above / drop below", "tern"},
+	{"//@undo", "MyBatis"},
+	{"rambler down", "rambler"},
+	{"down ====", "shmig"},
+	{"!downs", "Play"}
 };
 
 /* Offset of what a comment says, or -1 for a line that is none. */
@@ -59,6 +72,30 @@ refuse_include(const SourceFile *file)
 						  "Write the text of the included file in its place.");
 }
 
+/* The down would run behind the up, and leave nothing. */
+static void
+refuse_downs(const SourceFile *file)
+{
+	Line		line;
+
+	line_begin(&line, file->content);
+	while (line_next(&line))
+	{
+		const char *text = line.text + line.start;
+		int			at = 0;
+
+		if (line.length < 2 || (text[0] != '#' && strncmp(text, "--", 2) != 0))
+			continue;
+		while (at < line.length && strchr("-#= \t", text[at]))
+			at++;
+		for (int i = 0; i < lengthof(downs); i++)
+			if (line_has(&line, at, downs[i].words) >= 0)
+				layout_cannot(psprintf("an up and a down in one file of %s cannot be read", downs[i].tool),
+							  file->path, line.number,
+							  "Write each as a file of its own: NAME.up.sql, NAME.down.sql.");
+	}
+}
+
 /* Refuse what comments ask for and we cannot do. */
 void
 layout_refuse_foreign(const SourceFile *file)
@@ -75,6 +112,7 @@ layout_refuse_foreign(const SourceFile *file)
 				layout_cannot(foreign[i].message, file->path, line.number, foreign[i].hint);
 	}
 	refuse_include(file);
+	refuse_downs(file);
 }
 
 /* The words of Atlas, graphile-migrate and sqlx for "not in a transaction". */
