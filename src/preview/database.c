@@ -11,7 +11,6 @@
 #include "miscadmin.h"
 #include "preview/propose_private.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
 
 /* ---- the database ---- */
 
@@ -71,11 +70,9 @@ put_settings(Proposal *p, const ObjectState *from, const ObjectState *to)
 	{
 		const StoredPart *part = lfirst(cell);
 		const StoredPart *old = find_part(from, part->kind, part->name);
-		const char *value = value_of(part, part->name);
-		bool		is_list = (GetConfigOptionFlags(part->name, true) & GUC_LIST_QUOTE) != 0;
 
 		if (old == NULL || strcmp(old->text, part->text) != 0)
-			put(p, "ALTER %s SET %s TO %s", name, quote_identifier(part->name), is_list && *value ? value : quote_literal_cstr(value));
+			put(p, "ALTER %s %s", name, setting_clause(part->name, value_of(part, part->name)));
 	}
 }
 

@@ -1,12 +1,15 @@
 /*
  * options.c
- *		Lists of options as definitions have them: name=value, name='a value', secret.
+ *		Lists of options as definitions have them: name=value, name='a value', secret;
+ *		and settings.
  */
 #include "postgres.h"
 
 #include "lib/stringinfo.h"
 #include "preview/propose_private.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/varlena.h"
 
 typedef struct Option
 {
@@ -183,4 +186,25 @@ change_foreign_options(Proposal *p, const ObjectState *to, const char *alter, co
 		if (!same_option(old, option))
 			put(p, "%s OPTIONS (%s %s %s)", alter, old ? "SET" : "ADD", quote_identifier(option->name), foreign_value(to, option));
 	}
+}
+
+/* ---- settings ---- */
+
+/*
+ * A list of names is kept with each in the quotes that it needs.  As names they
+ * could not be empty, as strings they can: search_path is so often "".
+ */
+char *
+setting_clause(const char *name, const char *value)
+{
+	StringInfoData values;
+	List	   *elements = NIL;
+	ListCell   *cell;
+
+	initStringInfo(&values);
+	if ((GetConfigOptionFlags(name, true) & GUC_LIST_QUOTE) != 0 &&
+		SplitGUCList(pstrdup(value), ',', &elements))
+		foreach(cell, elements)
+			appendStringInfo(&values, "%s%s", values.len > 0 ? ", " : "", quote_literal_cstr(lfirst(cell)));
+	return psprintf("SET %s TO %s", quote_identifier(name), elements ? values.data : quote_literal_cstr(value));
 }

@@ -82,6 +82,9 @@ extern char *foreign_options(const ObjectState *state, const char *options);
 extern void lose_secrets(Proposal *p, const ObjectState *from, const char *options);
 extern void change_foreign_options(Proposal *p, const ObjectState *to, const char *alter, const char *from, const char *to_options);
 
+/* SET name TO value, which is as the catalogs have it. */
+extern char *setting_clause(const char *name, const char *value);
+
 /* ---- classes (a file for each group) ---- */
 
 typedef struct ProposalClass

@@ -7,7 +7,6 @@
 #include "lib/stringinfo.h"
 #include "preview/propose_private.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
 
 /* A key of a definition, and how it is said in a statement. */
 typedef struct Clause
@@ -18,25 +17,18 @@ typedef struct Clause
 
 /* ---- functions and procedures ---- */
 
-/* Lists of names are stored as they are written; anything else is a string. */
-static char *
-setting_clause(const char *setting)
-{
-	const char *equals = strchr(setting, '=');
-	char	   *name = pnstrdup(setting, equals - setting);
-	const char *value = equals + 1;
-	bool		is_list = (GetConfigOptionFlags(name, true) & GUC_LIST_QUOTE) != 0;
-
-	return psprintf("SET %s TO %s", quote_identifier(name), is_list && *value ? value : quote_literal_cstr(value));
-}
-
 static void
 append_routine_settings(StringInfo text, const ObjectState *to)
 {
 	ListCell   *cell;
 
 	foreach(cell, values_of(find_part(to, "definition", ""), "set"))
-		appendStringInfo(text, "\n    %s", setting_clause(lfirst(cell)));
+	{
+		const char *setting = lfirst(cell);
+		const char *equals = strchr(setting, '=');
+
+		appendStringInfo(text, "\n    %s", setting_clause(pnstrdup(setting, equals - setting), equals + 1));
+	}
 }
 
 /* Dollar quotes that are not in the text. */

@@ -104,6 +104,23 @@ SELECT lives_ok(format('SELECT migrate.undo_drift(%L, %L, %L)', i, 'why', t), t 
     FROM (VALUES (1, 'plain', 'foreign-data wrapper'), (2, 'plain', 'server'), (3, 'public.plain', 'text search parser')) x (n, i, t) ORDER BY n;
 SELECT is_empty('TABLE drifted', 'as they were');
 
+-- Settings whose values are lists of names, an empty one among them.
+
+CREATE FUNCTION no_path() RETURNS text LANGUAGE sql SET search_path = '' AS $$SELECT current_setting('search_path')$$;
+CREATE FUNCTION odd_path() RETURNS text LANGUAGE sql SET search_path = '', "$user", 'a"b', 'X, y''z', public SET DateStyle = 'ISO, DMY'
+    AS $$SELECT current_setting('search_path') || current_setting('datestyle')$$;
+CREATE TEMP TABLE paths AS SELECT no_path(), odd_path();
+SELECT format('ALTER ROLE tap_bob IN DATABASE %I SET search_path = ''''', current_database()) AS set_none,
+    format('ALTER ROLE tap_bob IN DATABASE %I RESET search_path', current_database()) AS reset_it \gset
+:set_none;
+SELECT migrate.accept_drift('*', 'to be dropped') \g /dev/null
+DROP FUNCTION no_path, odd_path;
+:reset_it;
+SELECT lives_ok(format('SELECT migrate.undo_drift(%L, %L)', identity, 'why'), identity || ' comes back')
+    FROM migrate.drift() ORDER BY identity;
+SELECT is_empty('TABLE drifted', 'with their settings');
+SELECT results_eq('SELECT no_path(), odd_path()', 'TABLE paths', 'which work');
+
 -- Who may, with whose rights, and under reject.
 
 CREATE INDEX by_hand ON orders (customer);
