@@ -279,6 +279,18 @@ sub prepare_local_mcp
 	return prisma_project('local_mcp', "$work/package/prisma/migrations");
 }
 
+# One folder has a date for a name, and the others a date with a time.
+sub prepare_prisma_shared
+{
+	my ($work, $node, $tarball) = @_;
+
+	unpack_npm($tarball, "$work/package", 'migrations/*');
+	my $project = prisma_project('prisma_shared', "$work/package/migrations");
+
+	$project->{migrations} = [ sort { $a->{name} cmp $b->{name} } @{ $project->{migrations} } ];
+	return $project;
+}
+
 # Drizzle: the folder has a file that its journal does not know, with the number
 # of another one.
 sub prepare_inkeep
@@ -487,6 +499,10 @@ my @sets = (
 	{
 		name => 'local_mcp', title => 'Local MCP database', npm => ['@dxheroes/local-mcp-database@0.7.2'],
 		prepare => \&prepare_local_mcp, ups => 9, downs => 0
+	},
+	{
+		name => 'prisma_shared', title => 'Shared Prisma schema', npm => ['@juliobrim/prisma-shared@1.0.59'],
+		prepare => \&prepare_prisma_shared, ups => 59, downs => 0
 	},
 	{
 		name => 'inkeep', title => 'Inkeep agents', npm => ['@inkeep/agents-core@0.80.6'],
