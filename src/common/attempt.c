@@ -10,12 +10,11 @@
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 
-/* An error that says nothing of what was tried. */
-static bool
-is_error_of_others(int code)
+bool
+mig_is_error_of_others(int sqlstate)
 {
-	return ERRCODE_TO_CATEGORY(code) == ERRCODE_OPERATOR_INTERVENTION ||
-		ERRCODE_TO_CATEGORY(code) == ERRCODE_INSUFFICIENT_RESOURCES;
+	return ERRCODE_TO_CATEGORY(sqlstate) == ERRCODE_OPERATOR_INTERVENTION ||
+		ERRCODE_TO_CATEGORY(sqlstate) == ERRCODE_INSUFFICIENT_RESOURCES;
 }
 
 ErrorData *
@@ -46,7 +45,7 @@ mig_attempt(void (*function) (void *arg), void *arg, bool keep)
 		RollbackAndReleaseCurrentSubTransaction();
 	MemoryContextSwitchTo(context);
 	CurrentResourceOwner = owner;
-	if (error && is_error_of_others(error->sqlerrcode))
+	if (error && mig_is_error_of_others(error->sqlerrcode))
 		ReThrowError(error);
 	return error;
 }

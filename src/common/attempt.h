@@ -12,4 +12,7 @@
  */
 extern ErrorData *mig_attempt(void (*function) (void *arg), void *arg, bool keep);
 
+/* Does an error say nothing of what was tried? */
+extern bool mig_is_error_of_others(int sqlstate);
+
 #endif							/* MIG_ATTEMPT_H */

@@ -5,6 +5,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "common/attempt.h"
 #include "common/errors.h"
 #include "common/lines.h"
 #include "common/names.h"
@@ -95,7 +96,8 @@ read_part(const Definition *definition, const SourceText *text, ScriptPart part)
 }
 
 /*
- * Why a down or verify cannot be run, or NULL.  Reading a text does nothing
+ * Why a down or verify cannot be run, or NULL.  That it cannot be one
+ * transaction where its options want it to be is no reason but an error.  Reading a text does nothing
  * that an abort would have to undo but change settings, so an error in it can
  * be caught without a subtransaction.
  */
@@ -116,8 +118,7 @@ problem_of(const Definition *definition, const SourceText *text, ScriptPart part
 
 		MemoryContextSwitchTo(context);
 		error = CopyErrorData();
-		if (error->sqlerrcode != ERRCODE_SYNTAX_ERROR && error->sqlerrcode != ERRCODE_MIG_CANNOT_RUN &&
-			ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_DATA_EXCEPTION)
+		if (error->sqlerrcode == ERRCODE_MIG_NEEDS_TOP_LEVEL || mig_is_error_of_others(error->sqlerrcode))
 			PG_RE_THROW();
 		FlushErrorState();
 		problem = error->context ?

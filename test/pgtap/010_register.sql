@@ -227,6 +227,9 @@ SELECT pg_temp.rows_are($$SELECT severity, code FROM migrate.check('broken') WHE
 SELECT matches(message, 'line 3', 'with the line') FROM migrate.check('broken') WHERE code = 'broken_down';
 SELECT is(migrate.register('0001_down', 'CREATE TABLE down ();', E'\n\nDRPO TABLE down;', project => 'broken'),
           'updated', 'its verify goes');
+SELECT is(migrate.register(name, '', down, project => 'grammar'), 'registered', 'as is one that the grammar alone refuses: ' || name)
+    FROM (VALUES ('assertion', 'CREATE ASSERTION a CHECK (true)'), ('none', 'GRANT a TO none')) v (name, down);
+SELECT is((SELECT count(*) FROM migrate.check('grammar') WHERE code = 'broken_down'), 2::bigint, 'check() tells of them');
 CALL migrate.apply(project => 'broken') \g /dev/null
 SELECT is(code, 'MG010', 'a broken down is not run')
     FROM pg_temp.error_of($$CALL migrate.revert(project => 'broken')$$);
