@@ -92,19 +92,28 @@ mig_member_can_set_role(Oid member, Oid role)
 }
 
 /*
- * Ask for INSERT on the given columns of the range table entry behind nsitem
- * and check it. (16 moved permissions out of the range table.)
+ * Of the range table entry behind nsitem INSERT on the given columns is needed,
+ * and not SELECT as yet. (16 moved permissions out of the range table.)
  */
 static inline void
-mig_check_insert_permission(ParseState *pstate, ParseNamespaceItem *nsitem, Bitmapset *columns)
+mig_need_insert_permission(ParseNamespaceItem *nsitem, Bitmapset *columns)
 {
 #if PG_VERSION_NUM >= 160000
 	nsitem->p_perminfo->requiredPerms = ACL_INSERT;
 	nsitem->p_perminfo->insertedCols = columns;
-	ExecCheckPermissions(pstate->p_rtable, list_make1(nsitem->p_perminfo), true);
 #else
 	nsitem->p_rte->requiredPerms = ACL_INSERT;
 	nsitem->p_rte->insertedCols = columns;
+#endif
+}
+
+/* Check what is needed of it by now. */
+static inline void
+mig_check_needed_permissions(ParseState *pstate, ParseNamespaceItem *nsitem)
+{
+#if PG_VERSION_NUM >= 160000
+	ExecCheckPermissions(pstate->p_rtable, list_make1(nsitem->p_perminfo), true);
+#else
 	ExecCheckRTPerms(pstate->p_rtable, true);
 #endif
 }

@@ -3,8 +3,8 @@
  *		COPY ... FROM stdin with the data that follows it in the text.
  *
  * The server's DoCopy reads from the client only, so what it checks before it
- * copies is asked for here in the same order: INSERT on the columns, row
- * security, read-only transactions.  The copying itself is the server's.
+ * copies is asked for here in the same order: WHERE, INSERT on the columns and
+ * SELECT on those of WHERE, row security, read-only transactions.  The copying itself is the server's.
  */
 #include "postgres.h"
 
@@ -68,9 +68,32 @@ target_columns(Relation relation, List *names)
 	return columns;
 }
 
+/* What is generated is not computed yet when WHERE is asked. */
+static void
+refuse_generated_columns(Relation relation, Node *where)
+{
+	TupleDesc	columns = RelationGetDescr(relation);
+	Bitmapset  *used = NULL;
+	bool		whole_row;
+
+	pull_varattnos(where, 1, &used);
+	whole_row = bms_is_member(InvalidAttrNumber - FirstLowInvalidHeapAttributeNumber, used);
+	for (int i = 0; i < columns->natts; i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(columns, i);
+
+		if (attribute->attgenerated &&
+			(whole_row || bms_is_member(attribute->attnum - FirstLowInvalidHeapAttributeNumber, used)))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_COLUMN_REFERENCE),
+					 errmsg("generated columns are not supported in COPY FROM WHERE conditions"),
+					 errdetail("Column \"%s\" is a generated column.", NameStr(attribute->attname))));
+	}
+}
+
 /* The WHERE clause as COPY wants it: an implicitly ANDed list. */
 static Node *
-where_clause(ParseState *pstate, ParseNamespaceItem *item, Node *raw)
+where_clause(ParseState *pstate, ParseNamespaceItem *item, Relation relation, Node *raw)
 {
 	Node	   *clause;
 
@@ -80,6 +103,7 @@ where_clause(ParseState *pstate, ParseNamespaceItem *item, Node *raw)
 	clause = transformExpr(pstate, copyObject(raw), EXPR_KIND_COPY_WHERE);
 	clause = coerce_to_boolean(pstate, clause, "WHERE");
 	assign_expr_collations(pstate, clause);
+	refuse_generated_columns(relation, clause);
 	clause = eval_const_expressions(NULL, clause);
 	clause = (Node *) canonicalize_qual((Expr *) clause, false);
 	return (Node *) make_ands_implicit((Expr *) clause);
@@ -112,11 +136,13 @@ static uint64
 copy_into(ParseState *pstate, Relation relation, ParseNamespaceItem *item,
 		  const CopyStmt *copy)
 {
-	Node	   *where = where_clause(pstate, item, copy->whereClause);
+	Node	   *where;
 	CopyFromState state;
 	uint64		rows;
 
-	mig_check_insert_permission(pstate, item, target_columns(relation, copy->attlist));
+	mig_need_insert_permission(item, target_columns(relation, copy->attlist));
+	where = where_clause(pstate, item, relation, copy->whereClause);
+	mig_check_needed_permissions(pstate, item);
 	refuse_row_security(relation);
 	if (XactReadOnly && !relation->rd_islocaltemp)
 		PreventCommandIfReadOnly("COPY FROM");

@@ -65,6 +65,15 @@ SELECT is(pg_temp.content_of(t.n), t.content, t.what) FROM (VALUES
 SELECT is(e.code || e.message, '42601syntax error at or near "SELEC"', 'a column named stdin is no data')
     FROM pg_temp.error_of($$SELECT migrate.register('stdin', E'COPY one FROM ''/x'' WHERE i IS DISTINCT FROM stdin;\nSELEC 1;')$$) e;
 
+-- What is not computed yet when WHERE is asked.
+CREATE TABLE computed (i int, g int GENERATED ALWAYS AS (i * 2) STORED);
+SELECT migrate.register(t.n, E'COPY computed (i) FROM stdin WHERE ' || t.condition || E';\n1\n\\.\n', project => t.n)
+    FROM (VALUES ('column', 'g > 0'), ('row', 'computed IS NOT NULL'), ('others', 'i > 0 AND tableoid > 0')) t (n, condition) \g /dev/null
+SELECT is(e.code || ': ' || e.message, '42P10: generated columns are not supported in COPY FROM WHERE conditions', 'COPY refuses what is generated: ' || t.n)
+    FROM (VALUES ('column'), ('row')) t (n), pg_temp.error_of(format('CALL migrate.apply(project => %L)', t.n)) e;
+CALL migrate.apply(project => 'others') \g /dev/null
+SELECT results_eq('SELECT i, g FROM computed', 'VALUES (1, 2)', 'and takes a condition on others');
+
 -- What a migration sets ends with it.
 
 CREATE SCHEMA aside;

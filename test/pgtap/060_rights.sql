@@ -340,6 +340,11 @@ SELECT is(outcome('tap_deployer', 'CALL migrate.apply(project => ''rls'')') LIKE
 GRANT INSERT ON treasure TO tap_deployer;
 SELECT migrate.register('0001', E'COPY treasure FROM stdin;\n1\n\\.\n', project => 'copies') \g /dev/null
 SELECT is(outcome('tap_deployer', 'CALL migrate.apply(project => ''copies'')'), 'yes', 'COPY needs INSERT, no more');
+SELECT migrate.register('0002', E'COPY treasure FROM stdin WHERE i > 0;\n1\n\\.\n', project => 'copies') \g /dev/null
+SELECT is(outcome('tap_deployer', 'CALL migrate.apply(project => ''copies'')'), 'no', 'and SELECT where it has a WHERE');
+GRANT SELECT ON treasure TO tap_deployer;
+SELECT is(outcome('tap_deployer', 'CALL migrate.apply(project => ''copies'')'), 'yes', 'with which it runs');
+REVOKE SELECT ON treasure FROM tap_deployer;
 
 -- Values of rows are not for everybody.
 
