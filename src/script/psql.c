@@ -20,6 +20,10 @@ typedef struct Strip
 	List	   *copies;
 	int			tokens;			/* tokens of the present statement so far */
 	int			depth;			/* open parentheses */
+	bool		create;			/* the statement began with CREATE */
+	bool		routine;		/* and of a function or procedure */
+	bool		begin;			/* the token before this one was BEGIN */
+	int			blocks;			/* of a routine's body: its BEGIN ATOMIC, and CASE */
 	int			data_start;		/* of the data behind the last line with COPYs */
 	int			data_end;		/* and where the lines after it begin */
 	bool		rest;			/* the next token is what flex has kept of a meta-command */
@@ -172,7 +176,30 @@ next_statement(Strip *strip)
 {
 	strip->tokens = 0;
 	strip->depth = 0;
+	strip->create = strip->routine = strip->begin = false;
+	strip->blocks = 0;
 	strip->copy = strip->from = strip->stdin_seen = false;
+}
+
+/* The statements in BEGIN ATOMIC ... END have semicolons, which end none of ours. */
+static void
+follow_routine(Strip *strip)
+{
+	const Lexer *lexer = &strip->lexer;
+
+	if (strip->tokens == 0)
+		strip->create = mig_lexer_is(lexer, "create");
+	else if (strip->create && (strip->tokens == 1 || strip->tokens == 3))	/* OR REPLACE */
+		strip->routine |= mig_lexer_is(lexer, "function") || mig_lexer_is(lexer, "procedure");
+	if (!strip->routine)
+		return;
+	if (strip->blocks == 0)
+		strip->blocks = strip->begin && mig_lexer_is(lexer, "atomic");
+	else if (mig_lexer_is(lexer, "case"))
+		strip->blocks++;
+	else if (mig_lexer_is(lexer, "end"))
+		strip->blocks--;
+	strip->begin = mig_lexer_is(lexer, "begin");
 }
 
 static void
@@ -181,13 +208,14 @@ take_token(Strip *strip)
 	Lexer	   *lexer = &strip->lexer;
 
 	refuse_token_around_data(strip);
-	if (lexer->token == ';' && strip->depth == 0)
+	if (lexer->token == ';' && strip->depth == 0 && strip->blocks == 0)
 	{
 		if (strip->stdin_seen)
 			take_copy_data(strip);
 		next_statement(strip);
 		return;
 	}
+	follow_routine(strip);
 	if (strip->tokens++ == 0)
 		strip->copy = mig_lexer_is(lexer, "copy");
 	if (lexer->token == '(')

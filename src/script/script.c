@@ -83,15 +83,33 @@ parse_error_callback(void *arg)
 		errcontext("line %d", place->first_line + mig_line_of(place->text, offset) - 1);
 }
 
+/* Where the body of a routine only seems to have ended, what follows it may have been taken for data. */
+static void
+give_data(ScriptStatement *stmt, const ParsePlace *place, const CopyData *data)
+{
+	const CopyStmt *copy = (const CopyStmt *) stmt->raw->stmt;
+
+	if (!IsA(copy, CopyStmt) || !copy->is_from || copy->is_program || copy->filename)
+		ereport(ERROR,
+				(errcode(ERRCODE_MIG_CANNOT_RUN),
+				 errmsg("data of COPY inside of another statement"),
+				 errdetail("%s", mig_place(place->path, stmt->line)),
+				 errhint("Make COPY ... FROM stdin a statement of its own.")));
+	stmt->copy_data = place->text + data->start;
+	stmt->copy_length = data->length;
+}
+
 /* The pieces of the whole text, each with its own text, number and line. */
 static List *
-split(const char *text, const char *clean, List *copies, int first_line)
+split(const ParsePlace *place, List *copies)
 {
+	const char *text = place->text;
+	const char *clean = place->clean;
 	List	   *result = NIL;
 	ListCell   *cell;
 	ListCell   *copy_cell = list_head(copies);
 	int			counted = 0;
-	int			line = first_line;
+	int			line = place->first_line;
 
 	foreach(cell, raw_parser(clean, RAW_PARSE_DEFAULT))
 	{
@@ -110,12 +128,7 @@ split(const char *text, const char *clean, List *copies, int first_line)
 		while (copy_cell && ((CopyData *) lfirst(copy_cell))->statement_end < start)
 			copy_cell = lnext(copies, copy_cell);
 		if (copy_cell && ((CopyData *) lfirst(copy_cell))->statement_end <= end)
-		{
-			CopyData   *copy = lfirst(copy_cell);
-
-			stmt->copy_data = text + copy->start;
-			stmt->copy_length = copy->length;
-		}
+			give_data(stmt, place, lfirst(copy_cell));
 		while (end > start && strchr(" \t\r\n\f", clean[end - 1]))
 			end--;
 		stmt->sql = pnstrdup(clean + start, end - start);
@@ -200,7 +213,7 @@ mig_script_read(const char *text, ScriptPart part, const char *path, int first_l
 	mig_script_pin_settings(GUC_ACTION_SAVE);
 	error_context_stack = &callback;
 	mig_psql_strip(text, path, first_line, &place.clean, &copies);
-	script->statements = strip_outer_transaction(split(text, place.clean, copies, first_line), part);
+	script->statements = strip_outer_transaction(split(&place, copies), part);
 	error_context_stack = callback.previous;
 
 	foreach(cell, script->statements)

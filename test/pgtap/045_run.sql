@@ -74,6 +74,21 @@ SELECT is(e.code || ': ' || e.message, '42P10: generated columns are not support
 CALL migrate.apply(project => 'others') \g /dev/null
 SELECT results_eq('SELECT i, g FROM computed', 'VALUES (1, 2)', 'and takes a condition on others');
 
+-- The bodies of routines have semicolons of their own.
+CREATE TABLE stored (i int);
+SELECT migrate.register('data', E'CREATE FUNCTION stored_count(wanted text) RETURNS bigint BEGIN ATOMIC
+    SELECT CASE wanted WHEN ''stdin'' THEN count(*) END FROM stored; END;\nCOPY stored FROM stdin;\n1\n2\n\\.\n', project => 'atomic') \g /dev/null
+CALL migrate.apply(project => 'atomic') \g /dev/null
+SELECT is(stored_count('stdin'), 2::bigint, 'COPY behind one has its data');
+SELECT is(e.code || ': ' || e.message, t.error, t.what) FROM (VALUES
+    (E'CREATE PROCEDURE p() BEGIN ATOMIC SELECT 1; COPY stored FROM stdin; END;\nSELEC 1;', '42601: syntax error at or near "SELEC"',
+     'what follows a COPY in a body is no data'),
+    ('CREATE OR REPLACE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1 AS end; COPY stored FROM stdin; END;',
+     'MG009: data of COPY inside of another statement', 'nor is it where the body seems to have ended')
+    ) t (up, error, what), pg_temp.error_of(format('SELECT migrate.register(''p'', %L)', t.up)) e;
+SELECT migrate.register('p', 'CREATE PROCEDURE p() BEGIN ATOMIC SELECT 1; COPY stored FROM stdin; END;', project => 'atomic') \g /dev/null
+SELECT isnt(e.code, NULL, 'what the server does not take in a body, it refuses') FROM pg_temp.error_of('CALL migrate.apply(project => ''atomic'')') e;
+
 -- What a migration sets ends with it.
 
 CREATE SCHEMA aside;
