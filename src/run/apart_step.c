@@ -227,6 +227,12 @@ can_run_again(Apart *apart, ScriptStep step)
 		return false;
 	apart_begin(apart);
 	apart->before = ledger_unfinished(apart->migration->project, apart->migration->name);
+	if (apart->before->under_way == 0)
+	{
+		/* It has not begun: there was no lock to write that it does. */
+		apart_commit(apart);
+		return true;
+	}
 	left = apart_has_left_something(apart, apart->before);
 	known = !left || mig_reconcile(apart->migration, stmt, apart->before->object).verdict != VERDICT_UNKNOWN;
 	if (!left)

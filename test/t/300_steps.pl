@@ -152,6 +152,24 @@ is(ask($half_done), '', 'and nothing of it stands');
 define('0007_first', "SELECT 1; VACUUM", requires => '{}');
 is((try($apply))[0], '00000', 'its text may change as a whole');
 
+# The record that a statement begins waits for a lock in vain: it has not begun.
+{
+	my $lock = open_session($node, 'postgres');
+	my $worker = q{FROM pg_stat_activity WHERE backend_type ~ 'pg_migrations' AND xact_start};
+
+	define('0008_begins', "SELECT 1;\nVACUUM h;", requires => '{}', options => '{"lock_timeout": 100}');
+	ask_session($lock, 'BEGIN; LOCK TABLE migrate.state IN SHARE MODE');
+	my $waits = start_client($node, 'postgres', $apply);
+	wait_until($node, 'postgres', "SELECT count(*) > 0 $worker IS NOT NULL AND wait_event_type = 'Lock'");
+	my $try = ask("SELECT xact_start $worker IS NOT NULL");
+	wait_until($node, 'postgres', "SELECT count(*) > 0 $worker > '$try'");
+	ask_session($lock, 'COMMIT');
+	$lock->quit;
+	my ($went_well) = end_client($waits);
+	ok($went_well, 'a statement whose beginning could not be written is tried again') or diag $waits->{err};
+	is(state_of('0008_begins'), 'applied', 'and done');
+}
+
 # ---- cancelled, terminated, killed
 
 sub blocked_build
