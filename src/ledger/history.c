@@ -22,6 +22,12 @@ ledger_next_attempt(void)
 	return ledger_next_id("log_history_id_seq");
 }
 
+static const char *
+role_of(const LedgerScope *scope, const Attempt *attempt)
+{
+	return attempt->role_name ? attempt->role_name : scope->role_name;
+}
+
 static void
 insert_attempt(const LedgerScope *scope, const Attempt *attempt)
 {
@@ -50,7 +56,7 @@ insert_attempt(const LedgerScope *scope, const Attempt *attempt)
 		arg_interval(&args, attempt->finished_at - attempt->started_at);
 	else
 		arg_interval_value(&args, NULL);
-	arg_name(&args, scope->role_name);
+	arg_name(&args, role_of(scope, attempt));
 	arg_text(&args, attempt->reason);
 	arg_bytea(&args, attempt->checksum);
 	arg_int4(&args, attempt->statements);
@@ -223,7 +229,7 @@ upsert_state(const LedgerScope *scope, const char *project, const char *name, co
 	arg_array(&args, TEXTARRAYOID, requires);
 	arg_text(&args, detail);
 	arg_time(&args, attempt->finished_at);
-	arg_name(&args, scope->role_name);
+	arg_name(&args, role_of(scope, attempt));
 	arg_bool(&args, applied);
 	arg_interval(&args, attempt->finished_at - attempt->started_at);
 	ledger_run(&query, &args);

@@ -183,6 +183,7 @@ typedef struct Attempt
 	const char *outcome;
 	TimestampTz started_at;
 	TimestampTz finished_at;
+	const char *role_name;		/* whose it is; NULL: of whoever writes it */
 	const char *reason;
 	bytea	   *checksum;
 	int			statements;		/* that went through */

@@ -91,6 +91,8 @@ read_migration(Apart *apart)
 	apart->run.locks = apart->locks;
 	apart->run.tells = true;
 	mig_step_prepare(&apart->run, job->attempt_id);
+	/* What the migration becomes lasts, here, until all is written. */
+	apart->run.attempt.role_name = GetUserNameFromId(GetUserId(), false);
 	apart->text = mig_step_text(apart->migration, part);
 	if (apart->text == NULL || memcmp(VARDATA(apart->text->checksum), job->checksum, sizeof(job->checksum)) != 0)
 		ereport(ERROR,

@@ -304,6 +304,16 @@ define('0030_role', "CREATE TABLE r (i int);\nINSERT INTO r SELECT current_setti
 like($err, qr/NOTICE:  as owner of deployer/, 'a notice of the worker\'s reaches the caller, who is who he was');
 is(ask(q{SELECT tableowner FROM pg_tables WHERE tablename = 'r'}), 'owner', 'what is made is his');
 is(ask(q{SELECT DISTINCT role_name, session_role, application_name FROM migrate.history WHERE name = '0030_role'}), 'owner|deployer|mine', 'the history says so');
+foreach my $case ([ 'option', '', options => '{"run_as": "owner"}' ], [ 'text', "SET ROLE owner;\n" ])
+{
+	my ($how, $begin, @more) = @$case;
+
+	define("0030_$how", "${begin}VACUUM r;\nINSERT INTO r VALUES (1);\nVACUUM r;", requires => '{}', @more);
+	$node->psql('postgres', $apply, extra_params => [ '-U', 'deployer' ]);
+	is(ask("SELECT string_agg(role_name, ' ' ORDER BY id) FROM migrate.history WHERE name = '0030_$how'") .
+		ask("SELECT ' ' || changed_by || ' ' || applied_by || ' ' || state FROM migrate.state WHERE name = '0030_$how'"),
+		'deployer deployer deployer deployer applied', "whose it is, whatever it becomes by its $how");
+}
 define('0031_denied', 'CREATE INDEX CONCURRENTLY ON held (i)', requires => '{}');
 (undef, undef, $err) = $node->psql('postgres', $apply, extra_params => [ '-U', 'deployer' ]);
 like($err, qr/must be owner of table held/, 'and he may no more than he might');
