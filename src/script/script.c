@@ -177,11 +177,12 @@ is_outer_end(const ScriptStatement *stmt, ScriptPart part)
  * Take off a BEGIN ... COMMIT around everything, as many files carry it: the
  * migration is a transaction anyway.  SETs may stand before it, and a ROLLBACK
  * behind the COMMIT (which does nothing there) goes with it.  A verify script
- * may end in ROLLBACK, which is what happens to it.
+ * may end in ROLLBACK, which is what happens to it.  Was there one?
  */
-static List *
-strip_outer_transaction(List *statements, ScriptPart part)
+static bool
+strip_outer_transaction(List **stripped, ScriptPart part)
 {
+	List	   *statements = *stripped;
 	int			first = 0;
 	int			last = list_length(statements) - 1;
 
@@ -195,9 +196,9 @@ strip_outer_transaction(List *statements, ScriptPart part)
 	if (first >= last ||
 		!is_outer_begin(list_nth(statements, first)) ||
 		!is_outer_end(list_nth(statements, last), part))
-		return statements;
-	statements = list_truncate(statements, last);
-	return list_delete_nth_cell(statements, first);
+		return false;
+	*stripped = list_delete_nth_cell(list_truncate(statements, last), first);
+	return true;
 }
 
 Script *
@@ -213,7 +214,8 @@ mig_script_read(const char *text, ScriptPart part, const char *path, int first_l
 	mig_script_pin_settings(GUC_ACTION_SAVE);
 	error_context_stack = &callback;
 	mig_psql_strip(text, path, first_line, &place.clean, &copies);
-	script->statements = strip_outer_transaction(split(&place, copies), part);
+	script->statements = split(&place, copies);
+	script->block = strip_outer_transaction(&script->statements, part);
 	error_context_stack = callback.previous;
 
 	foreach(cell, script->statements)

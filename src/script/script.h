@@ -49,6 +49,7 @@ typedef struct Script
 	List	   *statements;		/* of ScriptStatement * */
 	int			nstatements;
 	const ScriptStatement *top_level;	/* the first that needs it, or NULL */
+	bool		block;			/* it had a BEGIN ... COMMIT around everything */
 } Script;
 
 extern const char *mig_part_name(ScriptPart part);
@@ -61,7 +62,7 @@ typedef struct ScriptStep
 	bool		top_level;
 } ScriptStep;
 
-/* The step that begins with a statement; every: each statement is one. */
+/* The step that begins with a statement; every: each statement is one, unless they are in a block. */
 extern ScriptStep mig_script_step(const Script *script, int first, bool every);
 
 /* The first of n statements that is not the same in both, or 0. */

@@ -18,7 +18,7 @@ mig_script_step(const Script *script, int first, bool every)
 {
 	ScriptStep	step = {first, first, statement(script, first)->mode == MODE_TOP_LEVEL};
 
-	while (!every && !step.top_level && step.last < script->nstatements &&
+	while ((!every || script->block) && !step.top_level && step.last < script->nstatements &&
 		   !statement(script, step.last)->ends_step &&
 		   statement(script, step.last + 1)->mode != MODE_TOP_LEVEL)
 		step.last++;

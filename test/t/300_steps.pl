@@ -106,6 +106,18 @@ is(ask('SELECT string_agg(i::text, chr(32) ORDER BY i) FROM c'), '1 2 3 4', 'eac
 is(ask(q{SELECT count(DISTINCT s.transaction_id) FROM migrate.statement_log s JOIN migrate.history h ON h.id = s.history_id WHERE h.name = '0005_each'}),
 	'2', 'transaction off: each statement has its own');
 
+my $block = "SET work_mem = '5MB';\nBEGIN;\nINSERT INTO d VALUES (2);\nSELECT 1 / (SELECT count(*) FROM c WHERE i = 5);\nCOMMIT;";
+define('0005_block', $block, requires => '{}', options => '{"transaction": "off"}');
+is(ask(q{SELECT mode FROM migrate.plan() WHERE name = '0005_block'}), '1 step', 'but what its author has put into one');
+is((try($apply))[0], '22012', 'which fails');
+is(ask('SELECT count(*) FROM d'), '1', 'as a whole');
+like(state_of('0005_block'), qr/^failed/, 'and leaves nothing half done');
+ask('INSERT INTO c VALUES (5)');
+is((try($apply))[0], '00000', 'mended it runs');
+is(ask(q{SELECT count(*), count(DISTINCT s.transaction_id) FROM migrate.statement_log s JOIN migrate.history h ON h.id = s.history_id WHERE h.name = '0005_block' AND h.outcome = 'started'}),
+	'3|1', 'in one transaction');
+ask('DELETE FROM c WHERE i = 5');
+
 define('0005_parted', <<'SQL', requires => '{}');
 CREATE TABLE pt (i int) PARTITION BY LIST (i);
 CREATE TABLE pt1 PARTITION OF pt FOR VALUES IN (1);
@@ -130,7 +142,7 @@ is(state_of('0006_half'), 'interrupted: 23505 at statement 3, line 3; 2 of 4 sta
 is(ask($half_done), '0006_half|up|2|3', 'as does the ledger');
 is(ask(q{SELECT severity, hint FROM migrate.check() WHERE code = 'interrupted'}), q{error|CALL migrate.apply(project => 'default');}, 'check has the call');
 like(ask('SELECT migrate.show()'), qr/\[!\].*0006_half.*stopped half-way/, 'show shows it');
-like(sums_of('default'), qr/^default: 5 of 7 applied, head \w+; 1 interrupted; 1 held; capture on$/, 'and counts it as what it is');
+like(sums_of('default'), qr/^default: 6 of 8 applied, head \w+; 1 interrupted; 1 held; capture on$/, 'and counts it as what it is');
 is(ask('SELECT migrate.is_current()'), 'f', 'it is not current');
 ($code, $err) = try(q{SELECT migrate.register('0006_half', 'CREATE TABLE changed ()', requires => '{}')});
 is($code, 'MG012', 'what stands cannot be changed');
