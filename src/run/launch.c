@@ -71,6 +71,7 @@ collect_settings(StringInfo out)
 
 	for (int i = 0; i < n; i++)
 	{
+		const SettingAuthor author = {settings[i]->scontext, settings[i]->srole};
 		const char *value;
 
 		if (settings[i]->source < PGC_S_CLIENT || settings[i]->context < PGC_SUSET ||
@@ -81,6 +82,7 @@ collect_settings(StringInfo out)
 			continue;
 		appendBinaryStringInfo(out, settings[i]->name, strlen(settings[i]->name) + 1);
 		appendBinaryStringInfo(out, value, strlen(value) + 1);
+		appendBinaryStringInfo(out, (const char *) &author, sizeof(author));
 	}
 	appendStringInfoChar(out, '\0');
 }

@@ -50,21 +50,31 @@ connect_as_caller(const WorkerJob *job)
 	BackgroundWorkerInitializeConnectionByOid(job->database, job->session_user, MIG_WORKER_FLAGS);
 }
 
-/* The caller's session had these, so that they need not be allowed once more. */
+/*
+ * What the caller's session had set, as whoever set it there: a library that is
+ * loaded here and not there asks whether he may.
+ */
 static void
-set_as_caller(const WorkerJob *job)
+set_settings(const char *name)
 {
-	const char *name = (const char *) job + job->settings;
-
-	ledger_hand_over_client(job->client);
-	StartTransactionCommand();
 	while (*name != '\0')
 	{
 		const char *value = name + strlen(name) + 1;
+		const char *end = value + strlen(value) + 1;
+		SettingAuthor author;
 
-		(void) set_config_option(name, value, PGC_SUSET, PGC_S_SESSION, GUC_ACTION_SET, true, DEBUG1, false);
-		name = value + strlen(value) + 1;
+		memcpy(&author, end, sizeof(author));
+		(void) set_config_option_ext(name, value, author.context, PGC_S_SESSION, author.role, GUC_ACTION_SET, true, DEBUG1, false);
+		name = end + sizeof(author);
 	}
+}
+
+static void
+set_as_caller(const WorkerJob *job)
+{
+	ledger_hand_over_client(job->client);
+	StartTransactionCommand();
+	set_settings((const char *) job + job->settings);
 	/* The caller may write, whatever others were told since he came. */
 	(void) set_config_option("default_transaction_read_only", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SET, true, 0, false);
 	if (job->role[0] != '\0')

@@ -10,12 +10,20 @@
 #include "port/atomics.h"
 #include "storage/dsm.h"
 #include "storage/shm_mq.h"
+#include "utils/guc.h"
 
 typedef enum WorkerTask
 {
 	TASK_APART,					/* one migration, in steps (apart.c) */
 	TASK_BACKGROUND				/* a whole run (background.c) */
 } WorkerTask;
+
+/* What decides whether a setting may have its value; as bytes, wherever they are. */
+typedef struct SettingAuthor
+{
+	GucContext	context;
+	Oid			role;
+} SettingAuthor;
 
 /* In memory that caller and worker share; a task's own struct begins with it. */
 typedef struct WorkerJob
@@ -26,7 +34,7 @@ typedef struct WorkerJob
 	char		role[NAMEDATALEN];	/* of SET ROLE, or empty */
 	char		client[LEDGER_ADDRESS_BYTES];	/* where the caller's client is, or empty */
 	Size		data;			/* offset of what the task is told besides; aligned */
-	Size		settings;		/* offset of "name\0value\0...\0" */
+	Size		settings;		/* offset of "name\0value\0" and a SettingAuthor each, and "\0" */
 	Size		queue;			/* offset of the queue */
 	bool		connected;		/* the worker is a session of the role's */
 	pg_atomic_uint32 caller_gone;

@@ -411,6 +411,19 @@ try_is($any, $caller, '00000', 'it goes on');
 is(ask(q{SELECT string_agg(value, ' ' ORDER BY setting) FROM mine.seen WHERE n = 4}), q{Asia/Tokyo it's new owner mine 1h 2MB}, 'with what the script had set');
 like(ask(q{SELECT string_agg(value, ' ' ORDER BY setting) FROM mine.seen WHERE n = 5}), qr/ none .* 4MB$/, 'which it can discard');
 
+# What the caller might not set had its library been loaded, he has not set here either.
+$any->{name} = 'placeholders';
+define('placeholders', <<'SQL', requires => '{}');
+VACUUM mine.busy;
+DO $$BEGIN INSERT INTO mine.seen SELECT 6, s, current_setting(s) FROM unnest('{plpgsql.variable_conflict,plpgsql.extra_warnings}'::text[]) s; END$$;
+SQL
+try_is($any, q{SET plpgsql.variable_conflict = 'use_variable'; SET plpgsql.extra_warnings = 'all'; CALL migrate.apply('placeholders');}, '00000', 'settings of a library that is not loaded yet');
+is(ask(q{SELECT string_agg(value, ' ' ORDER BY setting DESC) FROM mine.seen WHERE n = 6}), 'error all', 'are what the library lets them be');
+define('as_superuser', "VACUUM mine.busy;\nINSERT INTO mine.seen VALUES (7, 'x', current_setting('log_min_duration_statement'));\n"
+	. q{DO $$BEGIN INSERT INTO mine.seen VALUES (7, 'y', current_setting('plpgsql.variable_conflict')); END$$}, requires => '{}');
+try_is({ name => 'superuser', role => 'admin' }, q{SET log_min_duration_statement = '1h'; SET plpgsql.variable_conflict = 'use_column'; CALL migrate.apply('as_superuser');}, '00000', 'settings of a superuser');
+is(ask(q{SELECT string_agg(value, ' ' ORDER BY setting) FROM mine.seen WHERE n = 7}), '1h use_column', 'are there, too');
+
 # ---- what reaches the caller
 
 $any->{name} = 'messages';
