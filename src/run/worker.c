@@ -8,6 +8,7 @@
 #include "common/compat.h"
 #include "common/faults.h"
 #include "libpq/pqmq.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "postmaster/interrupt.h"
 #include "run/apart.h"
@@ -75,6 +76,8 @@ set_as_caller(const WorkerJob *job)
 	ledger_hand_over_client(job->client);
 	StartTransactionCommand();
 	set_settings((const char *) job + job->settings);
+	/* The caller takes what is reported for text of the server's; this is so by default, whatever role or database say. */
+	(void) set_config_option("client_encoding", GetDatabaseEncodingName(), PGC_USERSET, PGC_S_OVERRIDE, GUC_ACTION_SET, true, 0, false);
 	/* The caller may write, whatever others were told since he came. */
 	(void) set_config_option("default_transaction_read_only", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SET, true, 0, false);
 	if (job->role[0] != '\0')
@@ -129,6 +132,8 @@ mig_worker_main(Datum arg)
 	{
 		/* It is the caller's error as well, and no reason to end with a complaint. */
 		MIG_FAULT("worker_failed");
+		/* The script may have asked for another one. */
+		SetClientEncoding(GetDatabaseEncoding());
 		EmitErrorReport();
 		MIG_FAULT("worker_failure_told");
 		FlushErrorState();

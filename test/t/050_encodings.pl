@@ -151,6 +151,26 @@ raises($node, 'utf8', 'SET ROLE stranger; ' . load("$top/nowhere"), '42501', qr/
 is($node->safe_psql('utf8', 'GRANT pg_read_server_files TO author; SET ROLE author; ' . load($set, project => 'new')), '0001_Ünï côde|registered', 'both together');
 chmod 0700, $closed, "$hidden/0002_y.sql";
 
+# ---- what a worker says
+
+sub worker_says
+{
+	my ($db, $project, $before, $what) = @_;
+	my $up = $before . q{VACUUM pg_am; DO $$BEGIN RAISE EXCEPTION 'ünï' USING HINT = 'côde'; END$$};
+
+	$node->safe_psql($db, sprintf 'SELECT migrate.register(%s, %s, project => %s)', literal('0001_é'), literal($up), literal($project));
+	raises($node, $db, "CALL migrate.apply(project => '$project')", 'P0001', qr/ERROR:  P0001: ünï\nHINT:  côde\n.*0001_é/s, "$db: an error, $what");
+	is($node->safe_psql($db, "SELECT error_message, error_hint FROM migrate.history WHERE project = '$project' AND outcome <> 'started'"), 'ünï|côde', "$db: which is recorded");
+	is($node->safe_psql($db, "SELECT error_message ~ 'ünï' FROM migrate.runs WHERE project = '$project'"), 't', "$db: as the run's, too");
+	return;
+}
+
+$node->safe_psql('postgres', q{ALTER DATABASE utf8 SET client_encoding = 'latin1'; ALTER DATABASE latin1 SET client_encoding = 'utf8'});
+worker_says($_, 'elsewhere', '', 'where sessions have another encoding') foreach 'utf8', 'latin1';
+$node->safe_psql('postgres', 'ALTER DATABASE utf8 RESET ALL; ALTER DATABASE latin1 RESET ALL');
+worker_says('utf8', 'asked', q{SET client_encoding = 'latin1'; }, 'where the script asks for another one');
+worker_says('latin1', 'asked', q{SET client_encoding = 'utf8'; }, 'where the script asks for another one');
+
 foreach my $db (@databases)
 {
 	is($node->safe_psql($db, 'SELECT * FROM migrate.verify_history()'), '', "$db: the history is sound");
