@@ -172,7 +172,7 @@ ledger_find_equal_version(const char *project, const char *version)
 	static LedgerQuery query = {
 		"SELECT project, name FROM (SELECT project, name FROM migrate.registered"
 		" WHERE version_key OPERATOR(pg_catalog.=) $2 OFFSET 0) v"
-		" WHERE project OPERATOR(pg_catalog.=) $1 ORDER BY name"
+		" WHERE $1 IS NULL OR project OPERATOR(pg_catalog.=) $1 ORDER BY project, name"
 	};
 
 	return find(&query, project, mig_version_canonical(version));

@@ -76,4 +76,10 @@ extern void mig_require_project(const char *project);
  */
 extern FullName *mig_resolve(const char *name, const char *project);
 
+/* The same, but NULL if there is none. */
+extern FullName *mig_find(const char *name, const char *project);
+
+/* The one whose version compares equal, or NULL; MG015 if several do. */
+extern FullName *mig_find_equal_version(const char *version, const char *project);
+
 #endif							/* MIG_PLAN_H */

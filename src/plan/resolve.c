@@ -138,7 +138,7 @@ mig_require_project(const char *project)
 }
 
 FullName *
-mig_resolve(const char *name, const char *project)
+mig_find(const char *name, const char *project)
 {
 	const char *colon = strchr(name, ':');
 	FullName   *found;
@@ -162,8 +162,23 @@ mig_resolve(const char *name, const char *project)
 	}
 	if ((found = only_one(ledger_find_exact(project, name), name)) == NULL &&
 		(found = only_one(ledger_find_version(project, name), name)) == NULL &&
-		(name[0] == '\0' ||
-		 (found = only_one(ledger_find_prefix(project, name), name)) == NULL))
+		name[0] != '\0')
+		found = only_one(ledger_find_prefix(project, name), name);
+	return found;
+}
+
+FullName *
+mig_resolve(const char *name, const char *project)
+{
+	FullName   *found = mig_find(name, project);
+
+	if (found == NULL)
 		raise_not_found(name, project);
 	return found;
+}
+
+FullName *
+mig_find_equal_version(const char *version, const char *project)
+{
+	return only_one(ledger_find_equal_version(project, version), version);
 }

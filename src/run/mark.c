@@ -204,25 +204,55 @@ mig_resolve_sql_body(PG_FUNCTION_ARGS)
 
 /* ---- baseline ---- */
 
+/* Is it a version and nothing else? */
+static bool
+is_version(const char *name)
+{
+	const char *version = mig_version_from_name(name);
+
+	return version && strcmp(version, name) == 0;
+}
+
+/*
+ * A version that no migration has to have.  Without a project it is that of the
+ * migration whose version is equal, if there is one.
+ */
+static FullName *
+mere_version(const char *version, const char *project)
+{
+	FullName   *full = palloc(sizeof(FullName));
+	FullName   *equal = project ? NULL : mig_find_equal_version(version, NULL);
+
+	full->project = pstrdup(project ? project : equal ? equal->project : "default");
+	full->name = pstrdup(version);
+	return full;
+}
+
+/* The migration of a name or a version.  Where the project is said a mere version is not the beginning of a longer one. */
+static FullName *
+registered_target(const char *name, const char *project)
+{
+	if (!is_version(name))
+		return mig_resolve(name, project);
+	if (project && ledger_find_exact(project, name) == NIL && ledger_find_version(project, name) == NIL)
+		return NULL;
+	return mig_find(name, project);
+}
+
 /* The project and version that a name, or a mere version, stands for. */
 static FullName *
 baseline_target(const char *name, const char *project, const char **version)
 {
-	List	   *found = ledger_find_exact(project, name);
-	FullName   *full;
+	FullName   *full = registered_target(name, project);
 	Registered *registered;
 	int			n;
 
-	if (found == NIL && strchr(name, ':') == NULL &&
-		ledger_find_version(project, name) == NIL && mig_version_from_name(name) != NULL)
+	if (full == NULL)
 	{
-		full = palloc(sizeof(FullName));
-		full->project = pstrdup(project ? project : "default");
-		full->name = pstrdup(name);
-		*version = mig_version_from_name(name);
+		full = mere_version(name, project);
+		*version = full->name;
 		return full;
 	}
-	full = mig_resolve(name, project);
 	registered = ledger_read_registered(full->project, full->name, &n);
 	*version = n ? registered->version : NULL;
 	if (*version == NULL)

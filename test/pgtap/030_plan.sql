@@ -266,7 +266,16 @@ SELECT throws_ok(replace(t.call, '?', q.name), q.code, NULL, q.code || ': ' || t
                  ('SELECT * FROM migrate.plan(options => jsonb_build_object(''names'', array[?]))'),
                  ('CALL migrate.apply(options => jsonb_build_object(''names'', array[?]))')) AS t (call)
     CROSS JOIN (VALUES ('''itmes''', 'MG002'), ('''0010''', 'MG015')) AS q (name, code);
-SELECT throws_ok($$SELECT migrate.baseline('itmes', 'why')$$, 'MG002', NULL, 'MG002: baseline');
+SELECT throws_ok(format('SELECT migrate.baseline(%L, ''why'', %L)', t.name, t.project), t.code, NULL, t.code || ': baseline of ' || t.name)
+    FROM (VALUES ('itmes', NULL, 'MG002'), ('0042_orders', NULL, 'MG002'), ('V42', NULL, 'MG002'), ('0042 ', 'names', 'MG002'), ('-42', NULL, 'MG002'),
+                 ('names:42', NULL, 'MG002'), ('0010_', NULL, 'MG015'), ('001', NULL, 'MG015'), ('010', NULL, 'MG015')) AS t (name, project, code);
+SELECT register_empty('shop', '0041_carts', '0042_orders_fk', '0043_notes') \g /dev/null
+SELECT is(migrate.baseline('0042_ord', 'why'), 2, 'a baseline is found by a unique beginning');
+SELECT register_empty('books', '0052_orders_fk', '0053_notes') \g /dev/null
+SELECT is(migrate.baseline('52', 'why'), 1, 'and, its project not given, by a version that is equal');
+SELECT register_empty('numbers', '10_a') \g /dev/null
+SELECT is(migrate.baseline('1', 'why', 'numbers'), 0, 'which is a version, not the beginning of a longer one, where the project is given');
+SELECT is_empty($$SELECT * FROM migrate.baselines WHERE project = 'default'$$, 'none of them is of another project');
 SELECT migrate.register('0020_a', '', project => 'exact'), migrate.register('0020_a_b', '', project => 'exact', version => '0021'),
        migrate.register('0021', '', project => 'exact', version => '0022') \g /dev/null
 SELECT matches(migrate.sql('0020_a', 'exact'), '^$', 'an exact name comes before names it begins');
