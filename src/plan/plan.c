@@ -20,11 +20,12 @@
 static void
 choose_with_requirements(const Model *model, int start, bool *chosen)
 {
-	int		   *stack = palloc(Max(model->n, 1) * sizeof(int));
+	int		   *stack;
 	int			depth = 0;
 
 	if (chosen[start])
 		return;
+	stack = palloc(model->n * sizeof(int));
 	chosen[start] = true;
 	stack[depth++] = start;
 	while (depth > 0)
