@@ -25,13 +25,14 @@ mig_script_step(const Script *script, int first, bool every)
 	return step;
 }
 
-/* SELECT set_config(name, value, false), as pg_dump writes it. */
+/* SELECT set_config(name, value, false), as pg_dump writes it, and nothing that would do more. */
 static bool
 is_set_config(const SelectStmt *select)
 {
 	const FuncCall *call;
 
-	if (list_length(select->targetList) != 1 || select->fromClause || select->whereClause || select->op != SETOP_NONE)
+	if (list_length(select->targetList) != 1 || select->intoClause || select->withClause ||
+		select->fromClause || select->whereClause || select->op != SETOP_NONE)
 		return false;
 	call = (const FuncCall *) linitial_node(ResTarget, select->targetList)->val;
 	return IsA(call, FuncCall) && list_length(call->args) == 3 &&
