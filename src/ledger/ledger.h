@@ -262,12 +262,17 @@ typedef struct RunEnd
 	int64		database_bytes;
 } RunEnd;
 
-/* Key and class of the deployers' advisory lock, as pg_locks shows them. */
+/*
+ * Our advisory locks, as pg_locks shows them: the key of those of deployers, and
+ * the class of each (the fourth field, of which the server itself uses 1 and 2).
+ */
 #define LEDGER_DEPLOYER_KEY 0x4D494752
 #define LEDGER_DEPLOYER_LOCK 0x4D44
 #define LEDGER_WORKER_LOCK 0x4D57	/* of the worker that works for it */
 #define LEDGER_RUN_LOCK 0x4D52	/* the worker's as well; its key is the run */
 #define LEDGER_WAITS_LOCK 0x4D42	/* of a run that waits without queueing; its key is whom for */
+#define LEDGER_PROJECT_LOCK 0x4D50	/* of whoever registers; its key is the project */
+#define LEDGER_SEAL_LOCK 0x4D53
 
 /* Whoever holds the deployers' lock. */
 typedef struct Holder

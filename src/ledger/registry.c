@@ -16,9 +16,6 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
-/* Fourth field of our advisory locks; the server itself uses 1 and 2. */
-#define REGISTRATION_LOCK 0x4D52
-
 /*
  * Registrations of one project wait for each other, until the end of the
  * transaction; two names that fall on one number wait in vain, no more.
@@ -29,7 +26,7 @@ ledger_lock_project(const char *project)
 	LOCKTAG		tag;
 	uint32		key = string_hash(project, NAMEDATALEN * 4);
 
-	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, 0, key, REGISTRATION_LOCK);
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, 0, key, LEDGER_PROJECT_LOCK);
 	(void) LockAcquire(&tag, ExclusiveLock, false, false);
 }
 
@@ -201,6 +198,8 @@ ledger_read_definition(const char *project, const char *name)
 	if (ledger_run(&query, &args) == 0)
 		elog(ERROR, "migration \"%s:%s\" is not registered", project, name);
 	row_begin(&row, 0);
+	definition->project = unconstify(char *, project);
+	definition->name = unconstify(char *, name);
 	definition->version = row_text(&row);
 	definition->kind = row_text(&row);
 	definition->description = row_text(&row);

@@ -31,7 +31,6 @@
 #include "utils/timestamp.h"
 
 #define SEAL_FORMAT 1			/* of the bytes that are hashed */
-#define SEAL_LOCK 0x4D53
 
 /* So many rows at most in one seal: whoever wants to know of some need not hash all. */
 #define SEAL_ROWS 10000
@@ -259,7 +258,7 @@ seals_lock(bool wait)
 {
 	LOCKTAG		tag;
 
-	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, 0, 0, SEAL_LOCK);
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, 0, 0, LEDGER_SEAL_LOCK);
 	return LockAcquire(&tag, ExclusiveLock, false, !wait) != LOCKACQUIRE_NOT_AVAIL;
 }
 

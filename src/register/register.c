@@ -317,7 +317,9 @@ accept(const FullName *full, const char *up, const char *reason)
 	ledger_store_text(full->project, text.body, PART_UP, decision.checksum, true);
 	definition = ledger_read_definition(full->project, full->name);
 	definition->up_checksum = decision.checksum;
-	ledger_replace_up(full->project, full->name, decision.checksum, mig_definition_hash(definition));
+	definition->hash = mig_definition_hash(definition);
+	ledger_replace_up(full->project, full->name, decision.checksum, definition->hash);
+	ledger_note_definition(definition);
 	ledger_write_decision(&decision);
 }
 
@@ -328,7 +330,7 @@ static Datum
 mig_accept_text_body(PG_FUNCTION_ARGS)
 {
 	char	   *name = mig_required_text(fcinfo, 0, "name");
-	char	   *up = mig_required_text(fcinfo, 1, "up");
+	char	   *up = mig_without_mark(mig_required_text(fcinfo, 1, "up"));
 	char	   *reason = mig_reason(fcinfo, 2);
 	FullName   *full;
 	Registered *registered;

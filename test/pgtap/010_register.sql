@@ -124,6 +124,11 @@ SELECT is(second_registration(t.a, t.b), t.result, t.what) FROM (VALUES
     ('', '-- nothing', 'unchanged', 'an empty text and a comment')
     ) AS t (a, b, result, what);
 
+-- What registers waits for nothing that a run holds: 19794 is the class of a run's number (LEDGER_RUN_LOCK).
+
+SELECT ok(count(*) > 0 AND count(*) FILTER (WHERE objsubid = 19794) = 0, 'the lock of a project is of another class than that of a run')
+    FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid();
+
 -- accept_text declares another text equivalent.
 
 SELECT throws_ok($$SELECT migrate.accept_text('frozen:0002_b', 'SELECT 1', NULL)$$, '22004', NULL,
@@ -154,6 +159,12 @@ SELECT is_empty($$SELECT * FROM migrate.check('frozen') WHERE name = '0002_b'$$,
 SELECT pg_temp.rows_are($$SELECT decision, reason, checksum FROM migrate.decisions WHERE name = '0002_b' ORDER BY id DESC LIMIT 1$$,
                   $$VALUES ('text_accepted', 'same table', sha256('CREATE TABLE b AS SELECT 1 AS i'))$$,
                   'accepting a text is recorded');
+SELECT migrate.accept_text('0002_b', E'\uFEFFCREATE TABLE b AS SELECT 1::int AS i', 'same table', 'frozen') \g /dev/null
+SELECT is(up_of('0002_b'), 'CREATE TABLE b AS SELECT 1::int AS i', 'the accepted text has no byte order mark either');
+SELECT is(migrate.register('0002_b', 'CREATE TABLE b AS SELECT 1 AS i', 'DROP TABLE b CASCADE;', 'SELECT true',
+                           description => 'd', tags => '{t}', options => '{"lock_timeout": 5}', project => 'frozen'),
+          'stale', 'a text that was accepted before is what an old instance sends, too');
+SELECT is(up_of('0002_b'), 'CREATE TABLE b AS SELECT 1::int AS i', 'which changes nothing');
 
 -- Arguments.
 
