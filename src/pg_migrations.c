@@ -96,5 +96,6 @@ _PG_init(void)
 	mig_cancel_init();
 	mig_touched_init();
 	mig_expected_init();
+	mig_look_init();
 	MarkGUCPrefixReserved("pg_migrations");
 }

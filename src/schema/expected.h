@@ -10,6 +10,7 @@
 /* Take what exists as expected, unless something is already.  */
 extern void mig_expected_take_over(void);
 extern void mig_expected_init(void);
+extern void mig_look_init(void);
 
 /*
  * Find out what is not as expected before a run begins, so that the run does not

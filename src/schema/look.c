@@ -18,6 +18,7 @@
 #include "catalog/pg_shseclabel.h"
 #include "catalog/pg_tablespace.h"
 #include "common/compat.h"
+#include "common/level.h"
 #include "ledger/expected.h"
 #include "ledger/rowhash.h"
 #include "miscadmin.h"
@@ -31,8 +32,11 @@
 static LedgerLook present;
 static bool has_present = false;
 
-/* Others have changed something meanwhile. */
+/* Others have changed something meanwhile, and it is not noted what. */
 static bool changed_by_others = false;
+
+/* The transaction level that what is noted belongs to. */
+static int	noted_level = 0;
 
 /* ---- what is seen in no log of this database ---- */
 
@@ -175,6 +179,7 @@ keep(const LedgerLook *look)
 	present = *look;
 	present.seen = seen;
 	has_present = true;
+	noted_level = GetCurrentTransactionNestLevel();
 }
 
 int
@@ -241,4 +246,27 @@ int64
 mig_expected_seen_ddl(void)
 {
 	return present.own_id;
+}
+
+/* ---- what is rolled back is not noted ---- */
+
+static void
+at_transaction_end(XactEvent event, void *arg)
+{
+	if (mig_level_undone(&noted_level, event))
+		changed_by_others = true;
+}
+
+static void
+at_subtransaction_end(SubXactEvent event, SubTransactionId subid, SubTransactionId parent, void *arg)
+{
+	if (mig_level_undone_within(&noted_level, event))
+		changed_by_others = true;
+}
+
+void
+mig_look_init(void)
+{
+	RegisterXactCallback(at_transaction_end, NULL);
+	RegisterSubXactCallback(at_subtransaction_end, NULL);
 }

@@ -288,6 +288,29 @@ is(ask('quiet', $drift), 'changed public.t', 'and what nobody can tell apart is 
 ask('quiet', q{SELECT migrate.accept_drift('public.t', 'seen')});
 $number = 2000;
 is(warned(), '', 'who decide');
+
+# The first try of the second finds what they did, and is rolled back for want of a lock.
+
+ask('quiet', q{SELECT migrate.register('3001_waits', 'SELECT pg_advisory_xact_lock(7)');
+	SELECT migrate.register('3002_tries_again', 'ALTER TABLE t ADD tried_again int', options => '{"lock_timeout": 100}')});
+ask_session($late, 'SELECT pg_advisory_lock(7)');
+$run = start_client($node, 'quiet', 'CALL migrate.apply()');
+wait_until($node, 'quiet', q{SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND objid = 7 AND NOT granted});
+ask('quiet', 'ALTER TABLE t ADD hacked int');
+ask_session($long, 'BEGIN; SELECT FROM t');
+my ($holder) = ask_session($long, 'SELECT pg_backend_pid()');
+wait_until($node, 'quiet', "SELECT now() - xact_start > '200 ms' FROM pg_stat_activity WHERE pid = $holder");
+ask_session($late, 'SELECT pg_advisory_unlock(7)');
+wait_until($node, 'quiet', "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = $holder AND objsubid = x'4D42'::integer)");
+ask_session($long, 'COMMIT');
+($done) = end_client($run);
+ok($done, 'a run that gets its lock at the second try ends well');
+is(ask('quiet', $drift), 'changed public.t', 'and has not taken over what others did before the first');
+unlike(ask('quiet', q{SELECT expected FROM migrate.drift()}), qr/hacked/, 'not even in part');
+like(ask('quiet', q{SELECT expected FROM migrate.drift()}), qr/tried_again/, 'but what it did itself');
+ask('quiet', 'ALTER TABLE t DROP hacked');
+is(ask('quiet', $drift), '', 'undone');
+$number = 4000;
 $_->quit foreach ($late, $long);
 
 $node->stop;
