@@ -13,6 +13,7 @@
 #include "run/apart_private.h"
 #include "run/cancel.h"
 #include "run/deployer.h"
+#include "schema/touched.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
 
@@ -72,6 +73,7 @@ apart_abort(Apart *apart)
 {
 	mig_disarm_statement_timeout();
 	mig_capture_session(0);
+	mig_touched_end();
 	mig_deployer_inside_worker(false);
 	AbortOutOfAnyTransaction();
 	MemoryContextSwitchTo(apart->context);

@@ -32,6 +32,7 @@
 #include "catalog/pg_transform.h"
 #include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
+#include "common/level.h"
 #include "executor/executor.h"
 #include "nodes/makefuncs.h"
 #include "nodes/parsenodes.h"
@@ -51,6 +52,9 @@ typedef struct Touched
 /* NULL: nobody wants to know. */
 static HTAB *touched = NULL;
 static bool touches_all = false;
+
+/* The transaction level it began on; 0 where a statement ends transactions itself. */
+static int	began_on_level = 0;
 
 static object_access_hook_type next_access_hook = NULL;
 static ProcessUtility_hook_type next_utility_hook = NULL;
@@ -342,6 +346,7 @@ mig_touched_begin(void)
 
 	mig_touched_end();
 	touched = hash_create("touched objects", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	began_on_level = GetCurrentTransactionNestLevel();
 }
 
 void
@@ -379,10 +384,18 @@ mig_touched_is_new(const ObjectAddress *address)
 	return entry && entry->is_new;
 }
 
+/* What such a statement rolls back itself is noted still, which does no harm. */
 static void
 at_transaction_end(XactEvent event, void *arg)
 {
-	if (event == XACT_EVENT_ABORT)
+	if (mig_level_undone(&began_on_level, event))
+		mig_touched_end();
+}
+
+static void
+at_subtransaction_end(SubXactEvent event, SubTransactionId subid, SubTransactionId parent, void *arg)
+{
+	if (mig_level_undone_within(&began_on_level, event))
 		mig_touched_end();
 }
 
@@ -396,4 +409,5 @@ mig_touched_init(void)
 	next_finish_hook = ExecutorFinish_hook;
 	ExecutorFinish_hook = note_query;
 	RegisterXactCallback(at_transaction_end, NULL);
+	RegisterSubXactCallback(at_subtransaction_end, NULL);
 }

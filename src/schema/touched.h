@@ -10,7 +10,10 @@
 
 extern void mig_touched_init(void);
 
-/* From here on what statements of this session do to objects is noted. */
+/*
+ * From here on what statements of this session do to objects is noted, until the
+ * end, or until it is rolled back that it began.
+ */
 extern void mig_touched_begin(void);
 
 /*

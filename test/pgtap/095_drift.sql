@@ -44,6 +44,29 @@ CALL migrate.apply() \g /dev/null
 SELECT is_empty('TABLE drifted', 'in the caller''s transaction');
 ROLLBACK;
 SELECT is_empty('TABLE drifted', 'and back with it');
+SELECT migrate.register('0005_g', 'DO $do$BEGIN CREATE TABLE kept (); COMMIT; CREATE TABLE rolled_back (); ROLLBACK; CREATE TABLE kept_too (); END$do$') \g /dev/null
+CALL migrate.apply() \g /dev/null
+SELECT is_empty('TABLE drifted', 'a statement that ends transactions itself, well and not');
+SELECT is((SELECT string_agg(identity, ', ' ORDER BY identity) FROM migrate.expected WHERE name = '0005_g'), 'public.kept, public.kept_too', 'whose what stands is');
+
+-- What statements do is noted no longer than a migration runs.
+
+CREATE TEMP VIEW noting AS SELECT name FROM pg_backend_memory_contexts WHERE name = 'touched objects';
+SELECT migrate.register('0005.1_h', 'DO $do$BEGIN ASSERT EXISTS (SELECT FROM pg_temp.noting); END$do$') \g /dev/null
+CALL migrate.apply() \g /dev/null
+SELECT is_empty('TABLE noting', 'a migration that has succeeded');
+SELECT migrate.register('0005.2_i', 'CREATE TABLE i (); SELECT 1/0') \g /dev/null
+SELECT is((pg_temp.error_of('CALL migrate.apply()')).code, '22012', 'one that fails, and the error is caught');
+SELECT is_empty('TABLE noting', 'by a function');
+BEGIN;
+SAVEPOINT s;
+\set ON_ERROR_STOP 0
+CALL migrate.apply();
+\set ON_ERROR_STOP 1
+ROLLBACK TO s;
+SELECT is_empty('TABLE noting', 'by a savepoint');
+COMMIT;
+SELECT migrate.unregister('0005.2_i') \g /dev/null
 
 -- Others change things.
 
