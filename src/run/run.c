@@ -516,9 +516,9 @@ mig_run(Run *run)
 		{
 			/* Somebody may catch this: the timer of the statement is not his. */
 			mig_disarm_statement_timeout();
-			explain_in_block(run);
 			if (timed && timeout > 0)
 				enable_timeout_after(STATEMENT_TIMEOUT, timeout);
+			explain_in_block(run);
 			PG_RE_THROW();
 		}
 		PG_END_TRY();

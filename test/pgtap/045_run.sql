@@ -191,9 +191,15 @@ SET pg_migrations.lock_total = 0;
 \set ON_ERROR_STOP 0
 CALL migrate.apply(project => 'lock');
 \set ON_ERROR_STOP 1
-RESET pg_migrations.lock_timeout;
 RESET pg_migrations.lock_total;
 SELECT is(:'LAST_ERROR_SQLSTATE'::text, '55P03', 'the setting, without an option');
+SET statement_timeout = '500ms';
+\set ON_ERROR_STOP 0
+DO $$BEGIN EXECUTE $c$CALL migrate.apply(project => 'lock')$c$; EXCEPTION WHEN lock_not_available THEN PERFORM pg_sleep(10); END$$;
+\set ON_ERROR_STOP 1
+RESET statement_timeout;
+RESET pg_migrations.lock_timeout;
+SELECT is(:'LAST_ERROR_SQLSTATE'::text, '57014', 'whoever catches that has his statement_timeout again');
 SELECT dblink_exec('other', 'COMMIT') \g /dev/null
 CALL migrate.apply(project => 'lock') \gset
 SELECT is(:applied, 1, 'without a lock in the way it runs');
