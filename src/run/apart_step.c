@@ -146,8 +146,9 @@ run_top_level(Apart *apart, int number)
 		write_done(rows, &top);
 		MIG_FAULT("apart_statement_written");
 		apart_commit(apart);
-		MIG_FAULT("apart_statement_committed");
 	}
+	execution->current = NULL;
+	MIG_FAULT("apart_statement_committed");
 	execution->rows += top.record.rows;
 	execution->wal_bytes += top.record.wal_bytes;
 	apart_count_done(apart, number);
@@ -174,6 +175,9 @@ wait_for_locks(Apart *apart)
 static ErrorData *
 try_step(Apart *apart, ScriptStep step)
 {
+	Execution  *execution = &apart->run.execution;
+	int64		rows = execution->rows;
+	int64		wal_bytes = execution->wal_bytes;
 	ErrorData  *volatile error = NULL;
 
 	PG_TRY();
@@ -189,6 +193,8 @@ try_step(Apart *apart, ScriptStep step)
 		error = CopyErrorData();
 		FlushErrorState();
 		apart_abort(apart);
+		execution->rows = rows;
+		execution->wal_bytes = wal_bytes;
 	}
 	PG_END_TRY();
 	return error;

@@ -336,7 +336,10 @@ mig_execute_verify(Execution *execution)
 	ErrorData  *error = mig_attempt_statements(verify, execution, false);
 
 	if (error == NULL)
+	{
+		execution->current = NULL;
 		return;
+	}
 	if (mig_locks_is_about(error))
 		ReThrowError(error);
 	ereport(ERROR,

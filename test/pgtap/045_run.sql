@@ -370,6 +370,16 @@ SELECT migrate.register('0003', $$INSERT INTO at_once VALUES (1);
 CALL migrate.apply(project => 'put_off', atomic => true) \gset
 SELECT is(:applied, 3, 'with atomic as without it');
 
+-- A cursor whose query fails when the commit runs it to its end.
+
+SELECT migrate.register('0001', 'DECLARE failing CURSOR WITH HOLD FOR SELECT 1 / (2 - i) FROM generate_series(1, 2) i',
+    verify => 'SELECT true', project => 'cursor') \g /dev/null
+\set ON_ERROR_STOP 0
+CALL migrate.apply(project => 'cursor');
+\set ON_ERROR_STOP 1
+SELECT pg_temp.rows_are($$SELECT outcome, error_code, error_statement_no FROM migrate.history WHERE project = 'cursor'$$,
+                        $$VALUES ('failed', '22012', NULL::int)$$, 'no statement has failed, nor one of the verify that has passed');
+
 -- A migration that releases all advisory locks of its session.
 
 SELECT migrate.register('0001', 'SELECT pg_advisory_unlock_all()', project => 'unlocks') \g /dev/null

@@ -117,6 +117,9 @@ is((try($apply))[0], '00000', 'mended it runs');
 is(ask(q{SELECT count(*), count(DISTINCT s.transaction_id) FROM migrate.statement_log s JOIN migrate.history h ON h.id = s.history_id WHERE h.name = '0005_block' AND h.outcome = 'started'}),
 	'3|1', 'in one transaction');
 ask('DELETE FROM c WHERE i = 5');
+define('0005_divided', "CREATE TABLE v (i int);\nINSERT INTO v SELECT generate_series(1, 10);\nDO \$\$BEGIN COMMIT; END\$\$;", requires => '{}');
+is((try($apply))[0] . ask(q{SELECT rows FROM migrate.history WHERE name = '0005_divided' AND outcome = 'applied'}), '0000010',
+	'the rows of a try that was rolled back do not count');
 
 define('0005_parted', <<'SQL', requires => '{}');
 CREATE TABLE pt (i int) PARTITION BY LIST (i);
