@@ -25,11 +25,12 @@ typedef struct Run
 	int			done;
 	int			left_out;		/* planned, but held since */
 	const PlanStep *under_way;	/* or the last one that was */
+	int			number;			/* of that step, from 1 */
 	StepRun		step;
 	ApartJob	job;			/* what a worker has done of the step */
 	LockWait   *locks;			/* of the step, or all steps if atomic */
 	MemoryContext failed_try;	/* memory of the last one that is tried again, or NULL */
-	const char *current;		/* full name of the step under way, or NULL */
+	const char *current;		/* full name of that step, or NULL: none */
 } Run;
 
 /* Take the deployers' lock, plan, and run what there is to do; or have a worker do it. */
@@ -69,9 +70,6 @@ extern bool mig_record_failure(Run *run, const ErrorData *error);
 extern const char *mig_run_verb(const Run *run);
 extern int	mig_run_planned(const Run *run);
 
-/* How many of the planned are neither done nor left out. */
-extern int	mig_run_not_started(const Run *run);
-
 /*
  * A name as the client's encoding can have it: a notice that cannot be sent is
  * an error, which would end the run between two of its commits.
@@ -86,7 +84,7 @@ extern void mig_report_start(const Run *run);
 
 /* duration in microseconds */
 extern void mig_report_step(Run *run, const char *what, int64 duration);
-extern void mig_report_end(const Run *run, int failed);
+extern void mig_report_end(const Run *run, bool failed);
 
 /* What stands of the run, as the last line of an error's context. */
 extern void mig_report_context(void *arg);

@@ -103,7 +103,7 @@ mig_record_end(const Run *run, const char *outcome, const ErrorData *error)
 	end.run_id = run->run_id;
 	end.outcome = outcome;
 	end.started_at = run->started_at;
-	end.migrations = run->atomic && error ? 0 : run->done;
+	end.migrations = run->done;
 	end.failed_name = error ? run->current : NULL;
 	end.error = error;
 	end.database_bytes = ledger_database_bytes();

@@ -22,11 +22,11 @@ mig_run_planned(const Run *run)
 	return list_length(run->plan->steps);
 }
 
-/* How many of the planned are neither done nor left out. */
-int
-mig_run_not_started(const Run *run)
+/* How many of the planned come behind the one under way. */
+static int
+not_started(const Run *run)
 {
-	return mig_run_planned(run) - run->done - run->left_out;
+	return mig_run_planned(run) - run->number;
 }
 
 /* Seconds for people, to a tenth. */
@@ -53,7 +53,7 @@ mig_report_context(void *arg)
 
 	if (run->current)
 		errcontext("run " INT64_FORMAT ": one transaction, nothing of it stands; %d not started",
-				   run->run_id, mig_run_not_started(run) - 1);
+				   run->run_id, not_started(run));
 }
 
 /*
@@ -73,7 +73,7 @@ mig_report_add_context(const Run *run, ErrorData *error)
 		appendStringInfoString(&context, "one transaction, nothing of it stands");
 	else
 		appendStringInfo(&context, "%d %s and kept; %s", run->done, mig_run_verb(run), what_stands(run));
-	appendStringInfo(&context, "; %d not started", mig_run_not_started(run) - 1);
+	appendStringInfo(&context, "; %d not started", not_started(run));
 	error->context = context.data;
 }
 
@@ -158,7 +158,7 @@ mig_report_step(Run *run, const char *what, int64 duration)
 	/* These are not about the error whose context the callbacks give. */
 	error_context_stack = NULL;
 	ereport(NOTICE,
-			(errmsg("%d/%d  %s  %s  %s", run->done + run->left_out + (run->step.attempt.error ? 1 : 0), mig_run_planned(run),
+			(errmsg("%d/%d  %s  %s  %s", run->number, mig_run_planned(run),
 					mig_for_client(run->current), what, seconds(duration))));
 	ereport(LOG_SERVER_ONLY,
 			(errmsg_plural("run " INT64_FORMAT ": migration \"%s\" %s, %d statement, %s",
@@ -169,20 +169,18 @@ mig_report_step(Run *run, const char *what, int64 duration)
 }
 
 void
-mig_report_end(const Run *run, int failed)
+mig_report_end(const Run *run, bool failed)
 {
-	int			left = mig_run_not_started(run) - failed;
 	StringInfoData line;
 
 	initStringInfo(&line);
-	appendStringInfo(&line, "run " INT64_FORMAT ": %d %s", run->run_id,
-					 run->atomic && failed ? 0 : run->done, mig_run_verb(run));
+	appendStringInfo(&line, "run " INT64_FORMAT ": %d %s", run->run_id, run->done, mig_run_verb(run));
 	if (failed)
 		appendStringInfoString(&line, run->job.statements > 0 ? ", 1 stopped half-way" : ", 1 failed and rolled back");
 	if (run->left_out > 0)
 		appendStringInfo(&line, ", %d left out", run->left_out);
-	if (left > 0)
-		appendStringInfo(&line, ", %d not started", left);
+	if (not_started(run) > 0)
+		appendStringInfo(&line, ", %d not started", not_started(run));
 	appendStringInfo(&line, ", %s", seconds(GetCurrentTimestamp() - run->started_at + run->waited));
 	if (run->waited > 100000)
 		appendStringInfo(&line, " (%s waiting)", seconds(run->waited));

@@ -80,6 +80,7 @@ take_up_step(Run *run, int number)
 
 	run->current = mig_full_name(run->plan->model->nodes[step->node].migration);
 	run->under_way = step;
+	run->number = number + 1;
 	memset(&run->job, 0, sizeof(ApartJob));
 	run->step.run_id = run->run_id;
 	run->step.reason = run->reason;
@@ -111,10 +112,11 @@ run_step(Run *run)
 	return true;
 }
 
-/* Say what became of the step, which stands as far as the transaction does. */
+/* Say what became of the step, which stands as far as the transaction does; a cancel now belongs to the next one. */
 static void
 step_done(Run *run, bool ran)
 {
+	HOLD_INTERRUPTS();
 	if (ran)
 	{
 		run->done++;
@@ -126,7 +128,7 @@ step_done(Run *run, bool ran)
 		run->left_out++;
 		mig_report_left_out(run->plan->model, run->under_way->node);
 	}
-	run->current = NULL;
+	RESUME_INTERRUPTS();
 }
 
 /* As in migrate.runs, for one that has come to its end. */
@@ -164,14 +166,17 @@ failed(Run *run, ErrorData *error)
 	mig_report_add_context(run, error);
 	failure = mig_record_failure(run, error);
 	if (!failure)
+	{
 		step_done(run, true);
-	mig_record_end(run, mig_was_cancelled(error) ? "cancelled" : run->done > 0 && !run->atomic ? "partial" : "failed", error);
+		run->current = NULL;	/* it is not this one that has failed */
+	}
+	mig_record_end(run, mig_was_cancelled(error) ? "cancelled" : run->done > 0 ? "partial" : "failed", error);
 	commit(run);
 	MIG_FAULT("run_failure_committed");
 	if (failure)
 		mig_report_step(run, run->step.attempt.outcome,
 						run->step.attempt.finished_at - run->step.attempt.started_at);
-	mig_report_end(run, failure ? 1 : 0);
+	mig_report_end(run, failure);
 	seal(run);
 }
 
@@ -258,12 +263,10 @@ run_apart(Run *run, int number)
 		give_up(run, take_error(run, level));
 	}
 	PG_END_TRY();
-	HOLD_INTERRUPTS();			/* a cancel now belongs to the next step */
 	run->step.attempt.outcome = mig_run_verb(run);
 	run->step.attempt.finished_at = GetCurrentTimestamp();
 	run->step.attempt.statements = run->job.statements;
 	step_done(run, ran);
-	RESUME_INTERRUPTS();
 	return number + 1;
 }
 
@@ -368,20 +371,20 @@ run_unit(Run *run, int first)
 	}
 	if (error)
 	{
-		if (!mig_locks_failed(run->locks, error))
+		bool		waits = mig_locks_failed(run->locks, error);
+
+		forget_unit(run, first, done, left_out);
+		if (!waits)
 			give_up(run, error);
 		wait_for_locks(run);
-		forget_unit(run, first, done, left_out);
 		keep_failed(run, context);
 		return first;
 	}
 	MIG_FAULT("run_unit_committed");
 	mig_locks_begin(run->locks);
 	mig_deployer_keep();
-	HOLD_INTERRUPTS();			/* a cancel now belongs to the next step */
 	if (!run->atomic)
 		step_done(run, unit.ran);
-	RESUME_INTERRUPTS();
 	MemoryContextDelete(context);
 	return unit.next;
 }
@@ -398,7 +401,7 @@ run_committing(Run *run)
 	while (next < mig_run_planned(run))
 		next = ((PlanStep *) list_nth(run->plan->steps, next))->apart ? run_apart(run, next) : run_unit(run, next);
 	HOLD_INTERRUPTS();			/* it is done, and that is to be written */
-	mig_report_end(run, 0);
+	mig_report_end(run, false);
 	if (!run->atomic)
 	{
 		mig_record_end(run, outcome_of(run), NULL);
@@ -422,7 +425,7 @@ run_in_block(Run *run)
 		step_done(run, run_step(run));
 	}
 	error_context_stack = callback.previous;
-	mig_report_end(run, 0);
+	mig_report_end(run, false);
 	mig_record_end(run, outcome_of(run), NULL);
 	ereport(LOG_SERVER_ONLY,
 			(errmsg("run " INT64_FORMAT " ended inside its caller's transaction: %d of %d %s",

@@ -146,6 +146,20 @@ SELECT is(:reverted, 4, 'atomic reverts');
 SELECT is((SELECT count(DISTINCT transaction_id) FROM migrate.history WHERE project = 'atomic' AND outcome = 'reverted'), 1::bigint,
           'in one transaction');
 
+-- What fails when all steps have run: a cursor whose query fails when the commit runs it to its end.
+
+SELECT register_tables('at_commit', '0001_c1') \g /dev/null
+SELECT migrate.register('0002_c2', 'DECLARE failing CURSOR WITH HOLD FOR SELECT 1 / (2 - i) FROM generate_series(1, 2) i',
+    project => 'at_commit') \g /dev/null
+\set ON_ERROR_STOP 0
+CALL migrate.apply(project => 'at_commit', atomic => true);
+\set ON_ERROR_STOP 1
+SELECT is(:'LAST_ERROR_SQLSTATE'::text, '22012', 'a failure of its commit');
+SELECT pg_temp.rows_are($$SELECT outcome, migrations, failed_name FROM migrate.runs WHERE project = 'at_commit'$$,
+                        $$VALUES ('failed', 0, 'at_commit:0002_c2')$$, 'is that of the last step');
+SELECT pg_temp.rows_are($$SELECT name, error_code, substring(error_context FROM '[^:]+$') FROM migrate.history WHERE project = 'at_commit'$$,
+                        $$VALUES ('0002_c2', '22012', ' one transaction, nothing of it stands; 0 not started')$$, 'and nothing stands');
+
 -- Inside the caller's transaction.
 
 SELECT register_tables('block', '0001_k1', '0002_k2') \g /dev/null
