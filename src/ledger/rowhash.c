@@ -1,12 +1,16 @@
 /*
  * rowhash.c
  *		What is hashed of a row of the logs: each field with its name, the same
- *		bytes on every machine, in every session and encoding.
+ *		bytes on every machine, in every session and encoding.  A text that has no
+ *		UTF-8 is hashed as it is: what is in the catalogs stops nothing.
  */
 #include "postgres.h"
 
+#include "catalog/pg_conversion.h"
+#include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
 #include "common/sha2.h"
+#include "common/string.h"
 #include "ledger/rowhash.h"
 #include "mb/pg_wchar.h"
 #include "port/pg_bswap.h"
@@ -50,13 +54,52 @@ mig_hash_int8(pg_cryptohash_ctx *hash, int64 value)
 	mig_hash_bytes(hash, &network, sizeof(network));
 }
 
+/* In UTF-8, or NULL where its encoding has no conversion or the text is not of it: no error. */
+static char *
+as_utf8(const char *text, int length)
+{
+	int			encoding = GetDatabaseEncoding();
+	Oid			conversion = FindDefaultConversion(PG_CATALOG_NAMESPACE, encoding, PG_UTF8);
+	char	   *result;
+
+	if (!OidIsValid(conversion))
+		return NULL;
+	result = MemoryContextAllocHuge(CurrentMemoryContext, (Size) length * MAX_CONVERSION_GROWTH + 1);
+	if (DatumGetInt32(OidFunctionCall6(conversion, Int32GetDatum(encoding), Int32GetDatum(PG_UTF8), CStringGetDatum(text),
+									   CStringGetDatum(result), Int32GetDatum(length), BoolGetDatum(true))) == length)
+		return result;
+	pfree(result);
+	return NULL;
+}
+
+/* What is no text in any other encoding: its bytes, behind one that UTF-8 does not have. */
+static void
+hash_raw(pg_cryptohash_ctx *hash, const char *text)
+{
+	char	   *marked = psprintf("\xff%s", text);
+
+	mig_hash_bytes(hash, marked, strlen(marked));
+	pfree(marked);
+}
+
 void
 mig_hash_text(pg_cryptohash_ctx *hash, const char *text)
 {
-	const char *utf8 = GetDatabaseEncoding() == PG_SQL_ASCII ? text :
-		pg_server_to_any(text, strlen(text), PG_UTF8);
+	char	   *utf8;
 
+	if (GetDatabaseEncoding() == PG_SQL_ASCII || GetDatabaseEncoding() == PG_UTF8 || pg_is_ascii(text))
+	{
+		mig_hash_bytes(hash, text, strlen(text));
+		return;
+	}
+	utf8 = as_utf8(text, strlen(text));
+	if (utf8 == NULL)
+	{
+		hash_raw(hash, text);
+		return;
+	}
 	mig_hash_bytes(hash, utf8, strlen(utf8));
+	pfree(utf8);
 }
 
 static void

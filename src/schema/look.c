@@ -40,6 +40,7 @@ static int	noted_level = 0;
 
 /* ---- what is seen in no log of this database ---- */
 
+/* Names as they are stored, since other databases' encodings are among them; no other server compares them. */
 static void
 hash_catalog(pg_cryptohash_ctx *hash, Oid catalog, const char *id, const char *name)
 {
@@ -49,7 +50,7 @@ hash_catalog(pg_cryptohash_ctx *hash, Oid catalog, const char *id, const char *n
 	while (catalog_next(&scan))
 	{
 		mig_hash_int8(hash, field_oid(&scan.row, id));
-		mig_hash_text(hash, field_name(&scan.row, name));
+		mig_hash_bytes(hash, field_name(&scan.row, name), strlen(field_name(&scan.row, name)));
 	}
 }
 

@@ -7,6 +7,7 @@
 #include "common/compat.h"
 #include "common/cryptohash.h"
 #include "common/sha2.h"
+#include "common/string.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "script/checksum.h"
@@ -43,11 +44,11 @@ hash_end(pg_cryptohash_ctx *hash, uint8 *result)
 	pg_cryptohash_free(hash);
 }
 
-/* Text in UTF-8; SQL_ASCII says nothing of what its bytes mean. */
+/* Text in UTF-8; SQL_ASCII says nothing of what its bytes mean, and MULE_INTERNAL has ASCII in common with it. */
 static const char *
 as_utf8(const char *text)
 {
-	if (GetDatabaseEncoding() == PG_SQL_ASCII)
+	if (GetDatabaseEncoding() == PG_SQL_ASCII || pg_is_ascii(text))
 		return text;
 	return pg_server_to_any(text, strlen(text), PG_UTF8);
 }

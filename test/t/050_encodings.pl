@@ -175,5 +175,36 @@ foreach my $db (@databases)
 {
 	is($node->safe_psql($db, 'SELECT * FROM migrate.verify_history()'), '', "$db: the history is sound");
 }
+
+# ---- what has no UTF-8 stops nothing
+
+# A byte that the encoding does not have, or a character that no conversion knows.
+my %odd = (win1252 => '\x81', euc_jp => '\xa2\xaf', mule_internal => '\x9a\xa0\x80');
+my $fingerprint = q{SELECT encode(fingerprint, 'hex') FROM migrate.inventory() WHERE identity = 'public.odd'};
+foreach my $db (sort keys %odd)
+{
+	$node->safe_psql('postgres', "CREATE DATABASE $db ENCODING '$db' LOCALE 'C' TEMPLATE template0");
+	my $role = 'CREATE ROLE "Á ' . $db . '"';
+	my $elsewhere = $node->connstr('utf8') . ' client_encoding=UTF8';
+	local $ENV{PGCLIENTENCODING} = $db;
+	$node->safe_psql($db, 'CREATE EXTENSION pg_migrations');
+	$node->safe_psql($db, "CREATE TABLE odd (); COMMENT ON TABLE odd IS E'$odd{$db}'; CREATE TABLE next (i int); SELECT migrate.watch('test')");
+	is($node->safe_psql($db, q{SELECT count(*) FROM migrate.drift(); SELECT migrate.snapshot('one')}) =~ s/\n.*//r, '0', "$db: expected, and kept");
+	my $first = $node->safe_psql($db, $fingerprint);
+
+	# The statement itself has it, too: the log is sealed with it.
+	my $other = "DO \$\$BEGIN EXECUTE format('COMMENT ON TABLE odd IS %L', E'$odd{$db}$odd{$db}'); END\$\$";
+	$node->safe_psql($db, $other);
+	isnt($node->safe_psql($db, $fingerprint), $first, "$db: another text is another fingerprint");
+	is($node->safe_psql($db, 'SELECT identity FROM migrate.drift()'), 'public.odd', "$db: and found");
+	is($node->safe_psql($db, "SELECT count(*) FROM migrate.ddl_log WHERE strpos(statement, E'$odd{$db}$odd{$db}') > 0"), '1', "$db: as recorded");
+
+	# A role that somebody has made from a database of another encoding.
+	$node->safe_psql('utf8', $role, connstr => $elsewhere);
+	is($node->safe_psql($db, q{SELECT migrate.register('0001_a', 'ALTER TABLE next ADD j int'); CALL migrate.apply(); SELECT * FROM migrate.verify_history()}),
+		"registered\n1|1", "$db: a migration runs, and the history is sealed");
+	is($node->safe_psql($db, q{SELECT count(*) FROM migrate.ddl_log d WHERE NOT EXISTS (SELECT FROM migrate.seals WHERE source = 'ddl_log' AND d.id <@ ids)}),
+		'0', "$db: all of it");
+}
 $node->stop;
 done_testing();
