@@ -43,6 +43,10 @@ extern bool mig_has_library(const char *list, char **without);
 /* May an option or setting of this name, in lower case, have a secret as its value? */
 extern bool mig_is_secret_name(const char *name);
 
+/* Is a text nothing but what one connects with, or is such a thing in it?  One with a secret: user:secret@host, password=secret. */
+extern bool mig_is_connection_string(const char *text);
+extern bool mig_has_connection_string(const char *text);
+
 /* Has a query, which is at its end, written to the catalogs? */
 struct QueryDesc;
 extern bool mig_changes_catalogs(const struct QueryDesc *query);

@@ -69,6 +69,12 @@ extern void mig_plain_names_end(int level);
 /* Those that have a name; if none has, what the statement itself says. */
 extern List *mig_touched_known(List *objects, const Node *stmt);
 
+/* A copy in lower case (secrets.c). */
+extern char *mig_lowered(const char *text, int length);
+
+/* Is there anything in it that could be a secret?  Most statements have none. */
+extern bool mig_may_have_secrets(const char *text);
+
 /* A statement under way, on the C stack of the hook (hook.c). */
 typedef struct Frame
 {

@@ -3,30 +3,27 @@
  *		A statement's text without passwords and connection secrets.
  *
  * Works on the tokens of the server's own lexer, whatever the statement: a
- * string behind PASSWORD or CONNECTION, and the value of an option or setting
- * whose name says that it is secret.
+ * string behind PASSWORD or CONNECTION, the value of an option or setting whose
+ * name says that it is secret, and what is a secret by itself (secrets.c).
  */
 #include "postgres.h"
 
 #include <ctype.h>
 
 #include "capture/capture_private.h"
+#include "common/attempt.h"
+#include "common/notices.h"
 #include "lib/stringinfo.h"
-#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "parser/parser.h"
 #include "script/lexer.h"
+#include "utils/guc.h"
 #include "utils/memutils.h"
 
 #define REDACTED "<redacted>"
 
 /* Quotes within quotes that are looked into; each costs a copy of what is in them. */
 #define MAX_DEPTH 6
-
-/* Parts of names of options and settings whose values are not for a log. */
-static const char *const secret_words[] = {
-	"pass", "secret", "token", "conninfo", "credential", "apikey", "api_key", "access_key", "private_key", "_key"
-};
 
 /* By its text: the numbers of the tokens are not installed since 16.  $1 is none, nor is the $ of %1$I. */
 static bool
@@ -47,60 +44,90 @@ mig_is_redacted(const char *text)
 	return strstr(text, REDACTED) != NULL;
 }
 
-bool
-mig_is_secret_name(const char *name)
-{
-	for (int i = 0; i < lengthof(secret_words); i++)
-		if (strstr(name, secret_words[i]))
-			return true;
-	return false;
-}
-
-/* A copy in lower case. */
-static char *
-lowered(const char *text, int length)
-{
-	char	   *lower = pnstrdup(text, length);
-
-	for (char *p = lower; *p; p++)
-		*p = pg_tolower((unsigned char) *p);
-	return lower;
-}
-
 /* Tokens between a name and its value. */
 static bool
 may_stand_between(const Lexer *lexer)
 {
-	return lexer->token == '=' || mig_lexer_is(lexer, "to");
+	return lexer->token == '=' || mig_lexer_is(lexer, "to") || mig_lexer_is(lexer, ":=") || mig_lexer_is(lexer, "=>") ||
+		mig_lexer_is(lexer, "default");
+}
+
+/* What the tokens so far say of a string that comes next. */
+typedef struct Before
+{
+	bool		expects;		/* it is a secret */
+	bool		begins;			/* a statement or declaration begins here */
+	bool		declares;		/* it began with a secret name, behind which there may be a type */
+} Before;
+
+static void
+look_at(const Lexer *lexer, Before *before)
+{
+	if (may_stand_between(lexer))
+	{
+		before->expects = before->expects || before->declares;
+		return;
+	}
+	before->expects = mig_lexer_is(lexer, "password") || mig_lexer_is(lexer, "connection") ||
+		(!is_string(lexer) && mig_is_secret_name(mig_lowered(lexer->text + lexer->start, lexer->end - lexer->start)));
+	if (before->begins)
+		before->declares = before->expects;
+	else if (lexer->token == ';')
+		before->declares = false;
+	before->begins = lexer->token == ';' || mig_lexer_is(lexer, "declare");
 }
 
 static void redact_into(StringInfo result, const char *text, const char *instead, int depth);
-static bool may_have_secrets(const char *text);
+
+/* What a string in quotes says; escapes stay as they are.  plain: it has none, and is in one piece. */
+static char *
+unquoted(const char *start, int length, bool *plain)
+{
+	const char *end = start + length - 1;
+	bool		escapes = *start == 'e' || *start == 'E' || !standard_conforming_strings;
+	StringInfoData inner;
+
+	initStringInfo(&inner);
+	*plain = *start == '\'';
+	for (const char *p = strchr(start, '\'') + 1; p < end; p++)
+	{
+		if (*p == '\'' && p[1] != '\'')
+		{
+			*plain = false;		/* continued on the next line */
+			p = memchr(p + 1, '\'', end - p - 1);
+			if (p == NULL)
+				break;
+			continue;
+		}
+		if (*p == '\\' && escapes && p + 1 < end)
+		{
+			*plain = false;
+			appendStringInfoChar(&inner, *p++);
+		}
+		else if (*p == '\'')
+			p++;
+		appendStringInfoChar(&inner, *p);
+	}
+	return inner.data;
+}
 
 /* A string in quotes may be a statement, or a body, too: take one level of quotes off, and put it back. */
 static void
 add_quoted(StringInfo result, const char *start, int length, int depth)
 {
-	char	   *text = pnstrdup(start, length);
-	StringInfoData inner;
+	bool		plain;
+	char	   *inner = unquoted(start, length, &plain);
+	bool		whole = mig_has_connection_string(inner);
 	StringInfoData redacted;
-	bool		plain = *start == '\'';
 
-	initStringInfo(&inner);
-	for (const char *p = text + 1; plain && p < text + length - 1; p++)
-	{
-		if (*p == '\'' && *++p != '\'')
-			plain = false;		/* continued on the next line */
-		appendStringInfoChar(&inner, *p);
-	}
-	if (!may_have_secrets(text) || strpbrk(pnstrdup(text + 1, length - 2), "'$") == NULL)
+	if (!whole && (strpbrk(inner, "'$") == NULL || !mig_may_have_secrets(inner)))
 		appendBinaryStringInfo(result, start, length);
-	else if (!plain || depth > MAX_DEPTH)
+	else if (whole || !plain || depth > MAX_DEPTH)
 		appendStringInfoString(result, "'" REDACTED "'");
 	else
 	{
 		initStringInfo(&redacted);
-		redact_into(&redacted, inner.data, inner.data, depth);
+		redact_into(&redacted, inner, inner, depth);
 		appendStringInfoChar(result, '\'');
 		for (const char *p = redacted.data; *p; p++)
 		{
@@ -110,45 +137,6 @@ add_quoted(StringInfo result, const char *start, int length, int depth)
 		}
 		appendStringInfoChar(result, '\'');
 	}
-}
-
-/* Something like 'host=... password=...'? */
-static bool
-has_password_value(const char *text)
-{
-	for (const char *p = strstr(text, "password"); p; p = strstr(p, "password"))
-	{
-		p += strlen("password");
-		if (p[strspn(p, " \t")] == '=')
-			return true;
-	}
-	return false;
-}
-
-/* Is there an address like 'postgresql://user:secret@host'? */
-static bool
-has_secret_address(const char *text)
-{
-	for (const char *p = strstr(text, "://"); p; p = strstr(p, "://"))
-	{
-		const char *end;
-		const char *colon;
-
-		p += strlen("://");
-		end = p + strcspn(p, " \t\n'\"");
-		colon = memchr(p, ':', end - p);
-		if (colon && memchr(colon, '@', end - colon))
-			return true;
-	}
-	return false;
-}
-
-static bool
-is_connection_string(const char *start, int length)
-{
-	char	   *text = lowered(start, length);
-
-	return (has_password_value(text) && strpbrk(text, ";\n") == NULL) || has_secret_address(text);
 }
 
 /* A body in dollar quotes may hold statements of its own; one in another language is left alone. */
@@ -163,22 +151,19 @@ add_string(StringInfo result, const Lexer *lexer, int depth)
 
 	if (*start != '$')
 	{
-		if (is_connection_string(start, length))
-			appendStringInfoString(result, "'" REDACTED "'");
-		else
-			add_quoted(result, start, length, depth);
+		add_quoted(result, start, length, depth);
 		return;
 	}
 	body = strchr(start + 1, '$') + 1;
 	delimiter = body - start;
 	appendBinaryStringInfo(result, start, delimiter);
 	inner = pnstrdup(body, length - 2 * delimiter);
-	if (!may_have_secrets(inner))
+	if (!mig_may_have_secrets(inner))
 		appendStringInfoString(result, inner);
-	else if (depth > MAX_DEPTH || (strchr(inner, '\'') == NULL && is_connection_string(inner, strlen(inner))))
+	else if (depth > MAX_DEPTH || mig_is_connection_string(inner) || (strchr(inner, '\'') == NULL && mig_has_connection_string(inner)))
 		appendStringInfoString(result, REDACTED);
 	else
-		redact_into(result, inner, inner, depth);
+		redact_into(result, inner, strchr(inner, '\n') == NULL && mig_has_connection_string(inner) ? REDACTED : inner, depth);
 	pfree(inner);
 	appendBinaryStringInfo(result, start + length - delimiter, delimiter);
 }
@@ -188,37 +173,27 @@ redact_tokens(StringInfo result, const char *text, int depth)
 {
 	Lexer		lexer;
 	int			copied = 0;
-	bool		expects = false;	/* a string here is a secret */
+	Before		before = {false, true, false};
 
 	mig_lexer_begin(&lexer, text);
 	lexer.extra.standard_conforming_strings = standard_conforming_strings;
+	lexer.extra.backslash_quote = backslash_quote;
 	lexer.extra.escape_string_warning = false;
 	while (mig_lexer_next(&lexer))
 	{
 		CHECK_FOR_INTERRUPTS();
 		appendBinaryStringInfo(result, text + copied, lexer.start - copied);
 		copied = lexer.end;
-		if (is_string(&lexer) && expects)
+		if (is_string(&lexer) && before.expects)
 			appendStringInfoString(result, "'" REDACTED "'");
 		else if (is_string(&lexer))
 			add_string(result, &lexer, depth);
 		else
 			appendBinaryStringInfo(result, text + lexer.start, lexer.end - lexer.start);
-		if (may_stand_between(&lexer))
-			continue;
-		expects = mig_lexer_is(&lexer, "password") || mig_lexer_is(&lexer, "connection") ||
-			(!is_string(&lexer) && mig_is_secret_name(lowered(text + lexer.start, lexer.end - lexer.start)));
+		look_at(&lexer, &before);
 	}
 	mig_lexer_end(&lexer);
 	appendStringInfoString(result, text + copied);
-}
-
-/* Nothing that is wrong with the text: a cancel, or no memory. */
-static bool
-is_error_of_others(int code)
-{
-	return ERRCODE_TO_CATEGORY(code) == ERRCODE_OPERATOR_INTERVENTION ||
-		ERRCODE_TO_CATEGORY(code) == ERRCODE_INSUFFICIENT_RESOURCES;
 }
 
 /* instead: what stands for a text that cannot be read as tokens. */
@@ -235,7 +210,7 @@ redact_into(StringInfo result, const char *text, const char *instead, int depth)
 	}
 	PG_CATCH();
 	{
-		if (is_error_of_others(geterrcode()))
+		if (mig_is_error_of_others(geterrcode()))
 			PG_RE_THROW();
 		MemoryContextSwitchTo(context);
 		FlushErrorState();
@@ -247,31 +222,22 @@ redact_into(StringInfo result, const char *text, const char *instead, int depth)
 	PG_END_TRY();
 }
 
-/* Is there anything in it that could be a secret?  Most statements have none. */
-static bool
-may_have_secrets(const char *text)
-{
-	char	   *lower = lowered(text, strlen(text));
-	bool		result;
-
-	result = strstr(lower, "connection") || mig_is_secret_name(lower) || strstr(lower, "://");
-	pfree(lower);
-	return result;
-}
-
 char *
 mig_redact(const char *text)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	MemoryContext context;
 	StringInfoData result;
+	int			notices;
 
-	if (!may_have_secrets(text))
+	if (!mig_may_have_secrets(text))
 		return pstrdup(text);
 	initStringInfo(&result);
 	context = AllocSetContextCreate(caller, "pg_migrations redaction", ALLOCSET_DEFAULT_SIZES);
 	MemoryContextSwitchTo(context);
+	notices = mig_notices_off();
 	redact_into(&result, text, REDACTED, 0);
+	AtEOXact_GUC(true, notices);
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(context);
 	return result.data;

@@ -12,7 +12,7 @@
  */
 extern ErrorData *mig_attempt(void (*function) (void *arg), void *arg, bool keep);
 
-/* Does an error say nothing of what was tried? */
+/* Does an error say nothing of what was tried: a cancel, or no memory? */
 extern bool mig_is_error_of_others(int sqlstate);
 
 #endif							/* MIG_ATTEMPT_H */

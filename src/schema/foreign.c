@@ -26,7 +26,8 @@ options_text(const CatalogRow *row, const char *column, bool names_only)
 		char	   *value = strchr(option, '=');
 		char	   *name = value ? pnstrdup(option, value - option) : option;
 
-		if (value == NULL || names_only || mig_is_secret_name(asc_tolower(name, strlen(name))))
+		if (value == NULL || names_only || mig_is_secret_name(asc_tolower(name, strlen(name))) ||
+			mig_has_connection_string(value + 1))
 			options = lappend(options, name);
 		else
 			options = lappend(options, strpbrk(value, ", '\n") ?

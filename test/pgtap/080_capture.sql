@@ -82,6 +82,42 @@ SELECT is((SELECT count(*) FROM migrate.ddl_log WHERE statement LIKE '%<redacted
 SELECT ok(EXISTS (SELECT FROM migrate.ddl_log WHERE statement = $$ALTER ROLE tap_secret PASSWORD '<redacted>' VALID UNTIL '2030-01-01'$$), 'and the rest stays');
 SELECT ok(EXISTS (SELECT FROM migrate.ddl_log WHERE statement LIKE '%OPTIONS (host ''example'', "secret" ''<redacted>'')'), 'other options');
 SELECT ok(EXISTS (SELECT FROM migrate.ddl_log WHERE statement LIKE '%it passes%'), 'and other strings');
+
+-- Whatever form it has, and what has none stays.
+SELECT logged() \g /dev/null
+CREATE TEMP TABLE tap_forms (n int GENERATED ALWAYS AS IDENTITY, is_secret boolean, statement text);
+INSERT INTO tap_forms (is_secret, statement)
+    SELECT true, format('COMMENT ON FOREIGN DATA WRAPPER tap_fdw IS %s', q)
+    FROM unnest(ARRAY[E'host=h\n password=geheim', E'host=h\r\npassword = geheim\r\n', E'host = h\n\nport=5432 password=''geheim x'' dbname=d',
+                      'Server=h;Password=geheim', 'MSSQL:server=h;UID=u;PWD=geheim', 'Data Source=h; User ID=u; Password=geheim;', 'host=''h'' password=geheim', 'Driver={x y};Pwd = "ge;heim"',
+                      'jdbc:sqlserver://h:1433;user=u;password=geheim', 'jdbc:postgresql://h/d?user=u&password=geheim', 'Endpoint=sb://h/;AccessToken=geheim==',
+                      'postgresql://u:it''s geheim@h', 'postgresql://u:it''sgeheim@h', 'postgresql://u:''geheim''@h', 'see it''s postgresql://u:geheim@h']) t,
+         unnest(CASE WHEN t ~ 's geheim' THEN '{}' ELSE ARRAY[quote_literal(t), 'E' || quote_literal(t), 'U&' || quote_literal(t), '$x$' || t || '$x$',
+                      '$$EXECUTE ' || quote_literal(t) || '$$', quote_literal('EXECUTE $x$' || t || '$x$'), quote_literal('x := ' || quote_literal(t))] END) q
+    UNION ALL SELECT true, format('CREATE OR REPLACE FUNCTION tap_form() RETURNS void LANGUAGE plpgsql AS $body$DECLARE %s BEGIN %s END$body$', d, b)
+    FROM (VALUES ('v_password text;', 'v_password := ''geheim'';'), ('', 'PERFORM f(password => ''geheim'', host => ''h'');'), ('', 'PERFORM f(a, password := $$geheim$$);'),
+                 ('v_password text := ''geheim'';', ''), ('i int; password CONSTANT varchar(20) NOT NULL DEFAULT ''geheim'';', ''), ('x int; my_token text = E''geheim'';', '')) x (d, b);
+INSERT INTO tap_forms (is_secret, statement)
+    SELECT false, format('COMMENT ON FOREIGN DATA WRAPPER tap_fdw IS %s', quote_literal(t))
+    FROM unnest(ARRAY['password = required; see manual', E'Notes on the password:\nhost = any', E'host=h;\nport=1', 'http://h:80/x', 'token', 'SET app.token = ',
+                      $$SELECT f('http://h:80','b@c') AS password$$, 'UPDATE u SET password = $1, token = $2', E'a := 1;\npassword := b;', 'f(password => b)', 'password := b', 'password:=b']) t
+    UNION ALL SELECT false, format('CREATE OR REPLACE FUNCTION tap_form(text) RETURNS SETOF pg_authid LANGUAGE %s AS $body$%s$body$', l, b)
+    FROM (VALUES ('plpgsql', E'DECLARE\n  password text;\n  other text := ''x'';\nBEGIN\n  password := $1;\n  other = ''y'';\n  IF password = other THEN RETURN; END IF;\nEND'),
+                 ('sql', 'SELECT * FROM pg_authid WHERE rolpassword = $1'), ('sql', E'SELECT *\nFROM pg_authid\nWHERE rolpassword = $1;\n')) x (l, b);
+SET client_min_messages = error;
+SET check_function_bodies = off;
+DO $$DECLARE s text; BEGIN FOR s IN SELECT statement FROM tap_forms ORDER BY n LOOP EXECUTE s; END LOOP; END$$;
+RESET check_function_bodies;
+RESET client_min_messages;
+CREATE TEMP TABLE tap_formed AS
+    SELECT f.*, l.statement AS recorded FROM tap_forms f JOIN (SELECT row_number() OVER (ORDER BY id) AS n, statement FROM migrate.ddl_log
+    WHERE statement ~ '^COMMENT ON FOREIGN DATA WRAPPER tap_fdw|FUNCTION tap_form[(]') l USING (n);
+SELECT is((SELECT count(*) FROM tap_formed), (SELECT count(*) FROM tap_forms), 'each form is recorded');
+SELECT is_empty($$SELECT n, recorded FROM tap_formed WHERE is_secret AND (recorded ~ 'geheim' OR recorded !~ '<redacted>')$$, 'without its secret');
+SELECT is_empty($$SELECT n, recorded FROM tap_formed WHERE NOT is_secret AND recorded <> statement$$, 'and what has none as it is');
+SELECT is_empty($$SELECT n, recorded FROM tap_formed WHERE recorded ~ 'FUNCTION' AND recorded !~ 'DECLARE .*BEGIN .*END|SELECT|BEGIN\n'$$, 'bodies stay');
+DROP FUNCTION tap_form();
+DROP FUNCTION tap_form(text);
 DROP USER MAPPING FOR tap_secret SERVER tap_server;
 DROP FOREIGN DATA WRAPPER tap_fdw CASCADE;
 DROP ROLE tap_secret;

@@ -68,6 +68,13 @@ SELECT is_empty('SELECT identity FROM base WHERE fingerprint IS NULL OR length(f
 SELECT is_empty($$SELECT identity FROM base WHERE definition = ''$$, 'and a definition');
 SELECT is_empty($$SELECT fingerprint FROM base GROUP BY 1 HAVING count(*) > 1$$, 'of its own');
 SELECT is_empty($$SELECT identity FROM base WHERE definition ~ 'hidden|attver|\m\d{5,6}\M' AND definition !~ 'maximum: \d+'$$, 'no secret is in it, and no oid');
+BEGIN;
+CREATE SERVER hides FOREIGN DATA WRAPPER zoo_wrapper OPTIONS (url 'jdbc:postgresql://h/d?user=u&password=hidden', address 'postgresql://u:hidden@h',
+    datasource 'MSSQL:Server=h;UID=u;PWD=hidden', lines E'host=h\n password=hidden', pairs 'a=1;b=2', site 'http://h:80/p');
+SELECT is((SELECT array_agg(l) FROM migrate.inventory(), regexp_split_to_table(definition, E'\n') l WHERE identity = 'hides' AND l ~ '^options: .'),
+          ARRAY['options: address, datasource, lines, pairs=a=1;b=2, site=http://h:80/p, url'], 'nor one in an option of another name');
+SELECT is(migrate.export_snapshot('current') ~ 'hidden', false, 'nor in what goes to another server');
+ROLLBACK;
 SELECT is_empty('SELECT * FROM migrate.inventory() EXCEPT SELECT * FROM base', 'a second look is the same');
 
 -- Whoever looks, with whatever settings.
