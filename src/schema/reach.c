@@ -5,12 +5,16 @@
 #include "postgres.h"
 
 #include "commands/dbcommands.h"
+#include "common/attempt.h"
+#include "common/notices.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "parser/parser.h"
 #include "schema/author.h"
 #include "schema/properties.h"
+#include "script/script.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 
 /* ---- the object itself ---- */
 
@@ -440,13 +444,19 @@ may_have(const Node *stmt, const Drift *drift, DriftTie tie)
 	}
 }
 
-/* What was captured could be read then, but secrets have been taken out since. */
+/*
+ * What was captured could be read then, but maybe not here: secrets have been taken
+ * out since, and the settings and the encoding of the client are others.
+ */
 static List *
 statements_of(const char *text)
 {
 	MemoryContext context = CurrentMemoryContext;
+	uint32		held_off = InterruptHoldoffCount;
 	List	   *volatile result = NIL;
+	int			level = mig_notices_off();
 
+	mig_script_pin_settings(GUC_ACTION_SAVE);
 	PG_TRY();
 	{
 		result = raw_parser(text, RAW_PARSE_DEFAULT);
@@ -454,11 +464,13 @@ statements_of(const char *text)
 	PG_CATCH();
 	{
 		MemoryContextSwitchTo(context);
-		if (ERRCODE_TO_CATEGORY(geterrcode()) != ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION)
+		if (mig_is_error_of_others(geterrcode()))
 			PG_RE_THROW();
 		FlushErrorState();
+		InterruptHoldoffCount = held_off;	/* an error clears it */
 	}
 	PG_END_TRY();
+	AtEOXact_GUC(true, level);
 	return result;
 }
 

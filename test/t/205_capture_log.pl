@@ -50,6 +50,20 @@ is(logged(q{BEGIN; SELECT migrate.begin('x', tool => 'other'); CREATE TABLE x ()
 my ($id) = slurp_file($node->logfile) =~ /CREATE TABLE outside of a migration, [^\n]*, ddl_log (\d+), statement: CREATE TABLE t/;
 is($node->safe_psql('postgres', "SELECT statement FROM migrate.ddl_log WHERE id = $id"), 'CREATE TABLE t (i int)', 'its row is named');
 
+# What the server says of a statement it says once, though we read it again.
+my $name = 'n' x 70;
+my (undef, undef, $said) = $node->psql('postgres', "CREATE TABLE $name (password text DEFAULT 'x')", extra_params => [ '-U', 'changer' ]);
+is(() = $said =~ /NOTICE:  identifier "$name" will be truncated/g, 1, 'a statement that may have a secret is read again in silence');
+(undef, undef, $said) = $node->psql('postgres', 'SELECT identity FROM migrate.drift()');
+is($said, '', 'and so is one that explains what is adrift');
+
+# It is read as it was then, whatever the client's strings are now.
+$node->safe_psql('postgres', q{CREATE TABLE told (); SELECT migrate.accept_drift('*', 'test'); COMMENT ON TABLE told IS E'it\\'s'});
+my $who = q{SELECT identity, cardinality(ddl_ids) FROM migrate.drift()};
+is($node->safe_psql('postgres', "SET $_; $who"), 'public.told|1', "drift with $_")
+  foreach 'client_encoding = UTF8', 'client_encoding = GBK', 'client_encoding = SJIS', 'client_encoding = BIG5', 'client_encoding = UHC', 'client_encoding = GB18030',
+  'backslash_quote = off', 'standard_conforming_strings = off', 'max_stack_depth = 100';
+
 # ---- no secret is in the log because of us
 
 sub logged_all
