@@ -138,6 +138,28 @@ refuse_behind_command(const Strip *strip, int at, int end, const char *command)
 				 errhint("Begin a new line behind the key.")));
 }
 
+/* "\set ON_ERROR_STOP on" and nothing else on its line asks for what is done anyway. */
+static bool
+is_stop_at_error(const char *line)
+{
+	static const char *const words[] = {"\\set", "ON_ERROR_STOP"};
+	static const char *const values[] = {"on", "true", "yes", "1", ""};
+	int			length;
+
+	for (int i = 0; i < lengthof(words); i++)
+	{
+		if (strncmp(line, words[i], strlen(words[i])) != 0)
+			return false;
+		line += strlen(words[i]);
+		line += strspn(line, " \t\r");
+	}
+	length = strcspn(line, " \t\r\n");
+	for (int i = 0; i < lengthof(values); i++)
+		if (length == strlen(values[i]) && pg_strncasecmp(line, values[i], length) == 0)
+			return strchr("\n", line[length + strspn(line + length, " \t\r")]) != NULL;
+	return false;
+}
+
 /* A backslash where a token begins: a meta-command, to the end of its line. */
 static void
 take_meta_command(Strip *strip)
@@ -147,8 +169,9 @@ take_meta_command(Strip *strip)
 	int			end = end_of_line(text, start);
 	int			length = strcspn(text + start, " \t\r\n;");
 	char	   *command = pnstrdup(text + start, length);
+	bool		stop = is_stop_at_error(text + start);
 
-	if (strcmp(command, "\\restrict") != 0 && strcmp(command, "\\unrestrict") != 0)
+	if (!stop && strcmp(command, "\\restrict") != 0 && strcmp(command, "\\unrestrict") != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_MIG_CANNOT_RUN),
 				 errmsg("psql meta-command \"%s\" cannot be run by the server", command),
@@ -158,7 +181,8 @@ take_meta_command(Strip *strip)
 				 errhint("Make the dump without \"-C\", or remove the line.") :
 				 errhint("Remove the line, or write what it does in SQL.")));
 
-	refuse_behind_command(strip, start + length, end, command);
+	if (!stop)
+		refuse_behind_command(strip, start + length, end, command);
 
 	/*
 	 * The lexer stands just behind the backslash; one byte there is its own,

@@ -290,7 +290,8 @@ SELECT is((e.code, (e.detail || e.message || e.context) ~* ('\mline ' || t.line 
     (E'SELECT 1;\n\\i other.sql\n', 2), (E'\\connect other\n', 1), (E'\n\n\\set x 1\nSELECT :x;\n', 3), (E'SELECT 1 \\gexec\n', 1),
     (E'SELECT 1;\n\\copy t from ''t.csv''\n', 2), (E'\\if true\nSELECT 1;\n\\endif\n', 1), (E'COPY t FROM stdin;\n1\n\\.\n\\echo done\n', 4),
     (E'\nCOPY t FROM stdin; SELECT ''a\n1\n\\.\nb'';\n', 2), (E'COPY t FROM stdin; COPY u FROM stdin; SELECT "a\n\\.\n\\.\nb";\n', 1),
-    (E'SELECT 1;\n\\restrict abc \\\\ DROP TABLE t;\n', 2), (E'\\unrestrict abc\\\\ SELECT 1;\n', 1), (E'\\restrict abc def\n', 1)
+    (E'SELECT 1;\n\\restrict abc \\\\ DROP TABLE t;\n', 2), (E'\\unrestrict abc\\\\ SELECT 1;\n', 1), (E'\\restrict abc def\n', 1),
+    (E'SELECT 1;\n\\set ON_ERROR_STOP off\n', 2), (E'\\set ON_ERROR_STOP on off\n', 1), (E'\\set ON_ERROR_STOPPED\n', 1), (E'\\set ON_ERROR_STOP \\\\ SELECT 1;\n', 1)
     ) AS t (up, line) CROSS JOIN LATERAL pg_temp.error_of(format('SELECT migrate.register(''n'', %L)', t.up)) e;
 SELECT is(e.code, 'MG009', 'MG009: ' || t.up) FROM (VALUES
     ('CREATE EVENT TRIGGER zz_pg_migrations_end ON ddl_command_end EXECUTE FUNCTION migrate.on_ddl_end()'),
@@ -300,6 +301,7 @@ SELECT matches(e.detail, 'line 3 of V1__x\.sql', 'a meta-command in a file: MG00
     FROM pg_temp.error_of($$SELECT * FROM migrate.load('{V1__x.sql}', ARRAY[E'SELECT 1;\n\n\\i y.sql\n'])$$) e;
 SELECT is(migrate.register('psql' || row_number() OVER (), t.up, project => 'psql', requires => '{}'), 'registered', t.what) FROM (VALUES
     (E'\\restrict abc\nSELECT 1;\n\\unrestrict abc\n', '\restrict is skipped'),
+    (E'\\set ON_ERROR_STOP on\r\nSELECT 1;\n\\set  ON_ERROR_STOP\t1 \nSELECT 2;\n\\set ON_ERROR_STOP', '\set ON_ERROR_STOP is skipped'),
     (E'SELECT ''\\i x'', E''\\\\i'', $$\n\\connect x\n$$;', 'backslashes in strings'),
     (E'SELECT 1; -- \\i x\n/*\n\\i y\n*/', 'backslashes in comments')
     ) AS t (up, what);
