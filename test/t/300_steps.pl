@@ -172,9 +172,19 @@ is((try($apply))[0], '00000', 'its text may change as a whole');
 	my $lock = open_session($node, 'postgres');
 	my $worker = q{FROM pg_stat_activity WHERE backend_type ~ 'pg_migrations' AND xact_start};
 
-	define('0008_begins', "SELECT 1;\nVACUUM h;", requires => '{}', options => '{"lock_timeout": 100}');
-	ask_session($lock, 'BEGIN; LOCK TABLE migrate.state IN SHARE MODE');
+	# Whoever wants the lock has it when the second step, which keeps him waiting, is committed.
+	ask('CREATE TABLE go (i int)');
+	define('0008_begins', <<'SQL', requires => '{}', options => '{"lock_timeout": 100}');
+VACUUM h;
+LOCK TABLE migrate.unfinished IN ROW EXCLUSIVE MODE;
+DO $$BEGIN WHILE NOT EXISTS (SELECT FROM go) LOOP PERFORM pg_sleep(0.02); END LOOP; END$$;
+VACUUM h;
+SQL
 	my $waits = start_client($node, 'postgres', $apply);
+	wait_until($node, 'postgres', q{SELECT count(*) > 0 FROM pg_locks WHERE relation = 'migrate.unfinished'::regclass AND mode = 'RowExclusiveLock' AND granted});
+	$lock->query_until(qr/started/, "BEGIN;\n\\echo started\nLOCK TABLE migrate.unfinished IN SHARE MODE;\n");
+	wait_until($node, 'postgres', q{SELECT count(*) > 0 FROM pg_locks WHERE relation = 'migrate.unfinished'::regclass AND mode = 'ShareLock' AND NOT granted});
+	ask('INSERT INTO go VALUES (1)');
 	wait_until($node, 'postgres', "SELECT count(*) > 0 $worker IS NOT NULL AND wait_event_type = 'Lock'");
 	my $try = ask("SELECT xact_start $worker IS NOT NULL");
 	wait_until($node, 'postgres', "SELECT count(*) > 0 $worker > '$try'");
@@ -183,6 +193,7 @@ is((try($apply))[0], '00000', 'its text may change as a whole');
 	my ($went_well) = end_client($waits);
 	ok($went_well, 'a statement whose beginning could not be written is tried again') or diag $waits->{err};
 	is(state_of('0008_begins'), 'applied', 'and done');
+	ask('DROP TABLE go');
 }
 
 # ---- cancelled, terminated, killed
