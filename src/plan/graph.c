@@ -81,6 +81,18 @@ turn_round(const Graph *graph, const bool *chosen, int *waiting, int *start)
 	return behind;
 }
 
+int *
+mig_graph_behind(const Graph *graph, int *start)
+{
+	int		   *waiting = palloc0(Max(graph->n, 1) * sizeof(int));
+	int		   *behind;
+
+	memset(start, 0, (graph->n + 1) * sizeof(int));
+	behind = turn_round(graph, NULL, waiting, start);
+	pfree(waiting);
+	return behind;
+}
+
 /* Kahn's algorithm, with a heap of the nodes that nothing stands before. */
 int
 mig_graph_order(const Graph *graph, const bool *chosen, int *order)

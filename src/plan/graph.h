@@ -27,6 +27,12 @@ extern void mig_graph_add_edge(Graph *graph, int node, int before);
 extern int	mig_graph_order(const Graph *graph, const bool *chosen, int *order);
 
 /*
+ * What must come behind each node: that of node i is in the result from start[i],
+ * which has n + 1 elements, to before start[i + 1].
+ */
+extern int *mig_graph_behind(const Graph *graph, int *start);
+
+/*
  * Number the strongly connected components: component[i] is the same for two
  * nodes that are in a cycle together, and -1 for a node that is in none.
  */

@@ -6,6 +6,7 @@
 
 #include "common/errors.h"
 #include "lib/stringinfo.h"
+#include "miscadmin.h"
 #include "plan/model_private.h"
 #include "plan/plan_private.h"
 #include "utils/builtins.h"
@@ -21,16 +22,16 @@ can_go_back(const PlanNode *node)
 
 /*
  * All nodes in order, last those in cycles and behind them: what people mark as
- * applied may be in one.  Is there none?
+ * applied may be in one.
  */
-static bool
+static void
 order_all(const Model *model, int *order)
 {
 	int			n = mig_graph_order(model->graph, NULL, order);
 	bool	   *ordered;
 
 	if (n == model->n)
-		return true;
+		return;
 	ordered = palloc0(model->n * sizeof(bool));
 	for (int k = 0; k < n; k++)
 		ordered[order[k]] = true;
@@ -38,31 +39,61 @@ order_all(const Model *model, int *order)
 		if (!ordered[i])
 			order[n++] = i;
 	pfree(ordered);
-	return false;
 }
 
-/* Choose what is applied and requires what is chosen, over and over. */
-static void
-choose_dependants(const Model *model, bool *chosen)
+/* What requires what, as it is asked for again and again. */
+typedef struct Dependants
 {
-	int		   *order = palloc(Max(model->n, 1) * sizeof(int));
-	bool		once = order_all(model, order);
-	bool		found;
+	const Model *model;
+	int		   *start;
+	int		   *behind;
+	int		   *stack;
+} Dependants;
 
-	do
+static Dependants
+dependants_of(const Model *model)
+{
+	Dependants	dependants = {model};
+
+	dependants.start = palloc((model->n + 1) * sizeof(int));
+	dependants.behind = mig_graph_behind(model->graph, dependants.start);
+	dependants.stack = palloc(Max(model->n, 1) * sizeof(int));
+	return dependants;
+}
+
+/* Choose what is applied and requires one that is chosen, over and over. */
+static void
+choose_dependants(const Dependants *dependants, int chosen_one, bool *chosen)
+{
+	int			depth = 0;
+
+	CHECK_FOR_INTERRUPTS();
+	dependants->stack[depth++] = chosen_one;
+	while (depth > 0)
 	{
-		found = false;
-		for (int k = 0; k < model->n; k++)
-		{
-			int			i = order[k];
+		int			node = dependants->stack[--depth];
 
-			if (chosen[i] || !can_go_back(&model->nodes[i]))
+		for (int e = dependants->start[node]; e < dependants->start[node + 1]; e++)
+		{
+			int			i = dependants->behind[e];
+
+			if (chosen[i] || !can_go_back(&dependants->model->nodes[i]))
 				continue;
-			for (int e = 0; e < model->graph->nedges[i] && !chosen[i]; e++)
-				chosen[i] = chosen[model->graph->edges[i][e]];
-			found |= chosen[i];
+			chosen[i] = true;
+			dependants->stack[depth++] = i;
 		}
-	} while (found && !once);
+	}
+}
+
+/* The same for all that are chosen. */
+static void
+choose_all_dependants(const Model *model, bool *chosen)
+{
+	Dependants	dependants = dependants_of(model);
+
+	for (int i = 0; i < model->n; i++)
+		if (chosen[i])
+			choose_dependants(&dependants, i, chosen);
 }
 
 /* The one project with history; several are an error that lists them. */
@@ -92,28 +123,44 @@ project_with_history(const Model *model)
 	return project;
 }
 
+/* The one that was applied last comes first. */
+static int
+compare_applied(const void *a, const void *b, void *arg)
+{
+	const Model *model = arg;
+	int			left = *(const int *) a;
+	int			right = *(const int *) b;
+	int64		left_id = model->nodes[left].migration->history_id;
+	int64		right_id = model->nodes[right].migration->history_id;
+
+	if (left_id != right_id)
+		return left_id > right_id ? -1 : 1;
+	return left > right ? -1 : left < right;
+}
+
 /* The last ones applied of a project, as many as asked for. */
 static void
 choose_last(const Model *model, const char *project, int steps, bool *chosen)
 {
-	while (steps-- > 0)
+	Dependants	dependants = dependants_of(model);
+	int		   *applied = palloc(Max(model->n, 1) * sizeof(int));
+	int			n = 0;
+
+	for (int i = 0; i < model->n; i++)
 	{
-		int			last = -1;
+		const PlanNode *node = &model->nodes[i];
 
-		for (int i = 0; i < model->n; i++)
-		{
-			const PlanNode *node = &model->nodes[i];
-
-			if (chosen[i] || !can_go_back(node) || !mig_node_in(node, project) ||
-				node->migration->kind == KIND_REPEATABLE)
-				continue;
-			if (last < 0 || node->migration->history_id >= model->nodes[last].migration->history_id)
-				last = i;
-		}
-		if (last < 0)
-			return;
-		chosen[last] = true;
-		choose_dependants(model, chosen);
+		if (can_go_back(node) && mig_node_in(node, project) && node->migration->kind != KIND_REPEATABLE)
+			applied[n++] = i;
+	}
+	qsort_arg(applied, n, sizeof(int), compare_applied, unconstify(Model *, model));
+	for (int k = 0; k < n && steps > 0; k++)
+	{
+		if (chosen[applied[k]])
+			continue;
+		steps--;
+		chosen[applied[k]] = true;
+		choose_dependants(&dependants, applied[k], chosen);
 	}
 }
 
@@ -142,7 +189,7 @@ choose_behind(RunPlan *plan, const FullName *target, bool *chosen)
 									pstrdup("Go back to the baseline itself, or behind it."));
 		return;
 	}
-	(void) order_all(model, order);
+	order_all(model, order);
 	for (int k = 0; k < model->n; k++)
 	{
 		PlanNode	   *node = &model->nodes[order[k]];
@@ -153,7 +200,7 @@ choose_behind(RunPlan *plan, const FullName *target, bool *chosen)
 		if (order[k] == t)
 			behind = true;
 	}
-	choose_dependants(model, chosen);
+	choose_all_dependants(model, chosen);
 	chosen[t] = false;
 }
 
@@ -245,7 +292,7 @@ mig_plan_revert(RunPlan *plan, const PlanRequest *request, const FullName *targe
 	{
 		for (int i = 0; i < model->n; i++)
 			chosen[i] = belongs_to_zero(plan, i, request->project);
-		choose_dependants(model, chosen);
+		choose_all_dependants(model, chosen);
 	}
 	else
 		choose_last(model, request->project ? request->project : project_with_history(model),
@@ -254,7 +301,7 @@ mig_plan_revert(RunPlan *plan, const PlanRequest *request, const FullName *targe
 	if (n < count_chosen(model, chosen))
 	{
 		plan->problem = cycle_applied(model, chosen);
-		(void) order_all(model, order);
+		order_all(model, order);
 		n = model->n;
 	}
 	for (int k = n - 1; k >= 0 && plan->problem == NULL; k--)

@@ -334,5 +334,16 @@ SELECT matches(e.hint, 'it''''s 1', t.call)
                  ('CALL migrate.revert(steps => 1, project => ''quotes'')')) AS t (call), pg_temp.error_of(t.call) e;
 SELECT matches(e.hint, 'it''''s 2', 'apply of one that is held') FROM pg_temp.error_of($$CALL migrate.apply('it''s 2', 'quotes')$$) e;
 SELECT matches(string_agg(c::text, ''), 'it''''s 2', 'check') FROM migrate.check('quotes') c;
+
+-- Many steps need no more memory than a few: what a function has used is still there while its first row is read.
+
+SELECT register_empty('steps', VARIADIC array(SELECT 'step' || to_char(i, 'FM0000') FROM generate_series(1, 2000) i)),
+       migrate.baseline('2000', 'all of it is there', 'steps') \g /dev/null
+CREATE FUNCTION memory_of(direction text, options jsonb) RETURNS bigint LANGUAGE sql AS $$
+    SELECT m.used FROM (SELECT p.step FROM migrate.plan(project => 'steps', direction => memory_of.direction, options => memory_of.options) p LIMIT 1) p
+    CROSS JOIN LATERAL (SELECT sum(used_bytes)::bigint + 0 * coalesce(p.step, 0) AS used FROM pg_backend_memory_contexts) m
+$$;
+SELECT cmp_ok(memory_of('down', '{"steps": 2000}') - memory_of('down', '{"steps": 1}'), '<', 2000000::bigint, 'a plan to take back 2000 steps');
+
 SELECT * FROM finish();
 ROLLBACK;
