@@ -35,6 +35,9 @@
 /* So many rows at most in one seal: whoever wants to know of some need not hash all. */
 #define SEAL_ROWS 10000
 
+/* So many rows at most are in memory at one time. */
+#define HASHED_AT_ONCE 100
+
 const Source seal_sources[] = {
 	{"history", "log_history", "id", "started_at"},
 	{"statement_log", "log_statements", "id", "started_at"},
@@ -90,24 +93,63 @@ finished(pg_cryptohash_ctx *hash)
 	return result;
 }
 
+/* The rows of a source with these numbers, in their order, with what the transaction has written itself. */
+static Portal
+open_rows(const Source *source, const char *ids)
+{
+	Oid			types[1] = {TEXTOID};
+	Datum		values[1] = {CStringGetTextDatum(ids)};
+
+	return SPI_cursor_open_with_args(NULL, psprintf("SELECT * FROM migrate.%1$s WHERE %2$s OPERATOR(pg_catalog.<@) $1::pg_catalog.int8multirange"
+													" AND %2$s OPERATOR(pg_catalog.>=) pg_catalog.lower($1::pg_catalog.int8multirange)"
+													" AND %2$s OPERATOR(pg_catalog.<) pg_catalog.upper($1::pg_catalog.int8multirange) ORDER BY %2$s",
+													source->table, source->key), 1, types, values, NULL, false, 0);
+}
+
+/* A few rows at a time, and the fields of one: logs are long, and so are their texts. */
+static int64
+hash_rows(pg_cryptohash_ctx *hash, Portal portal)
+{
+	MemoryContext row = AllocSetContextCreate(CurrentMemoryContext, "row to hash", ALLOCSET_DEFAULT_SIZES);
+	int64		rows = 0;
+
+	for (;;)
+	{
+		SPI_cursor_fetch(portal, true, HASHED_AT_ONCE);
+		if (SPI_processed == 0)
+			break;
+		rows += SPI_processed;
+		MemoryContextSwitchTo(row);
+		for (uint64 i = 0; i < SPI_processed; i++)
+		{
+			CHECK_FOR_INTERRUPTS();
+			mig_hash_row(hash, SPI_tuptable->vals[i], SPI_tuptable->tupdesc);
+			MemoryContextReset(row);
+		}
+		SPI_freetuptable(SPI_tuptable);
+	}
+	SPI_freetuptable(SPI_tuptable);
+	MemoryContextDelete(row);
+	return rows;
+}
+
 bytea *
 hash_of_rows(const Source *source, const char *ids, int64 *rows)
 {
 	pg_cryptohash_ctx *hash = mig_hash_begin();
+	MemoryContext context = CurrentMemoryContext;
 
 	mig_hash_int8(hash, SEAL_FORMAT);
-	*rows = source->table == NULL ? 0 :
-		run_text(psprintf("SELECT * FROM migrate.%s WHERE %s OPERATOR(pg_catalog.<@) $1::pg_catalog.int8multirange"
-						  " AND %s OPERATOR(pg_catalog.>=) pg_catalog.lower($1::pg_catalog.int8multirange)"
-						  " AND %s OPERATOR(pg_catalog.<) pg_catalog.upper($1::pg_catalog.int8multirange) ORDER BY %s",
-						  source->table, source->key, source->key, source->key, source->key), ids);
-	for (int64 i = 0; i < *rows; i++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		mig_hash_row(hash, SPI_tuptable->vals[i], SPI_tuptable->tupdesc);
-	}
+	*rows = 0;
 	if (source->table)
-		SPI_freetuptable(SPI_tuptable);
+	{
+		Portal		portal = open_rows(source, ids);
+
+		MemoryContextSwitchTo(context);
+		*rows = hash_rows(hash, portal);
+		SPI_cursor_close(portal);
+		MemoryContextSwitchTo(context);
+	}
 	return finished(hash);
 }
 

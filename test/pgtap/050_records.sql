@@ -304,6 +304,15 @@ SELECT migrate.register('0002_g', 'CREATE TABLE g2 ()', project => 'long') \g /d
 CALL migrate.apply(project => 'long') \gset
 SELECT is(:applied, 1, 'the next run applies it');
 
+-- The texts of the logs are hashed one after the other, in no more memory than one of them takes.
+
+SELECT migrate.hold('long:0001_g', repeat('because ', 250000)), migrate.release('long:0001_g', repeat('because ', 250000)) FROM generate_series(1, 10) \g /dev/null
+SELECT count(*) FROM migrate.verify_history() \g /dev/null
+SELECT (SELECT sum(used_bytes)::bigint FROM pg_backend_memory_contexts) AS before, (SELECT count(*) FROM migrate.verify_history()) AS problems,
+       (SELECT sum(used_bytes)::bigint FROM pg_backend_memory_contexts) AS behind \gset
+SELECT is(:problems, 0, '40 MB of reasons are sound');
+SELECT cmp_ok(:behind - :before, '<', 8000000, 'and are not all in memory');
+
 SELECT is_empty('SELECT * FROM migrate.verify_history()', 'after all this the history is sound');
 SELECT * FROM finish();
 DROP OWNED BY tap_writer;
