@@ -43,13 +43,15 @@ COMMENT ON VIEW migrate.runs IS 'every call of apply and revert that had somethi
 
 -- Committed steps show; of the one under way, what its session says of itself
 -- and what the server says of a command that takes long: how much of its present
--- phase is done.  Phases that wait for others have no rate.
+-- phase is done.  Phases that wait for others have no rate.  Of another role's
+-- session the server says that to pg_read_all_stats only, ours as well as its own.
 CREATE VIEW migrate.progress WITH (security_barrier) AS
     SELECT r.run_id, pg_catalog.split_part(n.current, ':', 1) AS project,
            pg_catalog.substr(n.current, pg_catalog.strpos(n.current, ':') OPERATOR(pg_catalog.+) 1) AS name,
            s.at[2]::integer AS statement_no, s.at[3]::integer AS statements,
            COALESCE(p.phase, CASE WHEN a.wait_event_type OPERATOR(pg_catalog.=) 'Lock' OR b.pids OPERATOR(pg_catalog.<>) '{}' OR s.at[1] IS NOT NULL
                                   THEN 'waiting for a lock'
+                                  WHEN a.query OPERATOR(pg_catalog.=) '<insufficient privilege>' THEN a.query
                                   WHEN s.at IS NOT NULL THEN 'running' ELSE 'between statements' END) AS phase,
            pg_catalog.round(CASE WHEN p.total OPERATOR(pg_catalog.>) 0 THEN 100.0 OPERATOR(pg_catalog.*) p.done OPERATOR(pg_catalog./) p.total
                                  ELSE 100.0 OPERATOR(pg_catalog.*) n.done OPERATOR(pg_catalog./) r.planned END, 1) AS percent,
@@ -57,7 +59,7 @@ CREATE VIEW migrate.progress WITH (security_barrier) AS
            CASE WHEN t.rate OPERATOR(pg_catalog.>) 0 AND p.total OPERATOR(pg_catalog.>=) p.done
                 THEN pg_catalog.make_interval(secs => pg_catalog.round((p.total OPERATOR(pg_catalog.-) p.done) OPERATOR(pg_catalog./) t.rate)::pg_catalog.float8)
            END AS eta,
-           a.wait_event AS waits_for, NULLIF(pg_catalog.pg_blocking_pids(l.worker) OPERATOR(pg_catalog.||) b.pids, '{}') AS blocked_by,
+           a.wait_event AS waits_for, NULLIF(b.pids, '{}') AS blocked_by,
            r.started_at
     FROM migrate.deployer() l
     JOIN migrate.log_runs r ON r.run_id OPERATOR(pg_catalog.=) l.run_id
@@ -84,7 +86,7 @@ CREATE VIEW migrate.progress WITH (security_barrier) AS
     ) p ON p.pid OPERATOR(pg_catalog.=) l.worker
     LEFT JOIN LATERAL (SELECT pg_catalog.regexp_match(a.query, '^/[*] (waiting for a lock[^:]*: )?statement ([0-9]+) of ([0-9]+) of migration ') AS at) s ON true
     -- Whom a run waits for that does not queue (LEDGER_WAITS_LOCK).
-    CROSS JOIN LATERAL (SELECT ARRAY(SELECT w.objid::integer FROM pg_catalog.pg_locks w WHERE w.pid OPERATOR(pg_catalog.=) l.worker
+    CROSS JOIN LATERAL (SELECT pg_catalog.pg_blocking_pids(l.worker) OPERATOR(pg_catalog.||) ARRAY(SELECT w.objid::integer FROM pg_catalog.pg_locks w WHERE w.pid OPERATOR(pg_catalog.=) l.worker
                         AND w.locktype OPERATOR(pg_catalog.=) 'advisory' AND w.classid OPERATOR(pg_catalog.=) 1296648018
                         AND w.objsubid OPERATOR(pg_catalog.=) 19778) AS pids) b
     LEFT JOIN LATERAL (SELECT p.done OPERATOR(pg_catalog./) NULLIF(EXTRACT(epoch FROM

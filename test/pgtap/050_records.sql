@@ -284,6 +284,19 @@ SELECT ok(wait_until('EXISTS (SELECT FROM pg_stat_activity WHERE wait_event = ''
 SELECT pg_temp.rows_are($$SELECT outcome, migrations, finished_at, reason FROM migrate.runs WHERE project = 'long'$$,
                         $$VALUES ('running', 0, NULL, 'long')$$, 'runs: it is running');
 SELECT pg_temp.rows_are($$SELECT project, name, percent FROM migrate.progress$$, $$VALUES ('long', '0002_g', 50.0)$$, 'progress: how far it is');
+SELECT is(phase, 'running', 'progress: what it is at') FROM migrate.progress;
+CREATE ROLE tap_watcher;
+SELECT migrate.grant_capability('tap_watcher', 'monitor') \g /dev/null
+SET ROLE tap_watcher;
+SELECT pg_temp.rows_are($$SELECT name, percent, statement_no, phase FROM migrate.progress$$, $$VALUES ('0002_g', 50.0, NULL::int, '<insufficient privilege>')$$,
+                        'progress: says what a monitor may not see');
+RESET ROLE;
+GRANT pg_read_all_stats TO tap_watcher;
+SET ROLE tap_watcher;
+SELECT is(phase, 'running', 'progress: which pg_read_all_stats shows') FROM migrate.progress;
+RESET ROLE;
+SELECT migrate.revoke_capability('tap_watcher', 'monitor') \g /dev/null
+DROP ROLE tap_watcher;
 SELECT is(state_of('long:0001_g') || ' ' || state_of('long:0002_g'), 'applied running', 'the states of its migrations');
 SELECT pg_cancel_backend(pid) FROM migrate.runs WHERE project = 'long' \g /dev/null
 SELECT ok(wait_until('dblink_is_busy(''other'') = 0'), 'cancelled');
