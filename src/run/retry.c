@@ -271,9 +271,9 @@ count_wait(LockWait *wait)
 	wait->failed_at = GetCurrentTimestamp();
 }
 
-/* Until it is worth a try, or there are news. */
+/* Until it is worth a try, or there are news; it may take days, so that nothing of one look is left for the next. */
 static bool
-poll(LockWait *wait)
+poll(LockWait *wait, MemoryContext look)
 {
 	bool		news = false;
 
@@ -281,6 +281,7 @@ poll(LockWait *wait)
 	{
 		TimestampTz now;
 
+		MemoryContextReset(look);
 		MIG_FAULT("lock_polls");
 		if (wait->check)
 			wait->check(wait->check_arg);
@@ -315,7 +316,7 @@ mig_locks_sleep(LockWait *wait)
 	mig_activity_waiting(holders_text(wait->blockers));
 	show(wait, true);
 	MIG_FAULT("lock_wait_shown");
-	news = poll(wait);
+	news = poll(wait, context);
 	show(wait, false);
 	mig_activity_call();
 	MIG_FAULT("lock_wait_ended");
