@@ -40,9 +40,7 @@ static const char *const pinned[][2] = {
 	{"quote_all_identifiers", "off"}, {"DateStyle", "ISO, YMD"}, {"IntervalStyle", "postgres"}, {"TimeZone", "UTC"},
 	{"extra_float_digits", "3"}, {"bytea_output", "hex"}, {"standard_conforming_strings", "on"},
 	{"lc_monetary", "C"}, {"lc_numeric", "C"}, {"lc_time", "C"}, {"xmloption", "content"}, {"xmlbinary", "base64"},
-	{"array_nulls", "on"},
-	/* An object that is locked is not waited for. */
-	{"lock_timeout", "100"}
+	{"array_nulls", "on"}
 };
 
 /* An object to be read. */
@@ -70,6 +68,28 @@ typedef struct Reader
 	Marks	   *marks;			/* or NULL */
 	LedgerScope scope;
 } Reader;
+
+/* ---- settings ---- */
+
+static void
+set(const char *name, const char *value)
+{
+	if (strcmp(GetConfigOption(name, false, false), value) != 0)
+		(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+}
+
+void
+schema_pin_settings(void)
+{
+	for (int i = 0; i < lengthof(pinned); i++)
+		set(pinned[i][0], pinned[i][1]);
+}
+
+void
+schema_wait_for_no_lock(void)
+{
+	set("lock_timeout", "100");
+}
 
 /* ---- one object ---- */
 
@@ -194,6 +214,7 @@ read_together(void *arg)
 {
 	Try		   *try = arg;
 
+	schema_wait_for_no_lock();
 	MemoryContextSwitchTo(try->reader->batch);
 	for (int i = 0; i < try->n; i++)
 		read_object(try->reader, try->candidates + i);
@@ -229,6 +250,7 @@ hand_over(Reader *reader)
 static void
 give_name(void *object)
 {
+	schema_wait_for_no_lock();
 	name_object(object);
 }
 
@@ -291,14 +313,6 @@ read_candidates(Reader *reader, const Candidates *candidates)
 }
 
 /* ---- all, or some ---- */
-
-void
-schema_pin_settings(void)
-{
-	for (int i = 0; i < lengthof(pinned); i++)
-		if (strcmp(GetConfigOption(pinned[i][0], false, false), pinned[i][1]) != 0)
-			(void) set_config_option(pinned[i][0], pinned[i][1], PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-}
 
 static void
 reader_begin(Reader *reader, SchemaObjectFunction function, void *arg)

@@ -506,9 +506,11 @@ compare_parts(void *arg)
 {
 	Sameness   *sameness = arg;
 	const ObjectAddress *address = &sameness->object->address;
-	Reading		names = names_of(sameness->object);
+	Reading		names;
 	ListCell   *cell;
 
+	schema_wait_for_no_lock();
+	names = names_of(sameness->object);
 	foreach(cell, sameness->object->parts)
 	{
 		const SchemaPart *part = lfirst(cell);

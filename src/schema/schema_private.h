@@ -149,6 +149,9 @@ extern char *options_text(const CatalogRow *row, const char *column, bool names_
 /* Pin what deparsed text depends on, inside of a ledger scope. */
 extern void schema_pin_settings(void);
 
+/* In a subtransaction that is rolled back: an object that is locked is not waited for. */
+extern void schema_wait_for_no_lock(void);
+
 /* ---- classes of objects (a file for each group) ---- */
 
 typedef struct SchemaClass
