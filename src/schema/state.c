@@ -188,6 +188,13 @@ mig_state_find_snapshot(const char *label)
 
 /* ---- comparing ---- */
 
+/* Nothing is known of it but that it is there. */
+static bool
+is_unreadable(const SchemaObject *object)
+{
+	return object && object->problem;
+}
+
 static void
 take_from(Comparison *comparison, const StateRow *row, const SchemaObject *object)
 {
@@ -200,6 +207,8 @@ take_from(Comparison *comparison, const StateRow *row, const SchemaObject *objec
 	entry->object = object ? mig_state_copy(object) : NULL;
 	entry->seen = false;
 	MemoryContextSwitchTo(before);
+	if (is_unreadable(object))
+		mig_state_warn(object);
 }
 
 static char *
@@ -232,11 +241,10 @@ take_to(Comparison *comparison, const StateRow *row, const SchemaObject *object)
 
 	if (entry)
 		entry->seen = true;
-	if (object && object->problem)
-	{
+	if (is_unreadable(object))
 		mig_state_warn(object);
+	if (is_unreadable(object) || (entry && is_unreadable(entry->object)))
 		return;
-	}
 	if (entry && is_alike(entry, row, object))
 		return;
 	difference.change = entry ? "changed" : "added";
@@ -259,7 +267,7 @@ hand_over_removed(Comparison *comparison)
 	{
 		Difference	difference = {.change = "removed"};
 
-		if (entry->seen)
+		if (entry->seen || is_unreadable(entry->object))
 			continue;
 		difference.from = &entry->row;
 		difference.from_definition = definition_of(entry);

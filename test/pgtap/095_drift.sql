@@ -4,6 +4,9 @@
 SET client_min_messages = error;
 SELECT * FROM no_plan();
 
+CREATE EXTENSION dblink;
+SELECT dblink_connect('other', format('dbname=%L host=%L port=%s user=%L', current_database(),
+    split_part(current_setting('unix_socket_directories'), ',', 1), current_setting('port'), session_user)) \g /dev/null
 CREATE VIEW drifted AS SELECT change || ' ' || object_type || ' ' || identity AS d FROM migrate.drift();
 CREATE TABLE mine (i int PRIMARY KEY, t text DEFAULT 'x');
 CREATE VIEW reads AS SELECT i, t FROM mine;
@@ -132,6 +135,13 @@ SELECT results_eq($$SELECT object_type, identity, reason FROM migrate.decisions 
 SELECT is(migrate.snapshot('before'), 'before', 'a snapshot');
 SELECT is_empty($$SELECT * FROM migrate.compare('before', 'current')$$, 'is what is there');
 SELECT is_empty($$SELECT * FROM migrate.compare('before', 'expected')$$, 'and should be');
+CREATE VIEW since AS SELECT 1 AS one;
+SELECT dblink_exec('other', 'BEGIN; LOCK drifted, since IN ACCESS EXCLUSIVE MODE') \g /dev/null
+SELECT is_empty($$SELECT * FROM migrate.compare('before', 'current')$$, 'what is locked has not changed, as far as anybody knows');
+SELECT is_empty($$SELECT * FROM migrate.compare('current', 'before')$$, 'nor the other way round');
+SELECT dblink_exec('other', 'COMMIT') \g /dev/null
+SELECT results_eq($$SELECT change, identity FROM migrate.compare('current', 'before')$$, $$VALUES ('removed', 'public.since')$$, 'until it can be seen');
+DROP VIEW since;
 ALTER TABLE extra ADD j int; DROP TABLE h; CREATE TABLE another (i int);
 SELECT results_eq($$SELECT change, identity FROM migrate.compare('before', 'current')$$,
     $$VALUES ('added', 'public.another'), ('changed', 'public.extra'), ('removed', 'public.h')$$, 'what has changed since, in the order of identities');
