@@ -5,6 +5,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "common/faults.h"
 #include "ledger/ledger.h"
 #include "ledger/query.h"
 #include "miscadmin.h"
@@ -72,6 +73,7 @@ ledger_end_run(const RunEnd *end)
 	arg_text(&args, end->error ? end->error->message : NULL);
 	arg_id(&args, Max(end->database_bytes, 0));
 	ledger_run(&query, &args);
+	MIG_FAULT("ledger_run_end_inserted");
 	if (!ledger_is_empty("cancel_requests"))
 	{
 		LedgerArgs	run = {0};

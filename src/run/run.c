@@ -36,6 +36,29 @@ commit(Run *run)
 	MemoryContextSwitchTo(run->context);
 }
 
+/*
+ * What fails in the middle of the ledger's SQL leaves its connection and its snapshot,
+ * which only the end of a subtransaction clears up: SPI_rollback() could not.
+ */
+static ResourceOwner
+begin_subtransaction(void)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	return owner;
+}
+
+static void
+end_subtransaction(Run *run, ResourceOwner owner)
+{
+	ReleaseCurrentSubTransaction();
+	MemoryContextSwitchTo(run->context);
+	CurrentResourceOwner = owner;
+}
+
 /* ---- steps ---- */
 
 /* What a migration that is planned requires and this run has left out, or -1. */
@@ -226,11 +249,19 @@ wait_for_locks(Run *run)
 
 	PG_TRY();
 	{
-		do
+		bool		again = true;
+
+		while (again)
 		{
+			ResourceOwner owner = begin_subtransaction();
+
 			mig_locks_look(run->locks);
+			end_subtransaction(run, owner);
 			commit(run);
-		} while (mig_locks_sleep(run->locks));
+			owner = begin_subtransaction();
+			again = mig_locks_sleep(run->locks);
+			end_subtransaction(run, owner);
+		}
 	}
 	PG_CATCH();
 	{
@@ -250,8 +281,12 @@ run_apart(Run *run, int number)
 
 	PG_TRY();
 	{
+		ResourceOwner owner;
+
 		take_up_step(run, number);
+		owner = begin_subtransaction();
 		ran = begin_step(run);
+		end_subtransaction(run, owner);
 		commit(run);
 		MIG_FAULT("run_apart_begun");
 		if (ran)
@@ -312,16 +347,16 @@ static ErrorData *
 try_unit(Run *run, Unit *unit, MemoryContext context)
 {
 	int			level = GetCurrentTransactionNestLevel();
-	ResourceOwner owner = CurrentResourceOwner;
 	ErrorData  *volatile error = NULL;
 
 	PG_TRY();
 	{
+		ResourceOwner owner;
+
 		MemoryContextSwitchTo(context);
 		take_up_step(run, unit->next++);
 		mig_deployer_hold();
-		BeginInternalSubTransaction(NULL);
-		MemoryContextSwitchTo(context);
+		owner = begin_subtransaction();
 		unit->ran = run_step(run);
 		while (run->atomic)
 		{
@@ -331,12 +366,10 @@ try_unit(Run *run, Unit *unit, MemoryContext context)
 			take_up_step(run, unit->next++);
 			unit->ran = run_step(run);
 		}
-		ReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(run->context);
-		CurrentResourceOwner = owner;
-		MIG_FAULT("run_unit_ended");
 		if (run->atomic)
 			mig_record_end(run, outcome_of(run), NULL);
+		end_subtransaction(run, owner);
+		MIG_FAULT("run_unit_ended");
 		/* What still fires at the commit, a cursor's query, say, is a migration's. */
 		mig_deployer_inside(true);
 		commit(run);
