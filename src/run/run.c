@@ -165,13 +165,17 @@ outcome_of(const Run *run)
 static void
 seal(Run *run)
 {
+	ResourceOwner owner = begin_subtransaction();
 	char	   *head;
 
 	(void) ledger_seal();
 	MIG_FAULT("run_sealed");
+	end_subtransaction(run, owner);
 	commit(run);
 	MIG_FAULT("run_seal_committed");
+	owner = begin_subtransaction();
 	head = ledger_head_text();
+	end_subtransaction(run, owner);
 	ereport(LOG_SERVER_ONLY,
 			(errmsg("run " INT64_FORMAT " ended: %d of %d %s; history head %s", run->run_id, run->done,
 					mig_run_planned(run), mig_run_verb(run), head ? head : "none")));
@@ -200,7 +204,6 @@ failed(Run *run, ErrorData *error)
 		mig_report_step(run, run->step.attempt.outcome,
 						run->step.attempt.finished_at - run->step.attempt.started_at);
 	mig_report_end(run, failure);
-	seal(run);
 }
 
 /* Roll back to where the run's own transaction began. */
@@ -225,18 +228,49 @@ take_error(Run *run, int level)
 	MemoryContextSwitchTo(run->context);
 	error = CopyErrorData();
 	FlushErrorState();
+	HOLD_CANCEL_INTERRUPTS();
 	roll_back(run, level);
 	mig_deployer_keep();
 	MIG_FAULT("run_rolled_back");
+	RESUME_CANCEL_INTERRUPTS();
 	return error;
 }
 
-/* Take the error of a step that was rolled back to the ledger and to the caller. */
+/* The failure is written, and the next run seals it as well: what goes wrong now does not hide it. */
+static void
+seal_failure(Run *run)
+{
+	int			level = GetCurrentTransactionNestLevel();
+	ErrorData  *error = NULL;
+
+	PG_TRY();
+	{
+		seal(run);
+	}
+	PG_CATCH();
+	{
+		error = take_error(run, level);
+	}
+	PG_END_TRY();
+	if (error)
+		ereport(WARNING,
+				(errcode(error->sqlerrcode),
+				 errmsg("the history of run " INT64_FORMAT " is not sealed: %s", run->run_id, mig_for_client(error->message)),
+				 errhint("SELECT migrate.seal();")));
+}
+
+/*
+ * Take the error of a step that was rolled back to the ledger and to the caller.
+ * Another cancel would hide it, and is held off; whoever ends the session is not.
+ */
 static void
 give_up(Run *run, ErrorData *error)
 {
+	HOLD_CANCEL_INTERRUPTS();
 	mig_locks_explain(run->locks, error);
 	failed(run, error);
+	RESUME_CANCEL_INTERRUPTS();
+	seal_failure(run);
 	ReThrowError(error);
 }
 
