@@ -11,6 +11,7 @@
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "capture/capture_private.h"
+#include "common/attempt.h"
 #include "common/hashfn.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
@@ -165,7 +166,7 @@ leniently(bool (*work) (DdlRecord *, List *), DdlRecord *record, List *objects)
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
 	ErrorContextCallback *around = error_context_stack;
-	uint32		held_off = InterruptHoldoffCount;
+	HeldOff		held_off = mig_held_off();
 	volatile bool done = true;
 
 	BeginInternalSubTransaction(NULL);
@@ -185,7 +186,7 @@ leniently(bool (*work) (DdlRecord *, List *), DdlRecord *record, List *objects)
 		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION)
 			PG_RE_THROW();
 		FlushErrorState();
-		InterruptHoldoffCount = held_off;	/* an error clears it */
+		mig_hold_off_again(held_off);
 		RollbackAndReleaseCurrentSubTransaction();
 		record->id = 0;
 		ereport(WARNING,

@@ -201,7 +201,7 @@ static void
 redact_into(StringInfo result, const char *text, const char *instead, int depth)
 {
 	MemoryContext context = CurrentMemoryContext;
-	uint32		held_off = InterruptHoldoffCount;
+	HeldOff		held_off = mig_held_off();
 	int			length = result->len;
 
 	PG_TRY();
@@ -214,7 +214,7 @@ redact_into(StringInfo result, const char *text, const char *instead, int depth)
 			PG_RE_THROW();
 		MemoryContextSwitchTo(context);
 		FlushErrorState();
-		InterruptHoldoffCount = held_off;	/* an error clears it */
+		mig_hold_off_again(held_off);
 		result->len = length;
 		result->data[length] = '\0';
 		appendStringInfoString(result, instead);

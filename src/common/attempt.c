@@ -6,7 +6,6 @@
 
 #include "access/xact.h"
 #include "common/attempt.h"
-#include "miscadmin.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 
@@ -22,7 +21,7 @@ mig_attempt(void (*function) (void *arg), void *arg, bool keep)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
-	uint32		held_off = InterruptHoldoffCount;
+	HeldOff		held_off = mig_held_off();
 	ErrorData  *volatile error = NULL;
 
 	BeginInternalSubTransaction(NULL);
@@ -36,7 +35,7 @@ mig_attempt(void (*function) (void *arg), void *arg, bool keep)
 		MemoryContextSwitchTo(context);
 		error = CopyErrorData();
 		FlushErrorState();
-		InterruptHoldoffCount = held_off;	/* an error clears it */
+		mig_hold_off_again(held_off);
 	}
 	PG_END_TRY();
 	if (error == NULL && keep)

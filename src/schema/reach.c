@@ -452,7 +452,7 @@ static List *
 statements_of(const char *text)
 {
 	MemoryContext context = CurrentMemoryContext;
-	uint32		held_off = InterruptHoldoffCount;
+	HeldOff		held_off = mig_held_off();
 	List	   *volatile result = NIL;
 	int			level = mig_notices_off();
 
@@ -467,7 +467,7 @@ statements_of(const char *text)
 		if (mig_is_error_of_others(geterrcode()))
 			PG_RE_THROW();
 		FlushErrorState();
-		InterruptHoldoffCount = held_off;	/* an error clears it */
+		mig_hold_off_again(held_off);
 	}
 	PG_END_TRY();
 	AtEOXact_GUC(true, level);
