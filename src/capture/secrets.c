@@ -185,7 +185,7 @@ mig_is_connection_string(const char *text)
 	if (strpbrk(lower, BLANKS ENDS_OF_SETTINGS) == NULL && has_secret_address(lower))
 		result = true;
 	else
-		result = !is_query(lower) && has_secret_value(lower) && is_settings(lower);
+		result = !is_query(lower) && is_settings(lower) && has_secret_value(lower);
 	pfree(lower);
 	return result;
 }
