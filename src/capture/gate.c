@@ -52,7 +52,7 @@ mig_gate_rejects(void)
 void
 mig_gate_reject(CommandTag tag, const char *text)
 {
-	bool		redacted = text && mig_is_redacted(text);
+	bool		redacted = mig_is_redacted(text);
 
 	ereport(ERROR,
 			(errcode(ERRCODE_MIG_OUT_OF_BAND),

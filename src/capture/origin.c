@@ -9,6 +9,7 @@
 
 #include "access/xact.h"
 #include "capture/capture_private.h"
+#include "common/level.h"
 #include "common/names.h"
 #include "fmgr.h"
 #include "miscadmin.h"
@@ -147,22 +148,18 @@ at_transaction_end(XactEvent event, void *arg)
 
 /* A rollback to before it began ends it; a release makes it the outer level's. */
 static void
-end_level(Attribution *attribution, SubXactEvent event, int level)
+end_level(Attribution *attribution, SubXactEvent event)
 {
-	if (event == SUBXACT_EVENT_ABORT_SUB && level <= attribution->level)
+	if (mig_level_undone_within(&attribution->level, event))
 		memset(attribution, 0, sizeof(Attribution));
-	else if (event == SUBXACT_EVENT_COMMIT_SUB && level == attribution->level)
-		attribution->level--;
 }
 
 static void
 at_subtransaction_end(SubXactEvent event, SubTransactionId subid, SubTransactionId parent, void *arg)
 {
-	int			level = GetCurrentTransactionNestLevel();
-
-	end_level(&own, event, level);
-	end_level(&external, event, level);
-	end_level(&migration, event, level);
+	end_level(&own, event);
+	end_level(&external, event);
+	end_level(&migration, event);
 }
 
 /* Was the reason, which is older than the library, set in this transaction?  Only then can it be rolled back. */

@@ -12,6 +12,7 @@
 
 #include "access/xact.h"
 #include "common/errors.h"
+#include "common/level.h"
 #include "common/readonly.h"
 #include "ledger/entry.h"
 #include "ledger/ledger.h"
@@ -111,12 +112,8 @@ at_transaction_end(XactEvent event, void *arg)
 static void
 at_subtransaction_end(SubXactEvent event, SubTransactionId subid, SubTransactionId parent, void *arg)
 {
-	int			level = GetCurrentTransactionNestLevel();
-
-	if (event == SUBXACT_EVENT_ABORT_SUB && level <= asked_at_level)
+	if (mig_level_undone_within(&asked_at_level, event))
 		to_cancel = 0;
-	else if (event == SUBXACT_EVENT_COMMIT_SUB && level == asked_at_level)
-		asked_at_level--;
 }
 
 void
