@@ -270,6 +270,7 @@ debian_sources()
 SUM_PASSED=0
 SUM_FAILED=0
 SUM_COMPLAINTS=
+
 # What a test suite says of tests that failed, and of servers that crashed.
 complaints()
 {
@@ -281,14 +282,15 @@ complaints()
 
 tally()
 {
-	local name=$1 output status=0 passed=0 failed=0; shift
+	local name=$1 output status=0 passed=0 failed=0 complaints; shift
 
 	say "$name"
 	output=$(mktemp)
 	"$@" < /dev/null 2>&1 | tee "$output" || status=${PIPESTATUS[0]}
 	read -r passed failed < <(sed -nE 's/^([0-9]+) passed, ([0-9]+) failed$/\1 \2/p' \
 		"$output" | tail -n 1) || true
-	SUM_COMPLAINTS+=$(complaints "$name" < "$output")
+	complaints=$(complaints "$name" < "$output")
+	SUM_COMPLAINTS+=${complaints:+$complaints$'\n'}
 	rm -f "$output"
 	if [ "$status" != 0 ] && [ "${failed:-0}" = 0 ]; then
 		echo "$name ended with status $status"
@@ -300,8 +302,7 @@ tally()
 
 tally_end()
 {
-	printf '%s' "${SUM_COMPLAINTS:+$SUM_COMPLAINTS
-}"
+	printf '%s' "$SUM_COMPLAINTS"
 	echo "$SUM_PASSED passed, $SUM_FAILED failed"
 	[ "$SUM_FAILED" = 0 ] && [ "$SUM_PASSED" -gt 0 ]
 }

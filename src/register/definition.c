@@ -97,9 +97,9 @@ read_part(const Definition *definition, const SourceText *text, ScriptPart part)
 
 /*
  * Why a down or verify cannot be run, or NULL.  That it cannot be one
- * transaction where its options want it to be is no reason but an error.  Reading a text does nothing
- * that an abort would have to undo but change settings, so an error in it can
- * be caught without a subtransaction.
+ * transaction where its options want it to be is no reason but an error.
+ * Reading a text does nothing that an abort would have to undo but change
+ * settings, so an error in it can be caught without a subtransaction.
  */
 static const char *
 problem_of(const Definition *definition, const SourceText *text, ScriptPart part)

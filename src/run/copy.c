@@ -4,7 +4,8 @@
  *
  * The server's DoCopy reads from the client only, so what it checks before it
  * copies is asked for here in the same order: WHERE, INSERT on the columns and
- * SELECT on those of WHERE, row security, read-only transactions.  The copying itself is the server's.
+ * SELECT on those of WHERE, row security, read-only transactions.  The copying
+ * itself is the server's.
  */
 #include "postgres.h"
 
