@@ -181,7 +181,9 @@ DO $$BEGIN WHILE NOT EXISTS (SELECT FROM go) LOOP PERFORM pg_sleep(0.02); END LO
 VACUUM h;
 SQL
 	my $waits = start_client($node, 'postgres', $apply);
-	wait_until($node, 'postgres', q{SELECT count(*) > 0 FROM pg_locks WHERE relation = 'migrate.unfinished'::regclass AND mode = 'RowExclusiveLock' AND granted});
+	# The first step's own record takes the same lock: it is the block that has to hold it.
+	wait_until($node, 'postgres', q{SELECT count(*) > 0 FROM pg_locks JOIN pg_stat_activity USING (pid)
+		WHERE relation = 'migrate.unfinished'::regclass AND mode = 'RowExclusiveLock' AND granted AND wait_event = 'PgSleep'});
 	$lock->query_until(qr/started/, "BEGIN;\n\\echo started\nLOCK TABLE migrate.unfinished IN SHARE MODE;\n");
 	wait_until($node, 'postgres', q{SELECT count(*) > 0 FROM pg_locks WHERE relation = 'migrate.unfinished'::regclass AND mode = 'ShareLock' AND NOT granted});
 	ask('INSERT INTO go VALUES (1)');
