@@ -13,7 +13,7 @@ config=${PG_CONFIG:-/usr/lib/postgresql/15/bin/pg_config}
 . "$(dirname "$0")/lib.sh"
 PG_CONFIG=$config
 export ROUNDS=${ROUNDS:-200} SEED=${SEED:-$RANDOM$RANDOM}
-PIECE=100					# rounds of one server
+PIECE=50					# rounds of one server
 
 prepare()
 {

@@ -298,7 +298,7 @@ BEGIN
     RETURN clock_timestamp() - start;
 END
 $$;
-SELECT cmp_ok(pg_temp.load_time(t.paths, t.contents), '<', interval '30 s', t.what || ', 2,000 migrations')
+SELECT cmp_ok(pg_temp.load_time(t.paths, t.contents), '<', interval '120 s', t.what || ', 2,000 migrations')
     FROM (VALUES ('plain', ARRAY['d/%s_a.sql'], ARRAY['SELECT 1']),
                  ('Flyway', ARRAY['V%s__a.sql', 'U%s__a.sql', 'V%s__a.sql.conf'], ARRAY['SELECT 1', 'SELECT 2', 'executeInTransaction=true']),
                  ('Diesel', ARRAY['%s_a/up.sql', '%s_a/down.sql', '%s_a/metadata.toml'], ARRAY['SELECT 1', 'SELECT 2', '']),

@@ -238,7 +238,7 @@ COMMIT;
 
 SELECT dblink_exec('other', 'BEGIN') \g /dev/null
 SELECT * FROM dblink('other', $$SELECT migrate.register('0001_o', 'SELECT 1', '', project => 'open')$$) AS t (r text) \g /dev/null
-SET statement_timeout = '5s';
+SET statement_timeout = '60s';
 BEGIN;
 SELECT migrate.register('0001_p', 'SELECT 1', '', project => 'prepared') \g /dev/null
 PREPARE TRANSACTION 'tap_records';
@@ -266,7 +266,7 @@ CREATE FUNCTION wait_until(condition text) RETURNS boolean LANGUAGE plpgsql AS $
 DECLARE
     reached boolean;
 BEGIN
-    FOR i IN 1 .. 200 LOOP
+    FOR i IN 1 .. 2400 LOOP
         EXECUTE 'SELECT ' || condition INTO reached;
         IF reached THEN
             RETURN true;
@@ -308,7 +308,7 @@ SELECT ok(is_pending, 'it is to be tried again') FROM migrate.migrations WHERE n
 SELECT dblink_send_query('other', 'CALL migrate.apply(project => ''long'')') \g /dev/null
 SELECT ok(wait_until('EXISTS (SELECT FROM pg_stat_activity WHERE wait_event = ''PgSleep'' AND datname = current_database() AND pid <> pg_backend_pid())'),
           'another run');
-SELECT pg_terminate_backend(pid, 5000) FROM migrate.runs WHERE outcome = 'running' \g /dev/null
+SELECT pg_terminate_backend(pid, 60000) FROM migrate.runs WHERE outcome = 'running' \g /dev/null
 SELECT is((SELECT outcome FROM migrate.runs WHERE project = 'long' ORDER BY run_id DESC LIMIT 1), 'interrupted', 'runs: whose session is gone is interrupted');
 SELECT hasnt_table('g2'::name, 'nothing of its migration stands');
 SELECT ok(is_pending, 'which is pending') FROM migrate.migrations WHERE name = '0002_g';

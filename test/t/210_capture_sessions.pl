@@ -114,8 +114,8 @@ my $changer = start_client($node, 'postgres', q{CREATE TABLE before (); SET appl
 wait_until($node, 'postgres', q{SELECT count(*) = 1 FROM pg_stat_activity WHERE application_name = 'changed'});
 $node->safe_psql('postgres', q{BEGIN; SELECT migrate.break_glass('not yet'); CREATE TABLE in_vain (); ROLLBACK; SELECT migrate.break_glass('fire'); CREATE TABLE own ()});
 end_client($changer);
-is($node->safe_psql('postgres', q{SELECT string_agg(concat(statement, ': ', reason), ', ' ORDER BY id) FROM migrate.ddl_log WHERE statement ~ 'before|own|afterwards'}),
-	'CREATE TABLE before (): , CREATE TABLE own (): fire, CREATE TABLE afterwards (): fire', 'each change has the reason of the glass');
+is($node->safe_psql('postgres', q{SELECT string_agg(concat(statement, ': ', reason), ', ' ORDER BY statement) FROM migrate.ddl_log WHERE statement ~ 'before|own|afterwards'}),
+	'CREATE TABLE afterwards (): fire, CREATE TABLE before (): , CREATE TABLE own (): fire', 'each change has the reason of the glass');
 
 # ---- a value that is there until the session that renames it commits
 

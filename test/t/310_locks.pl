@@ -9,7 +9,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $node = new_node('main', allows_streaming => 1);
-$node->append_conf('postgresql.conf', "autovacuum = off\nautovacuum_naptime = 1s\nmax_prepared_transactions = 5");
+$node->append_conf('postgresql.conf', "autovacuum_naptime = 1s\nmax_prepared_transactions = 5");
 $node->start;
 
 sub ask

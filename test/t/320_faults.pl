@@ -180,10 +180,10 @@ sub recovered
 {
 	my ($scenario, $db) = @_;
 	my @mix = @{ $scenario->{mix} };
-	my @broken = ask_for($node, $db, broken('up', @mix));
+	my @broken = broken_now($node, $db, broken('up', @mix));
 
 	eval { ask_for($node, $db, $scenario->{again}); settle($node, $db, 'CALL migrate.apply();', $scenario->{mend}, @mix) } // push @broken, $@;
-	push @broken, ask_for($node, $db, broken_at_end('up', @mix));
+	push @broken, broken_now($node, $db, broken_at_end('up', @mix));
 	my $comes_to = fingerprint($node->connstr($db));
 	drop_database($node, $db);
 	return ($comes_to, @broken);

@@ -173,7 +173,6 @@ sub disturb
 	sleep $delay;
 	my $hit = $victims{$victim}->($client, $db);
 	eval { end_client($client) };
-	wait_quiet($node, $db);
 	return sprintf '%s%s after %.0f ms%s', $background ? 'in the background, ' : '', $victim, $delay * 1000, $hit ? '' : ' (too late)';
 }
 
@@ -187,11 +186,11 @@ sub run_part
 	foreach (0 .. int rand 2)
 	{
 		push @disturbed, disturb($db, $mix->{calls}{$part}, $mix->{took}{$part});
-		push @broken, ask_for($node, $db, broken($part, @$migrations));
+		push @broken, broken_now($node, $db, broken($part, @$migrations));
 	}
 	my $decisions = eval { settle($node, $db, $mix->{calls}{$part}, {}, @$migrations) };
 	push @broken, $@ if $@;
-	push @broken, ask_for($node, $db, broken_at_end($part, @$migrations));
+	push @broken, broken_now($node, $db, broken_at_end($part, @$migrations));
 	push @broken, 'it comes to something else' if fingerprint($node->connstr($db)) ne $mix->{comes_to}{$part};
 	return ("$part: " . join(', ', @disturbed, $decisions ? "$decisions decided" : ()), @broken);
 }

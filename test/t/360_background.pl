@@ -98,7 +98,8 @@ is_deeply([ end_client($same) ], [ 1, '|0' ], 'who asked for the same meanwhile 
 is(ask('SELECT outcome, migrations FROM migrate.runs'), 'succeeded|2', 'it is on record');
 is(ask(q{SELECT indisvalid FROM pg_index WHERE indexrelid = 'a_i'::regclass}), 't', 'with what cannot run in a transaction');
 is(ask('BEGIN; CALL migrate.wait(1); ROLLBACK'), 'succeeded', 'what has ended needs no wait');
-is(ask(q{SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'pg_migrations worker'}), 0, 'no worker is left');
+wait_until($node, 'postgres', q{SELECT count(*) = 0 FROM pg_stat_activity WHERE backend_type = 'pg_migrations worker'});
+pass('no worker is left');
 is(ask(q{CALL migrate.revert('0001_a', 'first', background => true)}), '2|', 'back');
 is(ask('CALL migrate.wait(2)'), 'succeeded', 'as well');
 is(ask(q{SELECT to_regclass('a_i') IS NULL}), 't', 'as it says');
@@ -198,10 +199,11 @@ $run = start_run(q{project => 'gone'});
 wait_for_gate('gone');
 define('0001_n', 'CREATE TABLE never2 ()', project => 'next');
 my $launching = start_client($node, 'postgres', q{CALL migrate.apply(project => 'next', background => true)});
-wait_until($node, 'postgres', q{SELECT count(*) = 2 FROM pg_stat_activity WHERE backend_type = 'pg_migrations worker'});
-ask(q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'client backend' AND query ~ 'next.*background'
-AND pid <> pg_backend_pid()});
+wait_until($node, 'postgres', q{SELECT count(*) = 1 FROM pg_stat_activity WHERE backend_type = 'pg_migrations worker' AND query ~ '^CALL migrate.apply.*next'});
+my $launcher = q{FROM pg_stat_activity WHERE backend_type = 'client backend' AND query ~ 'next.*background' AND pid <> pg_backend_pid()};
+ask("SELECT pg_terminate_backend(pid) $launcher");
 end_client($launching);
+wait_until($node, 'postgres', "SELECT count(*) = 0 $launcher");
 ask("SELECT pg_terminate_backend(pid) FROM migrate.deployer()");
 raises($node, 'postgres', "CALL migrate.wait($run)", 'MG012', qr/run $run has gone without coming to its end.*CALL migrate.apply/s, 'a run whose worker was ended');
 is(outcome_of($run), 'interrupted', 'is interrupted');

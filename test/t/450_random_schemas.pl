@@ -55,7 +55,7 @@ sub changes_of_table
 		"ALTER TABLE $t ADD " . any_of(qw(c d)) . ' ' . any_of(@types),
 		"ALTER TABLE $t DROP $c", "ALTER TABLE $t RENAME $c TO " . any_of(qw(c d e)),
 		"ALTER TABLE $t ALTER $c SET NOT NULL", "ALTER TABLE $t ALTER $c DROP NOT NULL",
-		"ALTER TABLE $t ALTER $c SET DEFAULT " . any_of(values %default), "ALTER TABLE $t ALTER $c DROP DEFAULT",
+		"ALTER TABLE $t ALTER $c SET DEFAULT " . any_of(map { $default{$_} } sort keys %default), "ALTER TABLE $t ALTER $c DROP DEFAULT",
 		"ALTER TABLE $t ALTER $c TYPE " . any_of('bigint', 'text', 'varchar(30)') . " USING NULL",
 		"ALTER TABLE $t ALTER $c SET STATISTICS " . any_of(-1, 0, 77), "ALTER TABLE $t ALTER $c SET STORAGE " . any_of(qw(PLAIN MAIN EXTERNAL EXTENDED)),
 		"ALTER TABLE $t ALTER $c SET COMPRESSION " . any_of(qw(pglz default)),

@@ -14,7 +14,7 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 our @EXPORT = qw(mix_of one_of_each script_of table_of transactional top_level committing piece is_valid
-	register_mix broken broken_at_end try_to ask_for wait_quiet copy_database drop_database settle fingerprint mix_node faults_server);
+	register_mix broken broken_at_end broken_now try_to ask_for wait_quiet copy_database drop_database settle fingerprint mix_node faults_server);
 
 # ---- migrations
 
@@ -252,9 +252,8 @@ WHERE CASE WHEN t.there THEN t.exact AND t.number > s.stands ELSE t.number <= s.
 SQL
 }
 
-# (c) what is half done is reported; (e) nothing is left of a run; the records are whole, and agree.
+# (c) what is half done is reported; the records are whole, and agree.
 my @rest = split /;\n/, <<'SQL';
-SELECT 'still running: ' || run_id FROM migrate.runs WHERE outcome = 'running';
 SELECT 'not reported as interrupted: ' || s.name || ' is ' || s.state FROM migrate.unfinished u JOIN migrate.status() s USING (project, name)
 WHERE s.state <> 'interrupted' AND (u.done > 0 OR u.under_way > 0);
 SELECT 'interrupted, and nothing is noted: ' || s.name FROM migrate.status() s LEFT JOIN migrate.unfinished u USING (project, name)
@@ -269,15 +268,20 @@ SELECT 'recorded twice: ' || h.name || ' ' || s.statement_no FROM migrate.statem
 GROUP BY h.name, h.action, s.statement_no HAVING count(*) > 1;
 SELECT 'run ' || run_id || ' counts ' || r.migrations || ' of ' || done FROM migrate.runs r CROSS JOIN LATERAL (SELECT count(*) AS done FROM migrate.history h
     WHERE h.run_id = r.run_id AND h.outcome IN ('applied', 'reverted', 'marked')) d WHERE r.outcome NOT IN ('running', 'interrupted') AND r.migrations <> done;
-SELECT 'a lock is left: ' || l::text FROM pg_locks l WHERE locktype = 'advisory';
-SELECT 'a worker is left: ' || a::text FROM pg_stat_activity a WHERE backend_type ~ 'pg_migrations';
-SELECT 'shared memory is left: ' || f FROM pg_ls_dir('pg_dynshmem', true, false) f
-CROSS JOIN LATERAL pg_stat_file('pg_dynshmem/' || f, true) s WHERE s.size BETWEEN 65536 AND 1048575;
 SELECT 'not sealed as it is: ' || v::text FROM migrate.verify_history() v;
 SELECT 'check says: ' || c::text FROM migrate.check() c WHERE severity = 'error' AND code NOT IN ('interrupted', 'failed')
 SQL
 
-# One line for each promise broken, while anything may be half done.
+# (e) nothing is left of a run: what a process has goes a moment after its client, or its caller, has.
+my $left = <<'SQL';
+SELECT 'still at it: ' || a::text FROM pg_stat_activity a WHERE backend_type ~ 'pg_migrations' OR pid <> pg_backend_pid() AND backend_type = 'client backend';
+SELECT 'still running: ' || run_id FROM migrate.runs WHERE outcome = 'running';
+SELECT 'a lock is left: ' || l::text FROM pg_locks l WHERE locktype = 'advisory';
+SELECT 'shared memory is left: ' || f FROM pg_ls_dir('pg_dynshmem', true, false) f
+CROSS JOIN LATERAL pg_stat_file('pg_dynshmem/' || f, true) s WHERE s.size BETWEEN 65536 AND 1048575
+SQL
+
+# The queries that give one line for each promise broken, while anything may be half done.
 sub broken
 {
 	my ($part, @mix) = @_;
@@ -335,19 +339,26 @@ sub ask_for
 	return split /\n/, $out;
 }
 
-# Until nobody is at it any more who was not killed.
+# Waits until nothing is left of what was killed; gives what does not go.
 sub wait_quiet
 {
 	my ($node, $db) = @_;
 	my $give_up = give_up_at();
+	my @left;
 
-	until ((ask_for($node, $db, q{SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE backend_type ~ 'pg_migrations'
-		OR pid <> pg_backend_pid() AND backend_type = 'client backend')}))[0] eq 't')
+	while ((@left = ask_for($node, $db, $left)) && time <= $give_up)
 	{
-		die 'somebody is still at it' if time > $give_up;
 		sleep 0.01;
 	}
-	return;
+	return @left;
+}
+
+# What is broken, and what is left behind.
+sub broken_now
+{
+	my ($node, $db, $queries) = @_;
+
+	return (wait_quiet($node, $db), ask_for($node, $db, $queries));
 }
 
 # The other strategy forgets what sequences have logged ahead of what they gave: after a crash the
@@ -443,7 +454,7 @@ sub mix_node
 	my ($name, %init) = @_;
 	my $node = new_node($name, %init);
 
-	$node->append_conf('postgresql.conf', "restart_after_crash = on\ndynamic_shared_memory_type = mmap\nautovacuum = off\nlog_statement = none");
+	$node->append_conf('postgresql.conf', "restart_after_crash = on\ndynamic_shared_memory_type = mmap\nlog_statement = none");
 	return $node;
 }
 

@@ -5,6 +5,7 @@ use strict;
 use warnings;
 use Exporter qw(import);
 use File::Basename qw(dirname);
+use IO::Socket::UNIX;
 use IPC::Run ();
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -27,6 +28,7 @@ sub new_node
 	$node->append_conf('postgresql.conf', <<'CONF');
 fsync = off
 jit = off
+autovacuum = off
 max_prepared_transactions = 4
 log_min_messages = warning
 CONF
@@ -167,7 +169,11 @@ sub open_session
 {
 	my ($node, $db, $role) = @_;
 
-	return $node->background_psql($db, on_error_stop => 0, extra_params => defined $role ? [ '-U', $role ] : []);
+	my $session = $node->background_psql($db, on_error_stop => 0, extra_params => defined $role ? [ '-U', $role ] : []);
+
+	# The time that it may take is a query's, not the session's.
+	$session->set_query_timer_restart;
+	return $session;
 }
 
 # What a query gives in it, and what psql says besides.
@@ -189,6 +195,7 @@ sub start_pooler
 	my $dir = PostgreSQL::Test::Utils::tempdir_short;
 	my $port = PostgreSQL::Test::Cluster::get_free_port();
 	my %pooler = (connection => "host=$dir port=$port", out => '', err => '');
+	my $give_up = time + $PostgreSQL::Test::Utils::timeout_default;
 
 	return if !$pgbouncer;
 	append_to_file("$dir/users", qq{"$_" ""\n}) foreach @users;
@@ -207,8 +214,11 @@ default_pool_size = %d
 logfile = %s/log
 INI
 	$pooler{run} = IPC::Run::start([ $pgbouncer, '-q', "$dir/ini" ], '>', \$pooler{out}, '2>', \$pooler{err});
-	# It has made its socket when it accepts connections.
-	PostgreSQL::Test::Utils::run_log([ 'sh', '-c', "until [ -S $dir/.s.PGSQL.$port ]; do sleep 0.02; done" ]);
+	until (IO::Socket::UNIX->new(Peer => "$dir/.s.PGSQL.$port"))
+	{
+		die "pgbouncer does not start: $pooler{out}$pooler{err}" if time > $give_up;
+		sleep 0.02;
+	}
 	return \%pooler;
 }
 
