@@ -45,6 +45,9 @@ mig_attempt(void (*function) (void *arg), void *arg, bool keep)
 	MemoryContextSwitchTo(context);
 	CurrentResourceOwner = owner;
 	if (error && mig_is_error_of_others(error->sqlerrcode))
+	{
+		mig_hold_off_again((HeldOff) {0, 0});	/* as an error does */
 		ReThrowError(error);
+	}
 	return error;
 }

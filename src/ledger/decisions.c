@@ -26,7 +26,7 @@ ledger_write_decision(const Decision *decision)
 	arg_text(&args, decision->name);
 	arg_bytea(&args, decision->checksum);
 	arg_id(&args, decision->run_id);
-	arg_name(&args, scope.role_name);
+	arg_name(&args, decision->role_name ? decision->role_name : scope.role_name);
 	arg_text(&args, decision->reason);
 	arg_text(&args, decision->detail);
 	arg_id(&args, decision->ddl_id);

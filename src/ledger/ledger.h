@@ -385,6 +385,7 @@ typedef struct Decision
 	int64		run_id;
 	const char *reason;
 	const char *detail;			/* JSON, or NULL */
+	const char *role_name;		/* whose it is, or NULL: the current role's */
 } Decision;
 
 extern void ledger_write_decision(const Decision *decision);

@@ -268,9 +268,9 @@ mig_apart_main(ApartJob *job)
 		MemoryContextSwitchTo(context);
 		error = CopyErrorData();
 		FlushErrorState();
-		HOLD_INTERRUPTS();
+		HOLD_CANCEL_INTERRUPTS();
 		write_failure(apart, error);
-		RESUME_INTERRUPTS();
+		RESUME_CANCEL_INTERRUPTS();
 		ReThrowError(error);
 	}
 	PG_END_TRY();

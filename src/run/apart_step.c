@@ -132,6 +132,7 @@ run_top_level(Apart *apart, int number)
 	mig_capture_session(apart->job->attempt_id);
 	if (waits)
 		apart_set_lock_timeout(0);
+	mig_worker_keep_encoding();
 	mig_activity_statement(execution->full_name, number, apart->script->nstatements, stmt->sql);
 	rows = mig_top_level_run(apart->migration, stmt, within ? write_done : NULL, &top);
 	MIG_FAULT("apart_statement_ended");
@@ -229,8 +230,6 @@ can_run_again(Apart *apart, ScriptStep step)
 
 	if (!step.top_level)
 		return true;
-	if (stmt->concurrent)
-		return false;
 	apart_begin(apart);
 	apart->before = ledger_unfinished(apart->migration->project, apart->migration->name);
 	if (apart->before->under_way == 0)
@@ -238,6 +237,11 @@ can_run_again(Apart *apart, ScriptStep step)
 		/* It has not begun: there was no lock to write that it does. */
 		apart_commit(apart);
 		return true;
+	}
+	if (stmt->concurrent)
+	{
+		apart_commit(apart);
+		return false;
 	}
 	left = apart_has_left_something(apart, apart->before);
 	known = !left || mig_reconcile(apart->migration, stmt, apart->before->object).verdict != VERDICT_UNKNOWN;

@@ -41,6 +41,7 @@ mig_background_main(BackgroundJob *job)
 	char	   *call = MemoryContextStrdup(TopMemoryContext, mig_worker_data(&job->worker));
 
 	starting = job;
+	mig_background_check();
 	MIG_FAULT("background_begun");
 	debug_query_string = call;
 	mig_activity_call();

@@ -91,8 +91,10 @@ mig_cancel_run_body(PG_FUNCTION_ARGS)
 	decision.project = run->project;
 	decision.run_id = run_id;
 	ledger_write_decision(&decision);
+	/* A second request leaves the first one what it is, if it is rolled back. */
+	if (to_cancel != holder->pid)
+		asked_at_level = GetCurrentTransactionNestLevel();
 	to_cancel = holder->pid;
-	asked_at_level = GetCurrentTransactionNestLevel();
 	PG_RETURN_BOOL(true);
 }
 

@@ -11,6 +11,7 @@
 
 #include "access/xact.h"
 #include "common/errors.h"
+#include "common/faults.h"
 #include "executor/spi.h"
 #include "ledger/ledger.h"
 #include "miscadmin.h"
@@ -57,6 +58,7 @@ worker_is_left(void)
 	LOCKTAG		tag;
 
 	worker_tag(&tag);
+	MIG_FAULT("deployer_looked");
 	if (!is_free(&tag, true))
 		return true;
 	(void) LockRelease(&tag, ExclusiveLock, true);
@@ -67,14 +69,24 @@ static bool
 try_lock(bool session)
 {
 	LOCKTAG		tag;
+	bool		left;
 
 	deployer_tag(&tag);
 	if (!is_free(&tag, session))
 		return false;
-	if (!worker_is_left())
-		return true;
-	(void) LockRelease(&tag, ExclusiveLock, session);
-	return false;
+	PG_TRY();
+	{
+		left = worker_is_left();
+	}
+	PG_CATCH();
+	{
+		(void) LockRelease(&tag, ExclusiveLock, session);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	if (left)
+		(void) LockRelease(&tag, ExclusiveLock, session);
+	return !left;
 }
 
 void

@@ -114,7 +114,7 @@ signal_as(Oid role, int pid, bool terminate)
 }
 
 static void
-record(const Blocker *blocker, const BlockersPolicy *policy, int64 run_id, const char *project, const char *name)
+record(const Blocker *blocker, const BlockersPolicy *policy, Oid role, int64 run_id, const char *project, const char *name)
 {
 	Decision	decision = {0};
 	StringInfoData detail;
@@ -128,6 +128,7 @@ record(const Blocker *blocker, const BlockersPolicy *policy, int64 run_id, const
 	decision.reason = psprintf("policy blockers is %s, blockers_min_age %d s", policy->terminate ? "terminate" : "cancel",
 							   policy->min_age);
 	decision.detail = detail.data;
+	decision.role_name = GetUserNameFromId(role, false);
 	ledger_write_decision(&decision);
 	resetStringInfo(&detail);
 	mig_blocker_text(&detail, blocker);
@@ -145,7 +146,7 @@ mig_blocker_evict(Blocker *blocker, const BlockersPolicy *policy, Oid role, int6
 		return false;
 	MIG_FAULT("blocker_signalled");
 	blocker->action = policy->terminate ? "terminated" : "cancelled";
-	record(blocker, policy, run_id, project, name);
+	record(blocker, policy, role, run_id, project, name);
 	MIG_FAULT("blocker_recorded");
 	return true;
 }

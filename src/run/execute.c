@@ -18,6 +18,7 @@
 #include "run/activity.h"
 #include "run/deployer.h"
 #include "run/run.h"
+#include "run/worker.h"
 #include "storage/proc.h"
 #include "tcop/dest.h"
 #include "utils/array.h"
@@ -197,6 +198,7 @@ run_statement(Execution *execution, const ScriptStatement *stmt)
 	uint64		rows;
 
 	CHECK_FOR_INTERRUPTS();
+	mig_worker_keep_encoding();
 	mig_activity_statement(execution->full_name, stmt->number, execution->script->nstatements, stmt->sql);
 	if (execution->locks)
 		mig_locks_before(execution->locks, stmt);

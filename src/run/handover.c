@@ -53,6 +53,8 @@ mig_apart_launch(StepRun *run, ApartJob *job)
 	fill_data(&data, run);
 	what = psprintf("migration \"%s:%s\", which cannot run in one transaction", job->project, job->name);
 	error = mig_launch(&job->worker, sizeof(ApartJob), &data, what);
+	/* Before the worker could say so itself. */
+	job->cancelled |= job->worker.cancelled;
 	if (error)
 		ThrowErrorData(error);
 	if (!job->succeeded)

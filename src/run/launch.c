@@ -32,7 +32,7 @@
 #define LOOK_AGAIN_MS 1000
 
 /* How long to wait for a place for a worker, and how often to look for one. */
-#define WAIT_FOR_PLACE_MS 1000
+#define WAIT_FOR_PLACE_MS 5000
 #define LOOK_FOR_PLACE_MS 10
 
 /* A worker under way, as its caller sees it. */
@@ -98,7 +98,7 @@ fill_job(WorkerJob *job)
 	if (GetUserId() != GetSessionUserId())
 		strlcpy(job->role, GetUserNameFromId(GetUserId(), false), sizeof(job->role));
 	strlcpy(job->client, client ? client : "", sizeof(job->client));
-	job->connected = false;
+	job->connected = job->cancelled = false;
 	pg_atomic_init_u32(&job->caller_gone, 0);
 }
 
@@ -363,6 +363,7 @@ mig_launch(WorkerJob *job, Size size, const StringInfoData *data, const char *wh
 	dsm_detach(launch.segment);
 	if (launch.error == NULL && !job->connected)
 		raise_not_started(what);
+	job->cancelled = launch.cancelled && launch.error && launch.error->sqlerrcode == ERRCODE_QUERY_CANCELED;
 	if (launch.cancelled && launch.error == NULL)
 		take_back_cancel();
 	return with_hint(launch.error, job);

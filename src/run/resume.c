@@ -42,6 +42,7 @@ set_again(Apart *apart)
 	for (int number = 1; number <= apart->done; number++)
 		if (mig_script_sets_session(apart_statement(apart, number)))
 			mig_top_level_sql(apart_statement(apart, number)->sql);
+	mig_worker_keep_encoding();
 }
 
 static void
@@ -130,6 +131,7 @@ apart_reconcile(Apart *apart)
 	apart_note_done(apart, number);
 	MIG_FAULT("apart_done_already_written");
 	apart_commit(apart);
+	apart->run.execution.current = NULL;
 	MIG_FAULT("apart_done_already_committed");
 	apart_count_done(apart, number);
 }

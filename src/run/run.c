@@ -139,7 +139,7 @@ run_step(Run *run)
 static void
 step_done(Run *run, bool ran)
 {
-	HOLD_INTERRUPTS();
+	HOLD_CANCEL_INTERRUPTS();
 	if (ran)
 	{
 		run->done++;
@@ -151,7 +151,7 @@ step_done(Run *run, bool ran)
 		run->left_out++;
 		mig_report_left_out(run->plan->model, run->under_way->node);
 	}
-	RESUME_INTERRUPTS();
+	RESUME_CANCEL_INTERRUPTS();
 }
 
 /* As in migrate.runs, for one that has come to its end. */
@@ -236,9 +236,9 @@ take_error(Run *run, int level)
 	return error;
 }
 
-/* The failure is written, and the next run seals it as well: what goes wrong now does not hide it. */
+/* The end is written, and the next run seals it as well: what goes wrong now does not hide what came of the run. */
 static void
-seal_failure(Run *run)
+seal_end(Run *run)
 {
 	int			level = GetCurrentTransactionNestLevel();
 	ErrorData  *error = NULL;
@@ -259,6 +259,22 @@ seal_failure(Run *run)
 				 errhint("SELECT migrate.seal();")));
 }
 
+/* What stands in the ledger's way does not hide the error from the caller. */
+static void
+tell_unrecorded(Run *run)
+{
+	ErrorData  *error;
+
+	MemoryContextSwitchTo(run->context);
+	error = CopyErrorData();
+	FlushErrorState();
+	HOLD_CANCEL_INTERRUPTS();
+	ereport(WARNING,
+			(errcode(error->sqlerrcode),
+			 errmsg("the failure of run " INT64_FORMAT " is not recorded: %s", run->run_id, error->message)));
+	RESUME_CANCEL_INTERRUPTS();
+}
+
 /*
  * Take the error of a step that was rolled back to the ledger and to the caller.
  * Another cancel would hide it, and is held off; whoever ends the session is not.
@@ -266,11 +282,20 @@ seal_failure(Run *run)
 static void
 give_up(Run *run, ErrorData *error)
 {
-	HOLD_CANCEL_INTERRUPTS();
-	mig_locks_explain(run->locks, error);
-	failed(run, error);
-	RESUME_CANCEL_INTERRUPTS();
-	seal_failure(run);
+	PG_TRY();
+	{
+		HOLD_CANCEL_INTERRUPTS();
+		mig_locks_explain(run->locks, error);
+		failed(run, error);
+		RESUME_CANCEL_INTERRUPTS();
+	}
+	PG_CATCH();
+	{
+		tell_unrecorded(run);
+		ReThrowError(error);
+	}
+	PG_END_TRY();
+	seal_end(run);
 	ReThrowError(error);
 }
 
@@ -381,6 +406,7 @@ static ErrorData *
 try_unit(Run *run, Unit *unit, MemoryContext context)
 {
 	int			level = GetCurrentTransactionNestLevel();
+	int			last_ran = -1;
 	ErrorData  *volatile error = NULL;
 
 	PG_TRY();
@@ -394,12 +420,17 @@ try_unit(Run *run, Unit *unit, MemoryContext context)
 		unit->ran = run_step(run);
 		while (run->atomic)
 		{
+			if (unit->ran)
+				last_ran = unit->next - 1;
 			step_done(run, unit->ran);
 			if (unit->next == mig_run_planned(run))
 				break;
 			take_up_step(run, unit->next++);
 			unit->ran = run_step(run);
 		}
+		/* What fails from here on is not the failure of one that was left out. */
+		if (last_ran >= 0 && !unit->ran)
+			take_up_step(run, last_ran);
 		if (run->atomic)
 			mig_record_end(run, outcome_of(run), NULL);
 		end_subtransaction(run, owner);
@@ -467,7 +498,7 @@ run_committing(Run *run)
 	mig_background_started(run->run_id);
 	while (next < mig_run_planned(run))
 		next = ((PlanStep *) list_nth(run->plan->steps, next))->apart ? run_apart(run, next) : run_unit(run, next);
-	HOLD_INTERRUPTS();			/* it is done, and that is to be written */
+	HOLD_CANCEL_INTERRUPTS();	/* it is done, and that is to be written */
 	mig_report_end(run, false);
 	if (!run->atomic)
 	{
@@ -475,8 +506,8 @@ run_committing(Run *run)
 		commit(run);
 		MIG_FAULT("run_end_committed");
 	}
-	RESUME_INTERRUPTS();
-	seal(run);
+	RESUME_CANCEL_INTERRUPTS();
+	seal_end(run);
 }
 
 static void

@@ -76,7 +76,7 @@ set_as_caller(const WorkerJob *job)
 	ledger_hand_over_client(job->client);
 	StartTransactionCommand();
 	set_settings((const char *) job + job->settings);
-	/* The caller takes what is reported for text of the server's; this is so by default, whatever role or database say. */
+	/* By default, whatever role or database say. */
 	(void) set_config_option("client_encoding", GetDatabaseEncodingName(), PGC_USERSET, PGC_S_OVERRIDE, GUC_ACTION_SET, true, 0, false);
 	/* The caller may write, whatever others were told since he came. */
 	(void) set_config_option("default_transaction_read_only", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SET, true, 0, false);
@@ -89,6 +89,13 @@ const char *
 mig_worker_data(const WorkerJob *job)
 {
 	return (const char *) job + job->data;
+}
+
+void
+mig_worker_keep_encoding(void)
+{
+	if (segment)
+		SetClientEncoding(GetDatabaseEncoding());
 }
 
 void
@@ -132,8 +139,7 @@ mig_worker_main(Datum arg)
 	{
 		/* It is the caller's error as well, and no reason to end with a complaint. */
 		MIG_FAULT("worker_failed");
-		/* The script may have asked for another one. */
-		SetClientEncoding(GetDatabaseEncoding());
+		mig_worker_keep_encoding();
 		EmitErrorReport();
 		MIG_FAULT("worker_failure_told");
 		FlushErrorState();

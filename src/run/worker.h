@@ -37,6 +37,7 @@ typedef struct WorkerJob
 	Size		settings;		/* offset of "name\0value\0" and a SettingAuthor each, and "\0" */
 	Size		queue;			/* offset of the queue */
 	bool		connected;		/* the worker is a session of the role's */
+	bool		cancelled;		/* the caller was, and the worker has ended with that */
 	pg_atomic_uint32 caller_gone;
 } WorkerJob;
 
@@ -59,6 +60,12 @@ extern PGDLLEXPORT void mig_worker_main(Datum arg);
 
 /* What the task is told besides its job. */
 extern const char *mig_worker_data(const WorkerJob *job);
+
+/*
+ * Whatever a script has set, the caller takes what is reported for text of the
+ * server's.  Nothing in a session that is no worker.
+ */
+extern void mig_worker_keep_encoding(void);
 
 /* Let the caller go: he waits no longer, and is told nothing more. */
 extern void mig_worker_release(void);

@@ -25,18 +25,40 @@ mig_script_step(const Script *script, int first, bool every)
 	return step;
 }
 
+static bool
+is_constant(const Node *node)
+{
+	if (IsA(node, TypeCast))
+		node = ((const TypeCast *) node)->arg;
+	return IsA(node, A_Const);
+}
+
+/* The server's own: what another one of that name does is done once. */
+static bool
+calls_set_config(const FuncCall *call)
+{
+	ListCell   *cell;
+
+	if (list_length(call->args) != 3 || strcmp(strVal(llast(call->funcname)), "set_config") != 0 ||
+		(list_length(call->funcname) > 1 && strcmp(strVal(linitial(call->funcname)), "pg_catalog") != 0))
+		return false;
+	foreach(cell, call->args)
+		if (!is_constant(lfirst(cell)))
+			return false;
+	return true;
+}
+
 /* SELECT set_config(name, value, false), as pg_dump writes it, and nothing that would do more. */
 static bool
 is_set_config(const SelectStmt *select)
 {
-	const FuncCall *call;
+	const Node *value;
 
 	if (list_length(select->targetList) != 1 || select->intoClause || select->withClause ||
 		select->fromClause || select->whereClause || select->op != SETOP_NONE)
 		return false;
-	call = (const FuncCall *) linitial_node(ResTarget, select->targetList)->val;
-	return IsA(call, FuncCall) && list_length(call->args) == 3 &&
-		strcmp(strVal(llast(call->funcname)), "set_config") == 0;
+	value = linitial_node(ResTarget, select->targetList)->val;
+	return IsA(value, FuncCall) && calls_set_config((const FuncCall *) value);
 }
 
 bool

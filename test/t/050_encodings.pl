@@ -156,10 +156,10 @@ chmod 0700, $closed, "$hidden/0002_y.sql";
 sub worker_says
 {
 	my ($db, $project, $before, $what) = @_;
-	my $up = $before . q{VACUUM pg_am; DO $$BEGIN RAISE EXCEPTION 'ünï' USING HINT = 'côde'; END$$};
+	my $up = $before . q{VACUUM pg_am; DO $$BEGIN RAISE NOTICE 'nôte'; RAISE EXCEPTION 'ünï' USING HINT = 'côde'; END$$};
 
 	$node->safe_psql($db, sprintf 'SELECT migrate.register(%s, %s, project => %s)', literal('0001_é'), literal($up), literal($project));
-	raises($node, $db, "CALL migrate.apply(project => '$project')", 'P0001', qr/ERROR:  P0001: ünï\nHINT:  côde\n.*0001_é/s, "$db: an error, $what");
+	raises($node, $db, "CALL migrate.apply(project => '$project')", 'P0001', qr/NOTICE:  00000: nôte\n.*ERROR:  P0001: ünï\nHINT:  côde\n.*0001_é/s, "$db: a notice and an error, $what");
 	is($node->safe_psql($db, "SELECT error_message, error_hint FROM migrate.history WHERE project = '$project' AND outcome <> 'started'"), 'ünï|côde', "$db: which is recorded");
 	is($node->safe_psql($db, "SELECT error_message ~ 'ünï' FROM migrate.runs WHERE project = '$project'"), 't', "$db: as the run's, too");
 	return;

@@ -388,6 +388,7 @@ like(state_of('at_once'), qr/^failed: 55P04/, 'nothing of it stands');
 
 $any->{name} = 'settings';
 try_is($any, q{CREATE SCHEMA mine; CREATE TABLE mine.seen (n int, setting text, value text); CREATE TABLE mine.busy AS SELECT 1 AS i FROM generate_series(1, 2);
+	CREATE FUNCTION mine.set_config(text, text, boolean) RETURNS void BEGIN ATOMIC INSERT INTO mine.seen VALUES (0, 'my own', $2); END;
 	CREATE FUNCTION mine.see(n int) RETURNS void BEGIN ATOMIC INSERT INTO mine.seen SELECT n, s, current_setting(s) FROM unnest('{TimeZone,work_mem,search_path,application_name,my.own,role,statement_timeout}'::text[]) s; END},
 	'00000', 'what they are seen by');
 define('settings', <<'SQL', requires => '{}');
@@ -399,17 +400,19 @@ SELECT see(3);
 SET work_mem = '2MB';
 SELECT pg_catalog.set_config('my.own', 'new', false);
 SELECT set_config('my.other', 'new', false) INTO made;
+SELECT mine.set_config('a', 'b', false);
 CREATE UNIQUE INDEX CONCURRENTLY ON busy (i);
 SELECT see(4);
 DISCARD ALL;
 SELECT mine.see(5);
 SQL
 my $caller = q{SET search_path = mine; SET "TimeZone" = 'Asia/Tokyo'; SET work_mem = '9MB'; SET application_name = 'it''s'; SET my.own = 'old'; SET statement_timeout = '1h'; CALL migrate.apply('settings');};
-like(try_is($any, $caller, '23505', 'it stops half-way'), qr/DETAIL:  Key \(i\)=\(1\) is duplicated.*CONTEXT:  migration "default:settings", statement 9 of 12, line 9/s, 'with all that the error says');
+like(try_is($any, $caller, '23505', 'it stops half-way'), qr/DETAIL:  Key \(i\)=\(1\) is duplicated.*CONTEXT:  migration "default:settings", statement 10 of 13, line 10/s, 'with all that the error says');
 is(ask(q{DELETE FROM mine.busy; SELECT string_agg(value, ' ' ORDER BY setting) FROM mine.seen WHERE n = 1}), q{Asia/Tokyo it's old owner mine 1h 9MB}, 'the worker has the settings of its caller');
 is(ask(q{SELECT string_agg(value, ' ' ORDER BY n) FROM mine.seen WHERE setting = 'work_mem'}), '9MB 1MB 9MB', 'SET LOCAL ends with its step');
 try_is($any, $caller, '00000', 'it goes on, without making once more the table of a SELECT that sets something');
 is(ask(q{SELECT string_agg(value, ' ' ORDER BY setting) FROM mine.seen WHERE n = 4}), q{Asia/Tokyo it's new owner mine 1h 2MB}, 'with what the script had set');
+is(ask('SELECT count(*) FROM mine.seen WHERE n = 0'), '1', 'nor calling once more what is called as if it set something');
 like(ask(q{SELECT string_agg(value, ' ' ORDER BY setting) FROM mine.seen WHERE n = 5}), qr/ none .* 4MB$/, 'which it can discard');
 
 # What the caller might not set had its library been loaded, he has not set here either.

@@ -168,6 +168,10 @@ wait_for_gate('cancelled');
 ask(q{BEGIN; SAVEPOINT s; SELECT migrate.cancel_run(run_id, 'in the foreground') FROM migrate.progress; RELEASE s; COMMIT});
 ok(!(end_client($caller))[0], 'also one that somebody waits for');
 like($caller->{err}, qr/57014: run \d+ was cancelled by "\w+": in the foreground.*nothing of 0001_c stands/s, 'who is told why');
+$run = start_run(q{project => 'cancelled'});
+wait_for_gate('cancelled');
+ask("BEGIN; SELECT migrate.cancel_run($run, 'meant'); SAVEPOINT s; SELECT migrate.cancel_run($run, 'not meant'); ROLLBACK TO s; COMMIT");
+raises($node, 'postgres', "CALL migrate.wait($run)", '57014', qr/: meant/, 'a second request that is rolled back takes nothing of the first along');
 
 define('0001_d', "CREATE TABLE d (i int);\nCREATE INDEX CONCURRENTLY d_i ON d (i);", project => 'concurrent');
 my $reader = open_session($node, 'postgres');
