@@ -14,9 +14,13 @@ our @EXPORT_OK = qw(npm_packages npm_modules debian_packages unpack_npm unpack_d
 
 # What a client says when it never got to talk to the registry, as against
 # being told that something is not there.
-my $unreachable = qr/ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|EHOSTUNREACH
+my $unreachable = qr/ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT|ENETUNREACH|EHOSTUNREACH
 	|ERR_SOCKET_TIMEOUT|FETCH_ERROR|_CERT|CERT_|network\ request|Could\ not\ (?:resolve|connect)|Temporary\ failure
-	|Unable\ to\ connect|Connection\ (?:failed|timed\ out|refused)|Network\ is\ unreachable/x;
+	|Unable\ to\ connect|Connection\ (?:failed|timed\ out|refused)|Network\ is\ unreachable|network\ timeout/x;
+
+# What a registry, or a proxy before it, gives for a moment.
+my $passing = qr/\bE(?:429|50\d)\b|\b(?:429|50[0-4])\ +[A-Z]|ECONNRESET|ECONNABORTED|EPIPE|socket\ hang\ up
+	|Connection\ reset|Hash\ Sum\ mismatch/x;
 
 # Errors alone, and no long wait where there is no network.
 my @npm = ('npm', '--loglevel=error', '--fetch-retry-mintimeout=1000', '--fetch-retry-maxtimeout=5000');
@@ -91,9 +95,14 @@ sub fetch
 	my $client = $command[0];
 	my ($ok, $output);
 
-	($ok, $output) = run_command($directory, @command) if !$without_network{$client};
-	return if $ok;
-	$without_network{$client} = 1 if defined $output && $output =~ $unreachable;
+	foreach my $pause ($without_network{$client} ? () : (0, 2, 10))
+	{
+		sleep $pause;
+		($ok, $output) = run_command($directory, @command);
+		return if $ok;
+		last if $output !~ $passing;
+	}
+	$without_network{$client} = 1 if defined $output && $output =~ /$unreachable|$passing/;
 	skip("$what cannot be fetched: the registry cannot be reached") if $without_network{$client};
 	die "$what cannot be fetched:\n$output";
 }
