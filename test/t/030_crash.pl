@@ -3,6 +3,7 @@ use strict;
 use warnings;
 use FindBin;
 use lib $FindBin::RealBin;
+use MigrateMix qw(ask_for);
 use MigrateTest;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -59,10 +60,17 @@ my %ways = (
 	'kill -KILL of the postmaster' => sub { kill_postmaster($node) });
 my @ways = sort keys %ways;
 
-# What must be true whatever happened: one line for each promise broken.  A
-# backend that was told to end may still be at it.
+# Waits until a backend has gone: it may still be at it when it was told to end, and
+# the postmaster may yet have to learn that it was killed.
+sub gone
+{
+	my ($pid) = @_;
+
+	return "DO 'BEGIN WHILE EXISTS (SELECT FROM pg_stat_activity WHERE pid = $pid) LOOP PERFORM pg_sleep(0.01), pg_stat_clear_snapshot(); END LOOP; END';\n";
+}
+
+# What must be true whatever happened: one line for each promise broken.
 my $broken = <<'SQL';
-DO $$BEGIN WHILE EXISTS (SELECT FROM migrate.deployer()) LOOP PERFORM pg_sleep(0.01); END LOOP; END$$;
 SELECT 'table without history: ' || relname FROM pg_class c
 WHERE relkind = 'r' AND relname ~ '^r\d' AND NOT EXISTS (SELECT FROM migrate.history h WHERE h.name = relname AND outcome = 'applied')
 UNION ALL
@@ -97,15 +105,8 @@ SQL
 sub ask
 {
 	my ($sql) = @_;
-	my $give_up = time + $PostgreSQL::Test::Utils::timeout_default;
 
-	while (1)
-	{
-		my ($status, $out, $err) = $node->psql('postgres', $sql, on_error_stop => 1);
-		return split /\n/, $out if $status == 0;
-		die "status $status: $err" if $status != 2 || time > $give_up;
-		sleep 0.02;
-	}
+	return ask_for($node, 'postgres', $sql);
 }
 
 # How long a run takes that nobody disturbs.
@@ -126,7 +127,7 @@ foreach my $round (1 .. ROUNDS)
 	sleep $delay;
 	$ways{$way}->($pid);
 	end_client($client);
-	my @answers = ask($judge . registrations($round + 1));
+	my @answers = ask(gone($pid) . $judge . registrations($round + 1));
 	my ($outcome, $again, $current) = splice @answers, -3 - STEPS;
 	is_deeply(\@answers, [], sprintf 'round %d, %s after %.0f ms: nothing is half done', $round, $way, $delay * 1000);
 	is($current, 't', "then $outcome, and the next run does the rest ($again)");
@@ -143,7 +144,7 @@ is($node->safe_psql('postgres', 'SELECT r.outcome, p.name FROM migrate.runs r JO
 	'running|stuck', 'a run shows while it is running');
 kill 'KILL', $pid;
 end_client($stuck);
-is((ask('SELECT outcome FROM migrate.runs ORDER BY run_id DESC LIMIT 1'))[0], 'interrupted', 'and as interrupted when its backend was killed');
+is((ask(gone($pid) . 'SELECT outcome FROM migrate.runs ORDER BY run_id DESC LIMIT 1'))[0], 'interrupted', 'and as interrupted when its backend was killed');
 is((ask(q{SELECT state, to_regclass('stuck') IS NULL FROM migrate.status() WHERE name = 'stuck'}))[0], 'pending|t',
 	'its migration is pending');
 ask(q{SELECT migrate.unregister('stuck')});

@@ -209,18 +209,18 @@ is_deeply(sqlstates($node, 'postgres', \%free, "SET pg_migrations.lock_wait = 0;
 	'what waits for no run');
 
 # The caller's statement_timeout is for statements of migrations, not for waiting.
-my @patient = map { client("SET default_transaction_isolation = '$_'; SET statement_timeout = 200; $apply") }
+my @patient = map { client("SET default_transaction_isolation = '$_'; SET statement_timeout = 1000; $apply") }
   ('read committed', 'repeatable read');
-push @patient, client("BEGIN; SET LOCAL statement_timeout = 200; $apply COMMIT;");
+push @patient, client("BEGIN; SET LOCAL statement_timeout = 1000; $apply SET LOCAL statement_timeout = 0; COMMIT;");
 wait_for_waiters(3);
-ask('SELECT pg_sleep(0.4)');
+ask('SELECT pg_sleep(1.5)');
 open_gate();
 is((end_client($holder))[1] =~ s/.*\n//sr =~ s/^\d+//r, '|2', 'the holder ends');
 # The first of them finds what was registered meanwhile.
 is(join(' ', sort map { end_client($_); shows($_) =~ /(ERROR.*|\|[01]$)/m } @patient), '|0 |0 |1', 'statement_timeout does not count for waiting');
-ask(q{SELECT migrate.register('1', 'SELECT pg_sleep(0.4); SELECT pg_sleep(0.4)', project => 'slow')});
-raises($node, 'postgres', "SET statement_timeout = 200; $apply", '57014', qr/statement 1 of 2/, 'it does for a statement');
-like(ask("SET statement_timeout = 700; $apply"), qr/^\d+\|1$/m, 'but not for all of them together');
+ask(q{SELECT migrate.register('1', repeat('SELECT pg_sleep(1.5);', 3), project => 'slow')});
+raises($node, 'postgres', "SET statement_timeout = 1000; $apply", '57014', qr/statement 1 of 3/, 'it does for a statement');
+like(ask("SET statement_timeout = 4000; $apply"), qr/^\d+\|1$/m, 'but not for all of them together');
 
 # ---- a holder that waits for the waiter
 
@@ -248,14 +248,14 @@ my $holding = open_session($node, 'polled');
 ask_session($holding, "BEGIN; $apply");
 my $commits = q{SELECT xact_commit FROM pg_stat_database WHERE datname = 'polled'};
 my $before = ask($commits);
-my $polling = start_client($node, 'polled', q{CALL migrate.apply(options => '{"lock_wait": 3000}');});
+my $polling = start_client($node, 'polled', q{CALL migrate.apply(options => '{"lock_wait": 10000}');});
 my $polls = q{SELECT count(*) = %s FROM pg_stat_activity WHERE datname = 'polled' AND query ~ 'lock_wait'};
 wait_until($node, 'postgres', sprintf $polls, 1);
 # Whatever wakes it up.
 ask('SELECT pg_reload_conf(), pg_sleep(0.01), pg_reload_conf(), pg_sleep(0.01), pg_reload_conf()')
   while ask(sprintf $polls, 1) eq 't';
 end_client($polling);
-like(shows($polling), qr/MG006/, 'a waiter has waited 3 s');
+like(shows($polling), qr/MG006/, 'a waiter has waited 10 s');
 cmp_ok(ask($commits) - $before, '<=', 40, 'and looked at most ten times a second');
 $holding->quit;
 

@@ -17,7 +17,7 @@ my %only = map { $_ => 1 } split /,/, $ENV{CORPORA} // '';
 $ENV{PGUSER} = 'postgres';
 my $node = PostgreSQL::Test::Cluster->new('main');
 $node->init(extra => [ '-U', 'postgres' ]);
-$node->append_conf('postgresql.conf', "fsync = off\nfull_page_writes = off\njit = off");
+$node->append_conf('postgresql.conf', "fsync = off\nfull_page_writes = off\njit = off\nautovacuum = off");
 $node->start;
 
 sub literal
@@ -239,7 +239,7 @@ sub check_baseline
 	dump_plain($node, $ours, "$file.ours");
 	like(error_of($applied, sprintf $register, "$file.ours"), qr/ERROR:  MG009:.*-N migrate/s,
 		'a dump with our own schema in it is refused');
-	$node->safe_psql('postgres', "DROP DATABASE $_") foreach $restored, $applied;
+	$node->safe_psql('postgres', "DROP DATABASE $_ WITH (FORCE)") foreach $restored, $applied;
 	return;
 }
 
@@ -299,7 +299,7 @@ sub run_set
 	push @clock, time;
 	note(sprintf '%s: psql %.0f ms, load %.0f ms, apply %.0f ms, rest %.0f ms', $set->{title},
 		map { 1000 * ($clock[$_] - $clock[ $_ - 1 ]) } 1 .. 4);
-	$node->safe_psql('postgres', "DROP DATABASE $_") foreach $psql, $ours;
+	$node->safe_psql('postgres', "DROP DATABASE $_ WITH (FORCE)") foreach $psql, $ours;
 	return;
 }
 

@@ -59,7 +59,7 @@ my @packages = (
 
 my $node = PostgreSQL::Test::Cluster->new('main');
 $node->init;
-$node->append_conf('postgresql.conf', "fsync = off\nfull_page_writes = off");
+$node->append_conf('postgresql.conf', "fsync = off\nfull_page_writes = off\nautovacuum = off");
 $node->start;
 
 # Registers a file as a migration of its own; the outcome, as one line.
@@ -153,7 +153,7 @@ sub check_package
 	check_outcomes($package, try_files($db, @files));
 	check_directory($db, "$root/$package->{directory}") if $package->{directory};
 	check_top_level($db, grep { /\/\Q$package->{top_level}\E$/ } @files) if $package->{top_level};
-	$node->safe_psql('postgres', "DROP DATABASE $db");
+	$node->safe_psql('postgres', "DROP DATABASE $db WITH (FORCE)");
 	return;
 }
 

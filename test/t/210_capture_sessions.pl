@@ -134,10 +134,8 @@ $node->safe_psql('postgres', 'ALTER DATABASE postgres SET pg_migrations.out_of_b
 foreach my $setting ('out_of_band=log', 'OUT_OF_BAND=log', 'capture=lenient', 'track=locks')
 {
 	local $ENV{PGOPTIONS} = "-c pg_migrations.$setting";
-	my ($status, undef, $err) = $node->psql('postgres', 'CREATE TABLE hidden ()', extra_params => [ '-U', 'maker' ]);
-
-	isnt($status, 0, "$setting by a client that is no superuser");
-	like($err, qr/FATAL:  permission denied to set parameter/, 'is refused');
+	command_fails_like([ 'psql', '-X', '-d', $node->connstr('postgres') . ' user=maker', '-c', 'CREATE TABLE hidden ()' ],
+		qr/FATAL:  permission denied to set parameter/, "$setting by a client that is no superuser is refused");
 }
 $node->stop;
 done_testing();

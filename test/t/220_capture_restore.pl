@@ -101,12 +101,12 @@ foreach my $format (sort keys %formats)
 	my @restore = $format eq 'plain' ? ('psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', @to, '-f') : ('pg_restore', '-C', '--exit-on-error', @to);
 
 	command_ok([ 'pg_dump', '-C', @{ $formats{$format} }, '-f', "$directory/whole_$format", $node->connstr('whole') ], "whole, $format: dumped");
-	ask('postgres', 'DROP DATABASE whole');
+	ask('postgres', 'DROP DATABASE whole WITH (FORCE)');
 	command_ok([ @restore, "$directory/whole_$format" ], "whole, $format: restored where changes by hand are rejected");
 	same(ask('whole', $records), $whole, "whole, $format: the records are those of then, and no more");
 	is(ask('whole', 'SELECT level, to_at FROM migrate.coverage'), 'full|', "whole, $format: capture is on");
 }
-ask('postgres', 'DROP DATABASE whole');
+ask('postgres', 'DROP DATABASE whole WITH (FORCE)');
 
 # ---- parts of a dump
 

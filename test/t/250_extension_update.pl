@@ -212,12 +212,12 @@ $node->safe_psql('shop', 'ALTER TABLE migrate.log_ddl ADD COLUMN must integer NO
 my (undef, $out, $err) = $node->psql('shop', 'CREATE TABLE unseen (i int); SELECT 1', extra_params => [ '-U', 'maker' ], on_error_stop => 1);
 is($out, '1', 'a change goes on');
 like($err, qr/WARNING:  CREATE TABLE is not recorded/, 'and it says that it is not recorded');
-is($node->safe_psql('shop', q{SELECT level, reason, to_at IS NULL FROM migrate.coverage ORDER BY from_at DESC LIMIT 1}), 'none|not recorded: ALTER TABLE|t',
+is($node->safe_psql('shop', q{SELECT level, reason FROM migrate.coverage WHERE to_at IS NULL}), 'none|not recorded: ALTER TABLE',
 	'there is a gap');
 is($node->safe_psql('shop', q{SELECT severity, object FROM migrate.check() WHERE code = 'capture_broken'}), 'error|migrate.log_ddl', 'which check knows of');
 $node->safe_psql('shop', 'ALTER TABLE migrate.log_ddl DROP COLUMN must');
 $node->safe_psql('shop', q{SELECT migrate.watch('mended'); CREATE TABLE seen ()});
-is($node->safe_psql('shop', q{SELECT level, reason FROM migrate.coverage ORDER BY from_at DESC LIMIT 1}), 'full|mended', 'which ends');
+is($node->safe_psql('shop', q{SELECT level, reason FROM migrate.coverage WHERE to_at IS NULL}), 'full|mended', 'which ends');
 is($node->safe_psql('shop', q{SELECT statement FROM migrate.ddl_log WHERE statement ~ 'seen'}), 'CREATE TABLE seen ()', 'as does what was missing');
 
 # ---- another extension, whose script makes a schema with elements

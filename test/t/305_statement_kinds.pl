@@ -222,7 +222,7 @@ sub is_done
 	return $kind->{rebuilds} ? isnt(file_of($kind), $file, "$kind->{name}: $test") : is(ask($kind->{done}), 't', "$kind->{name}: $test");
 }
 
-# Has somebody hold what it needs, has it wait, and cancels whoever called.
+# Has somebody hold what it needs, has it wait, and cancels whoever called and listens.
 sub stop_in_the_middle
 {
 	my ($kind, $call, $place) = @_;
@@ -233,7 +233,8 @@ sub stop_in_the_middle
 	$holder->query_safe("BEGIN; $kind->{holds}");
 	my $caller = start_client($node, 'postgres', "SET ROLE $role; SET application_name = 'caller'; $call",
 		connection => $node->connstr('postgres') . " user=$login");
-	wait_until($node, 'postgres', q{SELECT count(*) > 0 FROM pg_stat_activity WHERE backend_type ~ 'pg_migrations' AND wait_event_type = 'Lock'});
+	wait_until($node, 'postgres', q{SELECT count(*) FILTER (WHERE backend_type ~ 'pg_migrations' AND wait_event_type = 'Lock') > 0
+		AND count(*) FILTER (WHERE backend_type = 'client backend' AND application_name = 'caller' AND wait_event = 'Extension') > 0 FROM pg_stat_activity});
 	ask(q{SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE application_name = 'caller' AND backend_type = 'client backend'});
 	end_client($caller);
 	$holder->query_safe('ROLLBACK');

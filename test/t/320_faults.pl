@@ -91,7 +91,7 @@ sub wanting
 
 # Somebody who has a table until he is ended, or until somebody queues for it.
 sub keeps { return "BEGIN; LOCK TABLE $_[0]; SELECT pg_sleep(3600)" }
-sub gives_way { return "BEGIN; LOCK TABLE $_[0];\nDO \$\$BEGIN WHILE NOT EXISTS (SELECT FROM pg_locks WHERE relation = '$_[0]'::regclass AND NOT granted) LOOP PERFORM pg_sleep(0.01); END LOOP; END\$\$" }
+sub gives_way { return "BEGIN; LOCK TABLE $_[0];\nDO \$\$BEGIN WHILE NOT EXISTS (SELECT FROM pg_locks WHERE relation = '$_[0]'::regclass AND NOT granted) LOOP PERFORM pg_sleep(0.01); END LOOP; END\$\$;\nCOMMIT" }
 
 # Who is in the way is old to one that lets nobody wait behind it, and young to one that has an hour.
 my %old = (old => '"lock_timeout": 1', young => '"lock_timeout": "1h"');

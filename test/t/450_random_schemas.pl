@@ -244,7 +244,7 @@ for (my $first = 0; $first < $rounds; $first += $batch)
 		my $file = PostgreSQL::Test::Utils::tempdir . '/script.sql';
 
 		append_to_file($file, $script);
-		$node->safe_psql('postgres', "DROP DATABASE IF EXISTS road$road");
+		$node->safe_psql('postgres', "DROP DATABASE IF EXISTS road$road WITH (FORCE)");
 		$node->safe_psql('postgres', "CREATE DATABASE road$road TEMPLATE made");
 		my (undef, $err) = run_command([ 'psql', '-X', '-q', '-o', '/dev/null', '-d', $node->connstr("road$road"), '-f', $file ]);
 		$statements += () = $script =~ /;\n/g;

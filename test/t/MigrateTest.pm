@@ -29,6 +29,7 @@ sub new_node
 fsync = off
 jit = off
 autovacuum = off
+max_connections = 50
 max_prepared_transactions = 4
 log_min_messages = warning
 CONF

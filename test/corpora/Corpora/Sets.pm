@@ -131,7 +131,7 @@ sub prepare_unleash
 			PGUSER => 'postgres', PGDATABASE => 'recorder'
 		},
 		"$here/record_db_migrate.js", "$work/package/dist/migrations", "$work/files");
-	$node->safe_psql('postgres', 'DROP DATABASE recorder');
+	$node->safe_psql('postgres', 'DROP DATABASE recorder WITH (FORCE)');
 	disable_lines(qr/^ *COMMIT;$/m, qr/./, "$work/files", "$work/mended");
 	return {
 		%{ pair_project('unleash', "$work/mended") },
