@@ -169,17 +169,19 @@ define('0007_first', "SELECT 1; VACUUM", requires => '{}');
 is((try($apply))[0], '00000', 'its text may change as a whole');
 
 # The record that a statement begins waits for a lock in vain: it has not begun.
+foreach my $case ([ '0008_begins', 'VACUUM h' ], [ '0009_begins', 'CREATE INDEX CONCURRENTLY ON h (i)' ])
 {
+	my ($name, $last) = @$case;
 	my $lock = open_session($node, 'postgres');
 	my $worker = q{FROM pg_stat_activity WHERE backend_type ~ 'pg_migrations' AND xact_start};
 
 	# Whoever wants the lock has it when the second step, which keeps him waiting, is committed.
 	ask('CREATE TABLE go (i int)');
-	define('0008_begins', <<'SQL', requires => '{}', options => '{"lock_timeout": 100}');
+	define($name, <<"SQL", requires => '{}', options => '{"lock_timeout": 100}');
 VACUUM h;
 LOCK TABLE migrate.unfinished IN ROW EXCLUSIVE MODE;
-DO $$BEGIN WHILE NOT EXISTS (SELECT FROM go) LOOP PERFORM pg_sleep(0.02); END LOOP; END$$;
-VACUUM h;
+DO 'BEGIN WHILE NOT EXISTS (SELECT FROM go) LOOP PERFORM pg_sleep(0.02); END LOOP; END';
+$last;
 SQL
 	my $waits = start_client($node, 'postgres', $apply);
 	# The first step's own record takes the same lock: it is the block that has to hold it.
@@ -195,8 +197,8 @@ SQL
 	ask_session($lock, 'COMMIT');
 	$lock->quit;
 	my ($went_well) = end_client($waits);
-	ok($went_well, 'a statement whose beginning could not be written is tried again') or diag $waits->{err};
-	is(state_of('0008_begins'), 'applied', 'and done');
+	ok($went_well, "$last: a statement whose beginning could not be written is tried again") or diag $waits->{err};
+	is(state_of($name), 'applied', 'and done');
 	ask('DROP TABLE go');
 }
 

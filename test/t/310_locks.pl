@@ -391,6 +391,11 @@ like($busy->{err}, qr/ERROR:  57014/, 'as its session sees');
 is(waited($name, q{waited_for->0->>'action'}), 'cancelled', 'and the record');
 
 policy('terminate', '0');
+($session, $pid) = open_old('SELECT * FROM t', 'app');
+$name = define("SET ROLE dana;\nVACUUM u;\nALTER TABLE t ADD b4 int", $old);
+ask('CALL migrate.apply()');
+is(ask("SELECT role_name = CURRENT_USER FROM migrate.decisions WHERE name = '$name' AND decision = 'blocker_terminated'"), 't', 'whoever deploys has ended him, whatever role the migration has become');
+eval { $session->quit };
 my $replication = $node->background_psql('postgres', replication => 'database', on_error_stop => 0);
 $replication->query('BEGIN; SELECT * FROM t');
 ($pid) = ask(q{SELECT pid FROM pg_stat_activity WHERE backend_type = 'walsender'});
