@@ -37,7 +37,7 @@ CREATE TABLE migrate.adrift (
     looked_at       timestamptz,
     is_stale        boolean NOT NULL DEFAULT false
 );
-COMMENT ON TABLE migrate.adrift IS 'what was not as expected when somebody last looked, how it was (NULL: not there) and where, and how much of what was captured the look had seen before that which found it';
+COMMENT ON TABLE migrate.adrift IS 'what was not as expected when somebody last looked, how it was (NULL: not there, zeros: it could not be read) and where, and how much of what was captured the look had seen before that which found it';
 CREATE INDEX adrift_address ON migrate.adrift (class_id, object_id);
 
 -- A place is a database of a cluster: a row means nothing in a copy of it.

@@ -431,6 +431,17 @@ ledger_begin_adrift(void)
 }
 
 void
+ledger_keep_adrift(const uint8 *key)
+{
+	static LedgerQuery query = {
+		"UPDATE migrate.adrift SET is_stale = false WHERE key OPERATOR(pg_catalog.=) $1"
+	};
+
+	if (any_adrift())
+		run_by_key(&query, key);
+}
+
+void
 ledger_end_adrift(void)
 {
 	static LedgerQuery query = {

@@ -63,14 +63,14 @@ extern void ledger_put_addresses(const List *rows);
 extern StateRow *ledger_adrift(const uint8 *key);
 /* Whatever an object was called then. */
 extern StateRow *ledger_adrift_at(const ObjectAddress *address);
-/* address: NULL where it is not there; ignored: it is not counted; what is there already stays so or not. */
+/* address: NULL where it is not there; no fingerprint but zeros: it could not be read; ignored: it is not counted; what is there already stays so or not. */
 extern void ledger_put_adrift(const StateRow *row, const ObjectAddress *address, bool ignored);
 extern void ledger_remove_adrift(const uint8 *key);
 
-/* Around noting again all that is: what is not noted in between no longer is. */
+/* Around noting again all that is: what is not noted or kept in between no longer is. */
 extern void ledger_begin_adrift(void);
+extern void ledger_keep_adrift(const uint8 *key);
 extern void ledger_end_adrift(void);
-
 
 /* How many objects, and what became of the first of them. */
 extern int	ledger_count_adrift(char **first);

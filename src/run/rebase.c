@@ -64,7 +64,7 @@ check_is_expected(const char *label)
 	Differences differences = {0};
 
 	initStringInfo(&differences.names);
-	mig_state_compare(label, "expected", note, &differences);
+	mig_state_compare(label, "expected", note, NULL, &differences);
 	if (differences.n == 0)
 		return;
 	if (differences.n > NAMED)

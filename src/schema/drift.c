@@ -92,7 +92,7 @@ mig_drift_collect(const char *project)
 				 errhint("SELECT migrate.watch('<why>');  takes what exists as expected.")));
 		return NIL;
 	}
-	mig_state_compare("expected", "current", add_drift, &collect);
+	mig_state_compare("expected", "current", add_drift, NULL, &collect);
 	list_sort(collect.drifts, by_identity);
 	if (collect.drifts != NIL)
 		notice_other_server();
@@ -226,7 +226,7 @@ accept_those(const char *identity, const char *object_type, List *rules)
 	Accept		arg = {CurrentMemoryContext, identity, object_type, rules, ledger_last_ddl(), NIL};
 
 	if (ledger_expects())
-		mig_state_compare("expected", "current", accept, &arg);
+		mig_state_compare("expected", "current", accept, NULL, &arg);
 	return arg.accepted;
 }
 

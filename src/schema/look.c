@@ -86,16 +86,51 @@ hash_globals(uint8 *result)
 
 /* ---- looking at everything ---- */
 
+typedef struct Looking
+{
+	List	   *rules;			/* of what is ignored */
+	bool		at_all;			/* nothing was unreadable */
+} Looking;
+
 static void
 note_adrift(const Difference *difference, void *arg)
 {
+	const Looking *looking = arg;
 	StateRow	row = difference->to ? *difference->to : *difference->from;
 
 	row.exists = difference->to != NULL;
 	if (difference->object)
 		ledger_put_definitions(list_make1(mig_state_stored(difference->object)));
 	/* A run does not take over what is ignored, but says nothing of it. */
-	ledger_put_adrift(&row, difference->object ? &difference->object->address : NULL, mig_is_ignored(arg, difference));
+	ledger_put_adrift(&row, difference->object ? &difference->object->address : NULL, mig_is_ignored(looking->rules, difference));
+}
+
+/*
+ * What may have been done to it no run takes over.  Whether it is adrift nobody
+ * knows, so nothing is said of it unless it was.
+ */
+static void
+note_unreadable(const SchemaObject *object, void *arg)
+{
+	Looking    *looking = arg;
+	StateRow	row;
+
+	mig_state_row(object, &row);
+	ledger_keep_adrift(row.key);
+	ledger_put_adrift(&row, &object->address, true);
+	looking->at_all = false;
+}
+
+/* Returns false if some of it could not be read. */
+static bool
+look_at_all(void)
+{
+	Looking		looking = {ledger_ignore_rules(), true};
+
+	ledger_begin_adrift();
+	mig_state_compare("expected", "current", note_adrift, note_unreadable, &looking);
+	ledger_end_adrift();
+	return looking.at_all;
 }
 
 /* Written together, so many at a time. */
@@ -200,11 +235,7 @@ mig_expected_look(bool at_everything, char **first)
 	else
 		begin_anew(&look);
 	if (!same || at_everything)
-	{
-		ledger_begin_adrift();
-		mig_state_compare("expected", "current", note_adrift, ledger_ignore_rules());
-		ledger_end_adrift();
-	}
+		look.is_certain &= look_at_all();
 	ledger_write_look(&look);
 	keep(&look);
 	changed_by_others = false;

@@ -258,6 +258,15 @@ leave_adrift(Move *move, const SchemaObject *object, const StateRow *actual, con
 		write_adrift(move, object, actual);
 }
 
+/* It was there when the run began, but could not be read. */
+static bool
+was_unreadable(const StateRow *found)
+{
+	static const uint8 none[LEDGER_KEY_BYTES];
+
+	return found && memcmp(found->fingerprint, none, LEDGER_KEY_BYTES) == 0;
+}
+
 static void
 move_object(Move *move, SchemaObject *object, const ExpectedRow *expected)
 {
@@ -274,7 +283,7 @@ move_object(Move *move, SchemaObject *object, const ExpectedRow *expected)
 	if (before && memcmp(before, actual.fingerprint, LEDGER_KEY_BYTES) == 0 && (found == NULL || same_key(found, &actual)))
 		return;
 	move->changed = lappend(move->changed, &object->address);
-	if ((expected == NULL && found) ||
+	if ((expected == NULL && found) || was_unreadable(found) ||
 		(expected && adrift && (found == NULL || !same_key(found, &expected->state))) ||
 		(has_name(move->of_others, object->identity) && !is_new))
 	{

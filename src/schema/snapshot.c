@@ -113,7 +113,7 @@ mig_compare_body(PG_FUNCTION_ARGS)
 	ListCell   *cell;
 
 	mig_require_monitor(NULL);
-	mig_state_compare(from, to, add_difference, &comparing);
+	mig_state_compare(from, to, add_difference, NULL, &comparing);
 	list_sort(comparing.differences, by_identity);
 	foreach(cell, comparing.differences)
 		put_difference(result, lfirst(cell));

@@ -27,6 +27,7 @@ typedef struct Comparison
 	MemoryContext context;
 	HTAB	   *entries;
 	DifferenceFunction function;
+	SchemaObjectFunction unreadable;	/* or NULL */
 	void	   *arg;
 	void		(*take) (struct Comparison *comparison, const StateRow *row, const SchemaObject *object);
 } Comparison;
@@ -242,8 +243,13 @@ take_to(Comparison *comparison, const StateRow *row, const SchemaObject *object)
 	if (entry)
 		entry->seen = true;
 	if (is_unreadable(object))
+	{
 		mig_state_warn(object);
-	if (is_unreadable(object) || (entry && is_unreadable(entry->object)))
+		if (comparison->unreadable)
+			comparison->unreadable(object, comparison->arg);
+		return;
+	}
+	if (entry && is_unreadable(entry->object))
 		return;
 	if (entry && is_alike(entry, row, object))
 		return;
@@ -276,9 +282,9 @@ hand_over_removed(Comparison *comparison)
 }
 
 void
-mig_state_compare(const char *from, const char *to, DifferenceFunction function, void *arg)
+mig_state_compare(const char *from, const char *to, DifferenceFunction function, SchemaObjectFunction unreadable, void *arg)
 {
-	Comparison	comparison = {.function = function, .arg = arg};
+	Comparison	comparison = {.function = function, .unreadable = unreadable, .arg = arg};
 	HASHCTL		control = {.keysize = LEDGER_KEY_BYTES, .entrysize = sizeof(StateEntry)};
 
 	comparison.context = AllocSetContextCreate(CurrentMemoryContext, "schema state", ALLOCSET_DEFAULT_SIZES);

@@ -22,8 +22,11 @@ typedef struct Difference
 
 typedef void (*DifferenceFunction) (const Difference *difference, void *arg);
 
-/* "current", "expected", or the label of a snapshot; 42704 if there is none. */
-extern void mig_state_compare(const char *from, const char *to, DifferenceFunction function, void *arg);
+/*
+ * "current", "expected", or the label of a snapshot; 42704 if there is none.
+ * unreadable: gets what "to" has and could not be read, and no difference is; or NULL.
+ */
+extern void mig_state_compare(const char *from, const char *to, DifferenceFunction function, SchemaObjectFunction unreadable, void *arg);
 
 /* 42704 if there is none. */
 extern SnapshotHead *mig_state_find_snapshot(const char *label);

@@ -311,6 +311,56 @@ like(ask('quiet', q{SELECT expected FROM migrate.drift()}), qr/tried_again/, 'bu
 ask('quiet', 'ALTER TABLE t DROP hacked');
 is(ask('quiet', $drift), '', 'undone');
 $number = 4000;
+
+# ---- what cannot be read when a run begins
+
+# Others' change of it is found as theirs once it can be read.
+sub not_taken_over
+{
+	my ($how, $sql) = @_;
+
+	ask_session($long, 'BEGIN; LOCK TABLE t');
+	is(warned(), 'could not look at view public.seen: locked by another transaction', "a view that was $how and is locked");
+	is(warned(), 'could not look at view public.seen: locked by another transaction', 'the next run tries it again');
+	ask_session($long, 'COMMIT');
+	like(warned($sql), qr/^1 object of the schema is not as expected view public\.seen was $how/, 'and as soon as it can be read finds it');
+	is(ask('quiet', q{SELECT change, identity, changed_by = session_user FROM migrate.drift()}), "$how|public.seen|t", 'with who has done it');
+	return;
+}
+
+ask('quiet', 'CREATE VIEW seen AS SELECT i FROM t');
+not_taken_over('added', 'CREATE OR REPLACE VIEW seen AS SELECT i + 1 AS i FROM t');
+ask('quiet', q{SELECT migrate.accept_drift('*', 'test')});
+is(warned(), '', 'accepted');
+ask('quiet', q{CREATE OR REPLACE VIEW seen AS SELECT i, 'bob' AS x FROM t});
+not_taken_over('changed', q{COMMENT ON TABLE t IS 'of a migration'});
+
+ask('quiet', 'CREATE TABLE other (i int); DROP TABLE other');
+ask_session($long, 'BEGIN; LOCK TABLE t');
+like(warned(), qr/could not look at view public\.seen.* 1 object .* view public\.seen was changed/, 'what was adrift still is while it cannot be read');
+ask_session($long, 'COMMIT');
+like(warned(), qr/^1 object .* view public\.seen was changed/, 'and afterwards');
+
+# Both change it, and it cannot be read before either has.
+ask('quiet', q{SELECT migrate.register('4100_waits', 'SELECT pg_advisory_xact_lock(7); COMMENT ON VIEW seen IS ''of a migration''')});
+ask_session($late, 'SELECT pg_advisory_lock(7)');
+ask_session($long, 'BEGIN; LOCK TABLE t');
+ask('quiet', 'GRANT SELECT ON seen TO drift_owner');
+$run = start_client($node, 'quiet', 'CALL migrate.apply()');
+wait_until($node, 'quiet', q{SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND objid = 7 AND NOT granted});
+ask_session($long, 'COMMIT');
+ask_session($late, 'SELECT pg_advisory_unlock(7)');
+($done) = end_client($run);
+ok($done, 'a migration of what could not be read');
+$number = 4100;
+is(ask('quiet', q{SELECT change, identity, expected ~ 'bob|grant' FROM migrate.drift()}), 'changed|public.seen|f', 'takes over nothing of others');
+ask('quiet', q{SELECT migrate.accept_drift('*', 'test')});
+is(warned(), '', 'accepted');
+ask_session($long, 'BEGIN; LOCK TABLE t');
+ask('quiet', 'CREATE TABLE other (i int); DROP TABLE other');
+is(warned(), 'could not look at view public.seen: locked by another transaction', 'of what is as it should be no more is said than that');
+ask_session($long, 'COMMIT');
+is(warned('ALTER TABLE u ADD unrelated int'), '', 'and the next run knows that it is');
 $_->quit foreach ($late, $long);
 
 $node->stop;
