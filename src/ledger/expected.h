@@ -102,9 +102,17 @@ extern void ledger_doubt_looks(void);
 /* One that knows what there is now, and of nothing before. */
 extern void ledger_begin_look(LedgerLook *look);
 
+/* An object that a captured statement was about; all NULL where it is not known what that was. */
+typedef struct LedgerChange
+{
+	char	   *action;
+	char	   *object_type;
+	char	   *identity;
+} LedgerChange;
+
 /*
- * Go on from a look to what is known now.  Returns the identities of what others
- * have changed meanwhile, "" for what has none.
+ * Go on from a look to what is known now.  Returns what others have changed
+ * meanwhile, as a list of LedgerChange.
  */
 extern List *ledger_look_again(LedgerLook *look);
 

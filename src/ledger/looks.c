@@ -116,21 +116,40 @@ ledger_doubt_looks(void)
 
 /* ---- going on ---- */
 
-/* The identities in a row's objects, "" for none. */
+/* NULL for what is no string. */
+static char *
+string_of(JsonbContainer *object, const char *key)
+{
+	JsonbValue	value;
+
+	if (getKeyJsonValueFromContainer(object, key, strlen(key), &value) == NULL || value.type != jbvString)
+		return NULL;
+	return pnstrdup(value.val.string.val, value.val.string.len);
+}
+
+/* The objects of a row. */
 static List *
-add_identities(List *identities, Jsonb *objects)
+add_changes(List *changes, Jsonb *objects)
 {
 	JsonbIterator *iterator = JsonbIteratorInit(&objects->root);
 	JsonbIteratorToken token;
 	JsonbValue	value;
-	int			n = list_length(identities);
 
-	while ((token = JsonbIteratorNext(&iterator, &value, false)) != WJB_DONE)
-		if (token == WJB_KEY && value.val.string.len == strlen("identity") &&
-			strncmp(value.val.string.val, "identity", value.val.string.len) == 0 &&
-			JsonbIteratorNext(&iterator, &value, false) == WJB_VALUE && value.type == jbvString)
-			identities = lappend(identities, pnstrdup(value.val.string.val, value.val.string.len));
-	return list_length(identities) > n ? identities : lappend(identities, "");
+	if (JsonContainerSize(&objects->root) == 0)
+		return lappend(changes, palloc0(sizeof(LedgerChange)));
+	while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
+	{
+		LedgerChange *change;
+
+		if (token != WJB_ELEM || value.type != jbvBinary)
+			continue;
+		change = palloc(sizeof(LedgerChange));
+		change->action = string_of(value.val.binary.data, "action");
+		change->object_type = string_of(value.val.binary.data, "object_type");
+		change->identity = string_of(value.val.binary.data, "identity");
+		changes = lappend(changes, change);
+	}
+	return changes;
 }
 
 /* A row that was written by others, and not seen so far. */
@@ -154,7 +173,7 @@ read_new(const LedgerLook *look, int64 *last)
 {
 	Relation	log = table_open(ledger_relation("log_ddl"), AccessShareLock);
 	Datum		seen = DirectFunctionCall1(pg_snapshot_in, CStringGetDatum(look->seen));
-	List	   *identities = NIL;
+	List	   *changes = NIL;
 	ScanKeyData key;
 	SysScanDesc scan;
 	HeapTuple	row;
@@ -169,11 +188,11 @@ read_new(const LedgerLook *look, int64 *last)
 		CHECK_FOR_INTERRUPTS();
 		*last = Max(*last, id);
 		if (is_new(row, RelationGetDescr(log), id, look, seen))
-			identities = add_identities(identities, DatumGetJsonbPCopy(heap_getattr(row, Anum_log_ddl_objects, RelationGetDescr(log), &isnull)));
+			changes = add_changes(changes, DatumGetJsonbPCopy(heap_getattr(row, Anum_log_ddl_objects, RelationGetDescr(log), &isnull)));
 	}
 	systable_endscan(scan);
 	table_close(log, AccessShareLock);
-	return identities;
+	return changes;
 }
 
 /*
@@ -223,18 +242,18 @@ List *
 ledger_look_again(LedgerLook *look)
 {
 	LedgerScope scope;
-	List	   *identities;
+	List	   *changes;
 	int64		last = Max(look->own_id, look->bound_id);
 
 	ledger_enter(&scope);
 	CommandCounterIncrement();
 	/* The catalogs are read as they are now, too, however old the caller's snapshot is. */
 	PushActiveSnapshot(GetLatestSnapshot());
-	identities = read_new(look, &last);
+	changes = read_new(look, &last);
 	advance(look, last);
 	PopActiveSnapshot();
 	ledger_leave(&scope);
-	return identities;
+	return changes;
 }
 
 void

@@ -24,8 +24,8 @@ extern int	mig_expected_look(bool at_everything, char **first);
 extern void mig_expected_look_after_others(void);
 
 /*
- * Identities of what others have changed since the last call, or the look before
- * the run, with a warning if there are any.
+ * What others have changed since the last call, or the look before the run, as a
+ * list of LedgerChange, with a warning if there is anything.
  */
 extern List *mig_expected_of_others(void);
 

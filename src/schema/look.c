@@ -257,21 +257,21 @@ List *
 mig_expected_of_others(void)
 {
 	LedgerLook	look = present;
-	List	   *identities;
+	List	   *changes;
 
 	/* A worker goes on from what its caller has written. */
 	if (!has_present && !ledger_read_look(&look))
 		ledger_begin_look(&look);
-	identities = ledger_look_again(&look);
+	changes = ledger_look_again(&look);
 	keep(&look);
-	if (identities == NIL)
+	if (changes == NIL)
 		return NIL;
 	changed_by_others = true;
 	ereport(WARNING,
 			(errmsg("others changed the schema while this run was under way"),
 			 errdetail("What they did is not taken over as expected."),
 			 errhint("SELECT change, object_type, identity, changed_by, ddl_ids FROM migrate.drift();")));
-	return identities;
+	return changes;
 }
 
 int64

@@ -13,6 +13,7 @@
 #include "common/errors.h"
 #include "ledger/expected.h"
 #include "schema/expected.h"
+#include "schema/others.h"
 #include "schema/schema_private.h"
 #include "schema/state.h"
 #include "schema/touched.h"
@@ -26,7 +27,7 @@ typedef struct Move
 	const char *project;
 	const char *name;
 	int64		ddl_id;
-	List	   *of_others;		/* identities of what others have changed meanwhile */
+	Others	   *others;			/* what they have changed meanwhile */
 	MemoryContext context;
 	HTAB	   *done;			/* of Done */
 	List	   *found;			/* objects of this round */
@@ -285,7 +286,7 @@ move_object(Move *move, SchemaObject *object, const ExpectedRow *expected)
 	move->changed = lappend(move->changed, &object->address);
 	if ((expected == NULL && found) || was_unreadable(found) ||
 		(expected && adrift && (found == NULL || !same_key(found, &expected->state))) ||
-		(has_name(move->of_others, object->identity) && !is_new))
+		(!is_new && mig_others_may_have(move->others, object->identity, &object->address)))
 	{
 		leave_adrift(move, object, &actual, expected, found);
 		return;
@@ -396,6 +397,14 @@ not_new(const List *addresses)
 	return result;
 }
 
+/* It is not there any more, and not for the migration. */
+static bool
+others_dropped(const Move *move, const ExpectedRow *row)
+{
+	return hash_search(move->done, &row->address, HASH_FIND, NULL) == NULL &&
+		mig_others_may_have(move->others, row->state.identity, &row->address);
+}
+
 /* All that may have been there before: not what others have dropped, now or earlier. */
 static List *
 rows_before(const Move *move)
@@ -408,7 +417,7 @@ rows_before(const Move *move)
 		ExpectedRow *row = lfirst(cell);
 		const StateRow *adrift = ledger_adrift(row->state.key);
 
-		if (!(adrift && !adrift->exists) && !has_name(move->of_others, row->state.identity) && !mig_touched_is_new(&row->address))
+		if (!(adrift && !adrift->exists) && !others_dropped(move, row) && !mig_touched_is_new(&row->address))
 			result = lappend(result, row);
 	}
 	return result;
@@ -509,7 +518,7 @@ mig_expected_move(const char *project, const char *name)
 	before = MemoryContextSwitchTo(move.context);
 	control.hcxt = move.context;
 	move.done = hash_create("schema objects done", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	move.of_others = mig_expected_of_others();
+	move.others = mig_others_of(mig_expected_of_others());
 	move.ddl_id = mig_expected_seen_ddl();
 	addresses = mig_touched(&all);
 	if (all)

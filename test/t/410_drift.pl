@@ -361,6 +361,63 @@ ask('quiet', 'CREATE TABLE other (i int); DROP TABLE other');
 is(warned(), 'could not look at view public.seen: locked by another transaction', 'of what is as it should be no more is said than that');
 ask_session($long, 'COMMIT');
 is(warned('ALTER TABLE u ADD unrelated int'), '', 'and the next run knows that it is');
+$number = 5000;
+
+# ---- what a change of others reaches beyond what it was about
+
+# While a migration waits others change something; returns what is adrift then, and how it should be.
+sub meanwhile
+{
+	my ($others, $sql) = @_;
+
+	$number++;
+	ask('quiet', sprintf(q{SELECT migrate.register('%04d_x', $up$SELECT pg_advisory_xact_lock(7); %s$up$)}, $number, $sql));
+	ask_session($late, 'SELECT pg_advisory_lock(7)');
+	my $client = start_client($node, 'quiet', 'CALL migrate.apply()');
+	wait_until($node, 'quiet', q{SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND objid = 7 AND NOT granted});
+	ask('quiet', $others);
+	ask_session($late, 'SELECT pg_advisory_unlock(7)');
+	my ($ok) = end_client($client);
+	ok($ok, "a run, and meanwhile: $others") or diag($client->{err});
+	my @result = (ask('quiet', $drift), ask('quiet', q{SELECT string_agg(expected, '' ORDER BY identity) FROM migrate.drift()}));
+	ask('quiet', q{SELECT migrate.accept_drift('*', 'seen')});
+	is(warned(), '', 'accepted');
+	return @result;
+}
+
+ask('quiet', q{DROP VIEW seen;
+CREATE TABLE m (i int, a int); CREATE TABLE n (i int); CREATE INDEX m_i ON m (i);
+CREATE VIEW of_m AS SELECT i FROM m; CREATE VIEW of_both AS SELECT m.a, n.i FROM m, n;
+CREATE TYPE mood AS ENUM ('ok'); ALTER TABLE m ADD mood mood;
+CREATE TABLE whole (i int) PARTITION BY RANGE (i); CREATE TABLE part PARTITION OF whole DEFAULT;
+SELECT migrate.accept_drift('*', 'test')});
+
+my ($found, $wanted) = meanwhile('ALTER TABLE m ADD CONSTRAINT "c.2" CHECK (i > 0)', 'ALTER TABLE m ADD j int');
+is($found, 'added "c.2" on public.m, changed public.m', 'a constraint');
+($found, $wanted) = meanwhile('ALTER TABLE m RENAME i TO k', q{COMMENT ON VIEW of_m IS 'x'; COMMENT ON INDEX m_i IS 'x'; COMMENT ON VIEW of_both IS 'x'});
+is($found, 'changed "c.2" on public.m, changed public.m, changed public.m_i, changed public.of_both, changed public.of_m', 'the name of a column');
+unlike($wanted, qr/\bk\b/, 'is not taken over');
+($found) = meanwhile('ALTER TABLE n RENAME TO n2', 'ALTER TABLE m ADD l int');
+like($found, qr/changed public\.of_both\b.* added public\.n2|added public\.n2.* changed public\.of_both/, 'the name of a table, which is in a view of that which a migration changes');
+($found, $wanted) = meanwhile('ALTER TYPE mood RENAME TO state', 'ALTER TABLE m ADD m int');
+like($found, qr/changed public\.m\b/, 'the name of a type');
+unlike($wanted, qr/state/, 'is not taken over either');
+($found, $wanted) = meanwhile('GRANT SELECT ON ALL TABLES IN SCHEMA public TO drift_owner', 'ALTER TABLE m ADD n int');
+like($found, qr/changed public\.m\b/, 'privileges of all in a schema');
+unlike($wanted, qr/grant/, 'are left to people');
+ask('quiet', q{ALTER TABLE m OWNER TO drift_owner; SELECT migrate.accept_drift('*', 'test')});
+($found, $wanted) = meanwhile('REASSIGN OWNED BY drift_owner TO session_user', 'ALTER TABLE m ADD o int; CREATE TABLE made (i int)');
+like($found, qr/changed public\.m\b/, 'so is whose all is');
+unlike($found, qr/made/, 'but what the migration has made is its own');
+($found, $wanted) = meanwhile(q{UPDATE pg_attribute SET attname = 'by_hand' WHERE attrelid = 'm'::regclass AND attname = 'k'}, 'ALTER TABLE m ADD p int');
+like($found, qr/changed public\.m\b/, 'and what is done by hand');
+unlike($wanted, qr/by_hand/, 'whatever that is');
+($found) = meanwhile('CREATE INDEX whole_i ON whole (i)', 'ALTER TABLE part SET (fillfactor = 50)');
+is($found, 'added public.part_i_idx, added public.whole_i', 'what is made with an index of the whole');
+($found) = meanwhile(q{GRANT SELECT ON n2 TO drift_owner; COMMENT ON COLUMN m.a IS 'x'; CREATE ROLE drift_another}, q{ALTER TABLE n2 ADD q int; CREATE TABLE q (i int); ALTER VIEW of_m SET (security_barrier)});
+is($found, 'changed public.m, changed public.n2', 'but what they cannot have changed is of the migration');
+ask('quiet', 'DROP ROLE drift_another');
+
 $_->quit foreach ($late, $long);
 
 $node->stop;
