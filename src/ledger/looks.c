@@ -31,6 +31,7 @@
 
 #define Anum_log_ddl_id				1
 #define Anum_log_ddl_transaction_id	3
+#define Anum_log_ddl_command_tag	4
 #define Anum_log_ddl_objects		7
 #define Anum_log_ddl_origin			8
 
@@ -152,15 +153,22 @@ add_changes(List *changes, Jsonb *objects)
 	return changes;
 }
 
-/* A row that was written by others, and not seen so far. */
+static bool
+column_is(HeapTuple row, TupleDesc desc, AttrNumber column, const char *value)
+{
+	bool		isnull;
+
+	return strcmp(TextDatumGetCString(heap_getattr(row, column, desc, &isnull)), value) == 0;
+}
+
+/* A row of others that was not seen so far, of a change of the schema: TRUNCATE is none. */
 static bool
 is_new(HeapTuple row, TupleDesc desc, int64 id, const LedgerLook *look, Datum seen)
 {
 	bool		isnull;
 	Datum		xid = heap_getattr(row, Anum_log_ddl_transaction_id, desc, &isnull);
-	char	   *origin = TextDatumGetCString(heap_getattr(row, Anum_log_ddl_origin, desc, &isnull));
 
-	if (strcmp(origin, "migration") == 0)
+	if (column_is(row, desc, Anum_log_ddl_origin, "migration") || column_is(row, desc, Anum_log_ddl_command_tag, "TRUNCATE TABLE"))
 		return false;
 	if (FullTransactionIdEquals(DatumGetFullTransactionId(xid), GetTopFullTransactionIdIfAny()))
 		return id > look->own_id;

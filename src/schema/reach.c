@@ -422,6 +422,9 @@ may_have(const Node *stmt, const Drift *drift, DriftTie tie)
 	bool		is_changed = strcmp(drift->change, "changed") == 0;
 	bool		changes_it = !is_changed || (lines_of(stmt) & drift->lines) != 0;
 
+	/* Captured, but no change of the schema. */
+	if (IsA(stmt, TruncateStmt))
+		return false;
 	switch (tie)
 	{
 		case TIE_OWN:
