@@ -139,6 +139,19 @@ add_quoted(StringInfo result, const char *start, int length, int depth)
 	}
 }
 
+/* Where it is a note of one line, what one connects with may stand in it without quotes. */
+static void
+add_body(StringInfo result, const char *body, int depth)
+{
+	int			length = result->len;
+
+	redact_into(result, body, body, depth);
+	if (strchr(body, '\n') || !mig_has_connection_string(result->data + length))
+		return;
+	result->len = length;
+	appendStringInfoString(result, REDACTED);
+}
+
 /* A body in dollar quotes may hold statements of its own; one in another language is left alone. */
 static void
 add_string(StringInfo result, const Lexer *lexer, int depth)
@@ -163,7 +176,7 @@ add_string(StringInfo result, const Lexer *lexer, int depth)
 	else if (depth > MAX_DEPTH || mig_is_connection_string(inner) || (strchr(inner, '\'') == NULL && mig_has_connection_string(inner)))
 		appendStringInfoString(result, REDACTED);
 	else
-		redact_into(result, inner, strchr(inner, '\n') == NULL && mig_has_connection_string(inner) ? REDACTED : inner, depth);
+		add_body(result, inner, depth);
 	pfree(inner);
 	appendBinaryStringInfo(result, start + length - delimiter, delimiter);
 }

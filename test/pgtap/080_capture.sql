@@ -91,7 +91,8 @@ INSERT INTO tap_forms (is_secret, statement)
     FROM unnest(ARRAY[E'host=h\n password=geheim', E'host=h\r\npassword = geheim\r\n', E'host = h\n\nport=5432 password=''geheim x'' dbname=d',
                       'Server=h;Password=geheim', 'MSSQL:server=h;UID=u;PWD=geheim', 'Data Source=h; User ID=u; Password=geheim;', 'host=''h'' password=geheim', 'Driver={x y};Pwd = "ge;heim"',
                       'jdbc:sqlserver://h:1433;user=u;password=geheim', 'jdbc:postgresql://h/d?user=u&password=geheim', 'Endpoint=sb://h/;AccessToken=geheim==',
-                      'postgresql://u:it''s geheim@h', 'postgresql://u:it''sgeheim@h', 'postgresql://u:''geheim''@h', 'see it''s postgresql://u:geheim@h']) t,
+                      'postgresql://u:it''s geheim@h', 'postgresql://u:it''sgeheim@h', 'postgresql://u:''geheim''@h', 'see it''s postgresql://u:geheim@h',
+                      'see ''primary'': postgresql://u:geheim@h/d', 'use ''x'' host=h password=geheim']) t,
          unnest(CASE WHEN t ~ 's geheim' THEN '{}' ELSE ARRAY[quote_literal(t), 'E' || quote_literal(t), 'U&' || quote_literal(t), '$x$' || t || '$x$',
                       '$$EXECUTE ' || quote_literal(t) || '$$', quote_literal('EXECUTE $x$' || t || '$x$'), quote_literal('x := ' || quote_literal(t))] END) q
     UNION ALL SELECT true, format('CREATE OR REPLACE FUNCTION tap_form() RETURNS void LANGUAGE plpgsql AS $body$DECLARE %s BEGIN %s END$body$', d, b)
