@@ -127,7 +127,7 @@ add_quoted(StringInfo result, const char *start, int length, int depth)
 	else
 	{
 		initStringInfo(&redacted);
-		redact_into(&redacted, inner, inner, depth);
+		redact_into(&redacted, inner, NULL, depth);
 		appendStringInfoChar(result, '\'');
 		for (const char *p = redacted.data; *p; p++)
 		{
@@ -145,7 +145,7 @@ add_body(StringInfo result, const char *body, int depth)
 {
 	int			length = result->len;
 
-	redact_into(result, body, body, depth);
+	redact_into(result, body, NULL, depth);
 	if (strchr(body, '\n') || !mig_has_connection_string(result->data + length))
 		return;
 	result->len = length;
@@ -181,22 +181,29 @@ add_string(StringInfo result, const Lexer *lexer, int depth)
 	appendBinaryStringInfo(result, start + length - delimiter, delimiter);
 }
 
+/* How far redacting has come, for whoever catches the lexer's error. */
+typedef struct Progress
+{
+	int			copied;
+	bool		expects;		/* what comes next is a secret */
+} Progress;
+
 static void
-redact_tokens(StringInfo result, const char *text, int depth)
+redact_tokens(StringInfo result, const char *text, int depth, volatile Progress *progress)
 {
 	Lexer		lexer;
-	int			copied = 0;
 	Before		before = {false, true, false};
 
 	mig_lexer_begin(&lexer, text);
 	lexer.extra.standard_conforming_strings = standard_conforming_strings;
-	lexer.extra.backslash_quote = backslash_quote;
+	/* Whoever runs a body may allow them where this session does not. */
+	lexer.extra.backslash_quote = BACKSLASH_QUOTE_ON;
 	lexer.extra.escape_string_warning = false;
 	while (mig_lexer_next(&lexer))
 	{
 		CHECK_FOR_INTERRUPTS();
-		appendBinaryStringInfo(result, text + copied, lexer.start - copied);
-		copied = lexer.end;
+		appendBinaryStringInfo(result, text + progress->copied, lexer.start - progress->copied);
+		progress->copied = lexer.end;
 		if (is_string(&lexer) && before.expects)
 			appendStringInfoString(result, "'" REDACTED "'");
 		else if (is_string(&lexer))
@@ -204,22 +211,24 @@ redact_tokens(StringInfo result, const char *text, int depth)
 		else
 			appendBinaryStringInfo(result, text + lexer.start, lexer.end - lexer.start);
 		look_at(&lexer, &before);
+		progress->expects = before.expects;
 	}
 	mig_lexer_end(&lexer);
-	appendStringInfoString(result, text + copied);
+	appendStringInfoString(result, text + progress->copied);
 }
 
-/* instead: what stands for a text that cannot be read as tokens. */
+/* instead: what stands for a text that cannot be read as tokens; NULL: what could be read of it, and the rest as it is. */
 static void
 redact_into(StringInfo result, const char *text, const char *instead, int depth)
 {
 	MemoryContext context = CurrentMemoryContext;
 	HeldOff		held_off = mig_held_off();
 	int			length = result->len;
+	volatile Progress progress = {0, false};
 
 	PG_TRY();
 	{
-		redact_tokens(result, text, depth + 1);
+		redact_tokens(result, text, depth + 1, &progress);
 	}
 	PG_CATCH();
 	{
@@ -228,9 +237,12 @@ redact_into(StringInfo result, const char *text, const char *instead, int depth)
 		MemoryContextSwitchTo(context);
 		FlushErrorState();
 		mig_hold_off_again(held_off);
-		result->len = length;
-		result->data[length] = '\0';
-		appendStringInfoString(result, instead);
+		if (instead)
+		{
+			result->len = length;
+			result->data[length] = '\0';
+		}
+		appendStringInfoString(result, instead ? instead : progress.expects ? " '" REDACTED : text + progress.copied);
 	}
 	PG_END_TRY();
 }

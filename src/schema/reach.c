@@ -460,6 +460,7 @@ statements_of(const char *text)
 	int			level = mig_notices_off();
 
 	mig_script_pin_settings(GUC_ACTION_SAVE);
+	(void) set_config_option("backslash_quote", "on", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 	PG_TRY();
 	{
 		result = raw_parser(text, RAW_PARSE_DEFAULT);

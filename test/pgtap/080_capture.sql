@@ -97,6 +97,8 @@ INSERT INTO tap_forms (is_secret, statement)
                       '$$EXECUTE ' || quote_literal(t) || '$$', quote_literal('EXECUTE $x$' || t || '$x$'), quote_literal('x := ' || quote_literal(t))] END) q
     UNION ALL SELECT true, format('CREATE OR REPLACE FUNCTION tap_form() RETURNS void LANGUAGE plpgsql AS $body$DECLARE %s BEGIN %s END$body$', d, b)
     FROM (VALUES ('v_password text;', 'v_password := ''geheim'';'), ('', 'PERFORM f(password => ''geheim'', host => ''h'');'), ('', 'PERFORM f(a, password := $$geheim$$);'),
+                 ('', 'EXECUTE ''CREATE USER MAPPING FOR bob SERVER s OPTIONS (password ''''geheim'''', user '''''' || x || '''''')'';'),
+                 ('', 'EXECUTE ''ALTER ROLE bob PASSWORD ''''geheim'' || x || '''''''';'), ('', 'EXECUTE E''ALTER ROLE bob PASSWORD \''geheim\'''';'),
                  ('v_password text := ''geheim'';', ''), ('i int; password CONSTANT varchar(20) NOT NULL DEFAULT ''geheim'';', ''), ('x int; my_token text = E''geheim'';', '')) x (d, b);
 INSERT INTO tap_forms (is_secret, statement)
     SELECT false, format('COMMENT ON FOREIGN DATA WRAPPER tap_fdw IS %s', quote_literal(t))
@@ -107,7 +109,9 @@ INSERT INTO tap_forms (is_secret, statement)
                  ('sql', 'SELECT * FROM pg_authid WHERE rolpassword = $1'), ('sql', E'SELECT *\nFROM pg_authid\nWHERE rolpassword = $1;\n')) x (l, b);
 SET client_min_messages = error;
 SET check_function_bodies = off;
+SET backslash_quote = off;
 DO $$DECLARE s text; BEGIN FOR s IN SELECT statement FROM tap_forms ORDER BY n LOOP EXECUTE s; END LOOP; END$$;
+RESET backslash_quote;
 RESET check_function_bodies;
 RESET client_min_messages;
 CREATE TEMP TABLE tap_formed AS
