@@ -13,6 +13,7 @@
 #include "ledger/entry.h"
 #include "miscadmin.h"
 #include "plan/see.h"
+#include "tcop/tcopprot.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/timestamp.h"
@@ -52,7 +53,8 @@ mig_gate_rejects(void)
 void
 mig_gate_reject(CommandTag tag, const char *text)
 {
-	bool		redacted = mig_is_redacted(text);
+	/* With it the log has all that the client has sent, and what calls it. */
+	bool		redacted = mig_is_redacted(text) || (debug_query_string && mig_is_redacted(mig_redact(debug_query_string)));
 
 	ereport(ERROR,
 			(errcode(ERRCODE_MIG_OUT_OF_BAND),
@@ -60,6 +62,7 @@ mig_gate_reject(CommandTag tag, const char *text)
 			 errdetail("pg_migrations.out_of_band is \"reject\" in this database."),
 			 redacted ? errdetail_log("The statement: %s", text) : 0,
 			 redacted ? errhidestmt(true) : 0,
+			 redacted ? errhidecontext(true) : 0,
 			 errhint("Write a migration: SELECT migrate.register('<name>', '<sql>'); CALL migrate.apply();\n"
 					 "In an emergency, with the capability break_glass: SELECT migrate.break_glass('<why>');")));
 }

@@ -87,6 +87,24 @@ unlike($log, qr/geheim/, 'without its secrets');
 is($status, 3, 'a statement that is rejected');
 like($log, qr/ALTER ROLE outside of a migration is rejected\n[^\n]*DETAIL:  [^\n]*ALTER ROLE other PASSWORD '<redacted>'/, 'is in the log');
 unlike($log, qr/geheim/, 'without its secrets');
+
+# The log shows all that the client has sent, and what was under way around a statement.
+sub logged_rejected
+{
+	my ($sql) = @_;
+	my $offset = -s $node->logfile;
+
+	$node->command_fails_like([ 'psql', '-X', '-d', $node->connstr('postgres') . q{ user=changer options='-c pg_migrations.out_of_band=reject'}, '-c', $sql ],
+		qr/outside of a migration is rejected/, 'rejected');
+	return substr(slurp_file($node->logfile), $offset);
+}
+foreach (q{CREATE TABLE refused (); ALTER ROLE other PASSWORD 'geheim'}, q{DO $$BEGIN EXECUTE 'ALTER ROLE other PASSWORD ''geheim'''; END$$},
+	q{DO $$BEGIN EXECUTE format('ALTER ROLE other %s %L', 'PASSWORD', 'ge' || 'heim'); END$$})
+{
+	$log = logged_rejected($_);
+	like($log, qr/ is rejected\n/, "a line for $_");
+	unlike($log, qr/geheim/, 'without the secrets of what stands around it');
+}
 (undef, $log) = logged_all(q{SET pg_migrations.out_of_band = reject; CREATE TABLE refused ()});
 like($log, qr/STATEMENT:  [^\n]*CREATE TABLE refused \(\)/, 'as it came where it has none');
 
