@@ -471,6 +471,7 @@ mig_on_ddl_end(PG_FUNCTION_ARGS)
 	const EventTriggerData *trigger = trigger_data(fcinfo);
 	Frame	   *frame;
 	List	   *objects = NIL;
+	int			names;
 
 	if (!concerns_us(trigger, &frame))
 		PG_RETURN_NULL();
@@ -485,12 +486,14 @@ mig_on_ddl_end(PG_FUNCTION_ARGS)
 		objects = dropped;
 	dropped = NIL;
 	dropped_in = InvalidTransactionId;
+	names = mig_plain_names_begin();
 	if (mig_changes_privileges(trigger->parsetree))
 		objects = mig_privilege_objects(trigger->parsetree);
 	else
 		objects = collect(&ddl_commands, objects, CurrentMemoryContext);
 	if (IsA(trigger->parsetree, CreateSchemaStmt) || IsA(trigger->parsetree, DropOwnedStmt))
 		objects = mig_touched_known(objects, trigger->parsetree);
+	mig_plain_names_end(names);
 	if (objects == NIL)
 		PG_RETURN_NULL();
 	if (mig_gate_rejects())

@@ -232,8 +232,10 @@ static void
 add_granted(const GrantStmt *grant)
 {
 	MemoryContext before = MemoryContextSwitchTo(innermost->context);
+	int			names = mig_plain_names_begin();
 
 	innermost->objects = list_concat(innermost->objects, mig_grant_objects(grant));
+	mig_plain_names_end(names);
 	MemoryContextSwitchTo(before);
 }
 

@@ -253,11 +253,16 @@ is(ask('quiet', q{SELECT statement, objects FROM migrate.out_of_band WHERE comma
 ask('quiet', sprintf($by_hand, 'i', 'j') . q{; UPDATE pg_class SET relname = 'nobody' WHERE relname = 'no such'; WITH x AS (SELECT 1) SELECT * FROM x, pg_class LIMIT 1});
 is(ask('quiet', q{SELECT count(*) FROM migrate.out_of_band WHERE command_tag = 'UPDATE'}), 2, 'unless it changes nothing');
 is(warned(), '', 'that it is undone is noticed');
-sub by_hand_unseen
+sub ask_without_library
 {
-	my ($ok) = end_client(start_client($node, 'quiet', sprintf($by_hand, @_), connection => $node->connstr('quiet') . q{ options='-c session_preload_libraries='}));
+	my ($sql, $options) = @_;
+	my ($ok) = end_client(start_client($node, 'quiet', $sql, connection => $node->connstr('quiet') . " options='-c session_preload_libraries= " . ($options // '') . q{'}));
 
 	ok($ok, 'a session without the library');
+}
+sub by_hand_unseen
+{
+	ask_without_library(sprintf($by_hand, @_));
 }
 by_hand_unseen('j', 'i');
 is(warned(), '', 'does it unseen');
@@ -430,6 +435,14 @@ by_hand_unseen('x', 'i');
 ask('quiet', 'TRUNCATE u');
 is(ask('quiet', q{SELECT identity, changed_by IS NULL FROM migrate.drift()}), 'public.u|t', 'nor has who emptied a table changed it');
 by_hand_unseen('i', 'x');
+
+# ---- whatever a session quotes
+
+ask('quiet', 'SET quote_all_identifiers = on; CREATE SCHEMA quoted GRANT INSERT ON public.a TO drift_owner');
+ask_without_library('GRANT INSERT ON public.b TO drift_owner', '-c quote_all_identifiers=on');
+is(ask('quiet', q{SELECT string_agg(identity, ', ' ORDER BY identity) FROM migrate.drift() WHERE changed_by = session_user}),
+	'public.a, public.b, quoted', 'who has granted is known');
+ask('quiet', q{DROP SCHEMA quoted; SELECT migrate.accept_drift('*', 'test')});
 
 $_->quit foreach ($late, $long);
 
