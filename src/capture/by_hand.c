@@ -15,7 +15,6 @@
 #include "commands/extension.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
-#include "parser/parse_node.h"
 #include "parser/parsetree.h"
 #include "tcop/utility.h"
 #include "utils/formatting.h"
@@ -59,13 +58,10 @@ mig_changes_catalogs(const QueryDesc *query)
 static void
 record(const QueryDesc *query, Oid catalog)
 {
-	int			location = query->plannedstmt->stmt_location;
-	int			length = query->plannedstmt->stmt_len;
-	const char *text = CleanQuerytext(query->sourceText, &location, &length);
 	CommandTag	tag = CreateCommandTag((Node *) query->plannedstmt);
 	const char *name = GetCommandTagName(tag);
 
-	mig_record(tag, mig_redact(pnstrdup(text, length)), true,
+	mig_record(tag, mig_redact(mig_statement_text(query->plannedstmt, query->sourceText)), true,
 			   mig_touched_add_relation(NIL, asc_tolower(name, strlen(name)), catalog));
 	mig_gate_after(tag);
 }

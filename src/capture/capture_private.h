@@ -95,6 +95,9 @@ typedef struct Frame
 extern Frame *mig_frame_of(CommandTag tag);
 extern Frame *mig_innermost_frame(void);	/* NULL: there is none */
 
+/* The part of a source that is this statement (hook.c). */
+extern char *mig_statement_text(const PlannedStmt *pstmt, const char *source);
+
 /* Write the row of a statement, whose text has no secrets any more (record.c). */
 extern void mig_record_init(void);
 extern bool mig_record_is_lenient(void);

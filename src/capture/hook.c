@@ -15,6 +15,7 @@
 #include "commands/trigger.h"
 #include "miscadmin.h"
 #include "parser/parse_node.h"
+#include "tcop/tcopprot.h"
 #include "tcop/utility.h"
 #include "utils/memutils.h"
 #include "utils/syscache.h"
@@ -93,9 +94,27 @@ concerns_us(const Node *stmt, ProcessUtilityContext context)
 		IsTransactionState() && mig_statement_kind(stmt) != STATEMENT_IGNORED && mig_capture_is_on();
 }
 
-/* The part of the source that is this statement. */
-static char *
-statement_text(const PlannedStmt *pstmt, const char *source)
+/* What the client has sent is measured once for all the statements in it. */
+static size_t
+source_length(const char *source)
+{
+	static const char *measured = NULL;
+	static TimestampTz sent = 0;
+	static size_t length = 0;
+
+	if (source != debug_query_string)
+		return strlen(source);
+	if (source != measured || sent != GetCurrentStatementStartTimestamp())
+	{
+		measured = source;
+		sent = GetCurrentStatementStartTimestamp();
+		length = strlen(source);
+	}
+	return length;
+}
+
+char *
+mig_statement_text(const PlannedStmt *pstmt, const char *source)
 {
 	int			location = pstmt->stmt_location;
 	int			length = pstmt->stmt_len;
@@ -104,7 +123,7 @@ statement_text(const PlannedStmt *pstmt, const char *source)
 	if (source == NULL)
 		return pstrdup("");
 	/* Somebody else's hook may have handed on another text than that in which it stands. */
-	if (location >= 0 && (size_t) location + Max(length, 0) > strlen(source))
+	if (location >= 0 && (size_t) location + Max(length, 0) > source_length(source))
 		location = -1;
 	text = CleanQuerytext(source, &location, &length);
 	return pnstrdup(text, length);
@@ -262,7 +281,7 @@ process_utility(PlannedStmt *pstmt, const char *source, bool read_only_tree, Pro
 	/* Executing may scribble on the tree, which we read afterwards. */
 	copy = read_only_tree ? pstmt : copyObject(pstmt);
 	/* The text before it runs: what a cancel could hit must not lie behind what cannot be rolled back. */
-	begin_frame(&frame, copy, mig_redact(statement_text(pstmt, source)));
+	begin_frame(&frame, copy, mig_redact(mig_statement_text(pstmt, source)));
 	innermost = &frame;
 	PG_TRY();
 	{
