@@ -129,7 +129,7 @@ write_start(Apart *apart)
 	if (apart->before)
 	{
 		apart->done = apart->job->statements = apart->before->done;
-		apart->noted = apart->before->done > 0 || apart->before->under_way > 0;
+		apart->job->half_done = apart->before->done > 0 || apart->before->under_way > 0;
 	}
 }
 
@@ -173,12 +173,14 @@ is_half_done(const Apart *apart)
 			return true;
 		apart_note_done(apart, now->done);
 	}
-	return now->done > 0 || (apart->job->revert && apart->noted);
+	return now->done > 0 || (apart->job->revert && apart->job->half_done);
 }
 
 static void
 write_failure(Apart *apart, ErrorData *error)
 {
+	bool		noted = apart->job->half_done;
+
 	apart_abort(apart);
 	if (OidIsValid(apart->user))
 		SetUserIdAndSecContext(apart->user, 0);
@@ -186,14 +188,15 @@ write_failure(Apart *apart, ErrorData *error)
 	(void) mig_locks_explain(apart->locks, error);
 	apart->job->cancelled = mig_was_cancelled(error);
 	apart->run.execution.done = apart->done;
-	if (is_half_done(apart))
+	apart->job->half_done = is_half_done(apart);
+	if (apart->job->half_done)
 		mig_step_interrupted(&apart->run, error, apart->job->cancelled ? "interrupted" : "failed",
 							 apart->done, apart->script->nstatements);
 	else
 	{
 		ledger_end_unfinished(apart->migration->project, apart->migration->name);
 		/* To be noted as half done has overwritten what it counted as before. */
-		apart->run.order.is_applied &= !apart->noted;
+		apart->run.order.is_applied &= !noted;
 		mig_step_failed(&apart->run, error);
 	}
 	MIG_FAULT("apart_failure_written");

@@ -27,6 +27,7 @@ typedef struct ApartJob
 	bool		cancelled;		/* somebody's wish ended it, which the error does not say any more */
 	int			statements;		/* done, of so many */
 	int			total;
+	bool		half_done;		/* so it is noted: of one that is under way something stands, or may */
 } ApartJob;
 
 /* ---- the caller's side (handover.c) ---- */

@@ -21,7 +21,6 @@ typedef struct Apart
 	int			done;			/* statements that stand, of this attempt and those before */
 	Oid			user;			/* to be again, after a superuser */
 	int			began;			/* number of the last statement begun at top level */
-	bool		noted;			/* that the migration is half done */
 	Unfinished *before;			/* where another attempt stopped, or NULL */
 	MemoryContext context;
 } Apart;

@@ -19,7 +19,7 @@
 static void
 note_half_done(Apart *apart)
 {
-	if (apart->noted)
+	if (apart->job->half_done)
 		return;
 	apart->run.attempt.finished_at = GetCurrentTimestamp();
 	ledger_set_state(apart->migration->project, apart->migration->name, "interrupted", &apart->run.attempt, NULL, NULL);
@@ -50,7 +50,7 @@ run_transaction(Apart *apart, ScriptStep step)
 	MIG_FAULT("apart_step_written");
 	apart_commit(apart);
 	MIG_FAULT("apart_step_committed");
-	apart->noted = true;
+	apart->job->half_done = true;
 	apart_count_done(apart, step.last);
 }
 
@@ -120,7 +120,7 @@ run_top_level(Apart *apart, int number)
 	MIG_FAULT("apart_intent_written");
 	apart_commit(apart);
 	MIG_FAULT("apart_intent_committed");
-	apart->noted = true;
+	apart->job->half_done = true;
 	apart->began = number;
 	execution->current = stmt;
 	apart_describe(&top.record, stmt);

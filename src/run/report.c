@@ -40,7 +40,7 @@ seconds(int64 microseconds)
 static char *
 what_stands(const Run *run)
 {
-	if (run->job.statements == 0)
+	if (!run->job.half_done)
 		return psprintf("nothing of %s stands", run->step.attempt.name);
 	return psprintf("%d of %d statements of %s stand", run->job.statements, run->job.total, run->step.attempt.name);
 }
@@ -176,7 +176,7 @@ mig_report_end(const Run *run, bool failed)
 	initStringInfo(&line);
 	appendStringInfo(&line, "run " INT64_FORMAT ": %d %s", run->run_id, run->done, mig_run_verb(run));
 	if (failed)
-		appendStringInfoString(&line, run->job.statements > 0 ? ", 1 stopped half-way" : ", 1 failed and rolled back");
+		appendStringInfoString(&line, run->job.half_done ? ", 1 stopped half-way" : ", 1 failed and rolled back");
 	if (run->left_out > 0)
 		appendStringInfo(&line, ", %d left out", run->left_out);
 	if (not_started(run) > 0)

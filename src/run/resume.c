@@ -145,8 +145,11 @@ apart_go_on(Apart *apart)
 	mig_apart_check_text(apart->before, apart->text->body);
 	apart_commit(apart);
 	ereport(NOTICE,
-			(errmsg("migration \"%s\" goes on behind statement %d of %d", mig_full_name(apart->migration),
-					apart->done, apart->script->nstatements)));
+			(apart->done > 0 ?
+			 errmsg("migration \"%s\" goes on behind statement %d of %d", mig_full_name(apart->migration),
+					apart->done, apart->script->nstatements) :
+			 errmsg("migration \"%s\" goes on at statement 1 of %d", mig_full_name(apart->migration),
+					apart->script->nstatements)));
 	set_again(apart);
 	MIG_FAULT("apart_set_again");
 	if (apart->before->under_way > 0)

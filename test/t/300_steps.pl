@@ -160,6 +160,14 @@ like($err, qr/goes on behind statement 2 of 4/, 'behind what stands');
 is(ask('SELECT indexrelid::regclass, indisvalid FROM pg_index WHERE indrelid IN (\'h\'::regclass, \'other\'::regclass) ORDER BY indexrelid::regclass::text'), "h_i|t\nother_i|f",
 	'its own invalid index is made anew, somebody else\'s stays');
 ask('DROP TABLE other');
+define('0006_left', 'CREATE UNIQUE INDEX CONCURRENTLY left_i ON twice (i)', requires => '{}');
+ask('CREATE TABLE twice AS SELECT 1 AS i FROM generate_series(1, 2)');
+($code, $err) = try($apply);
+like($err, qr/run \d+: 0 applied, 1 stopped half-way.*\nrun \d+: 0 applied and kept; 0 of 1 statements of 0006_left stand; 0 not started/s, 'what is left of a first statement is said to be left');
+ask('DELETE FROM twice');
+($code, $err) = try($apply);
+is($code, '00000', 'mended, it goes on');
+like($err, qr/"default:0006_left" goes on at statement 1 of 1\n.*an earlier attempt has left something: DROP INDEX CONCURRENTLY/s, 'at its beginning');
 
 define('0007_first', "CREATE INDEX CONCURRENTLY ON nowhere (i)", requires => '{}');
 is((try($apply))[0], '42P01', 'one whose first statement fails');
