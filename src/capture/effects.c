@@ -17,6 +17,7 @@
 #include "catalog/pg_type.h"
 #include "commands/event_trigger.h"
 #include "commands/extension.h"
+#include "common/identity.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "tcop/deparse_utility.h"
@@ -113,16 +114,7 @@ action_of(const char *tag)
 static bool
 is_on_temporary(const char *identity)
 {
-	bool		quoted = false;
-
-	for (const char *p = identity; p && *p; p++)
-	{
-		if (*p == '"')
-			quoted = !quoted;
-		else if (!quoted && strncmp(p, " on pg_temp.", 12) == 0)
-			return true;
-	}
-	return false;
+	return identity && mig_behind_word(identity, " on pg_temp.") != NULL;
 }
 
 static bool

@@ -6,6 +6,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_collation.h"
+#include "common/identity.h"
 #include "lib/stringinfo.h"
 #include "schema/ignored.h"
 #include "utils/builtins.h"
@@ -31,22 +32,6 @@ first_identifier(const char *text, const char **end)
 	return name.data;
 }
 
-/* What follows a word, but for where it is part of a name; NULL: it is not there. */
-static const char *
-behind(const char *text, const char *word)
-{
-	bool		quoted = false;
-
-	for (; *text; text++)
-	{
-		if (*text == '"')
-			quoted = !quoted;
-		else if (!quoted && strncmp(text, word, strlen(word)) == 0)
-			return text + strlen(word);
-	}
-	return NULL;
-}
-
 /* Of an object as its identity says it, or NULL. */
 static char *
 schema_of(const char *object_type, const char *identity)
@@ -59,10 +44,10 @@ schema_of(const char *object_type, const char *identity)
 		return first_identifier(identity, &end);
 	if (strcmp(object_type, "default acl") == 0)
 	{
-		on = behind(identity, " in schema ");
+		on = mig_behind_word(identity, " in schema ");
 		return on ? first_identifier(on, &end) : NULL;
 	}
-	on = behind(identity, " on ");
+	on = mig_behind_word(identity, " on ");
 	name = first_identifier(on ? on : identity, &end);
 	return *end == '.' ? name : NULL;
 }

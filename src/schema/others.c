@@ -13,6 +13,7 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
+#include "common/identity.h"
 #include "ledger/expected.h"
 #include "schema/others.h"
 #include "schema/schema.h"
@@ -28,29 +29,6 @@ struct Others
 	List	   *addresses;		/* of what may have changed more than itself */
 	HTAB	   *around;			/* ObjectAddress: those, and what may mention them */
 };
-
-static bool
-begins_with(const char *text, const char *beginning)
-{
-	return strncmp(text, beginning, strlen(beginning)) == 0;
-}
-
-/* Where this is last outside of quotes, or NULL. */
-static char *
-last_of(char *identity, const char *what)
-{
-	bool		quoted = false;
-	char	   *last = NULL;
-
-	for (char *p = identity; *p; p++)
-	{
-		if (*p == '"')
-			quoted = !quoted;
-		else if (!quoted && begins_with(p, what))
-			last = p;
-	}
-	return last;
-}
 
 /* ---- what has this name now ---- */
 
@@ -99,7 +77,7 @@ static bool
 is_anything(const LedgerChange *change)
 {
 	return change->identity == NULL || strstr(change->action, " owned") ||
-		(strcmp(change->object_type, "table") == 0 && begins_with(change->identity, "pg_catalog.pg_"));
+		(strcmp(change->object_type, "table") == 0 && mig_begins_with(change->identity, "pg_catalog.pg_"));
 }
 
 /* A privilege or a comment is in no other description. */
@@ -107,33 +85,44 @@ static bool
 reaches_others(const LedgerChange *change)
 {
 	return strcmp(change->action, "grant") != 0 && strcmp(change->action, "revoke") != 0 &&
-		strcmp(change->action, "comment") != 0 && !begins_with(change->action, "security");
+		strcmp(change->action, "comment") != 0 && !mig_begins_with(change->action, "security");
+}
+
+/* The name of its table, of that of a column. */
+static void
+cut_column(char *identity)
+{
+	const char *name = identity;
+
+	for (const char *next = identity; (next = mig_behind_word(next, ".")) != NULL;)
+		name = next;
+	if (name > identity)
+		identity[name - identity - 1] = '\0';
 }
 
 static void
 add_change(Others *others, const LedgerChange *change)
 {
 	char	   *identity = change->identity ? pstrdup(change->identity) : NULL;
-	char	   *at;
+	const char *on;
 
 	if (is_anything(change))
 	{
 		others->anything = true;
 		return;
 	}
-	if (begins_with(identity, ALL_IN_SCHEMA))
+	if (mig_begins_with(identity, ALL_IN_SCHEMA))
 	{
 		add_schema(others, identity + strlen(ALL_IN_SCHEMA));
 		return;
 	}
-	at = strstr(change->object_type, "column") ? last_of(identity, ".") : NULL;
-	if (at)
-		*at = '\0';
+	if (strstr(change->object_type, "column"))
+		cut_column(identity);
 	others->identities = lappend(others->identities, strcmp(change->object_type, "database") == 0 ? "this database" : identity);
 	if (!reaches_others(change))
 		return;
-	at = last_of(identity, " on ");
-	add_named(others, at ? at + strlen(" on ") : identity);
+	on = mig_behind_word(identity, " on ");
+	add_named(others, on ? on : identity);
 	if (strcmp(change->object_type, "schema") == 0)
 		add_schema(others, identity);
 }

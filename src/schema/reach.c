@@ -6,6 +6,7 @@
 
 #include "commands/dbcommands.h"
 #include "common/attempt.h"
+#include "common/identity.h"
 #include "common/notices.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
@@ -27,12 +28,6 @@
 #define LINES_OTHERS	32
 #define LINES_ALL		63
 
-static bool
-begins_with(const char *key, const char *beginning)
-{
-	return strncmp(key, beginning, strlen(beginning)) == 0;
-}
-
 static int
 kind_of_line(const char *key)
 {
@@ -43,16 +38,16 @@ kind_of_line(const char *key)
 	for (int i = 0; i < lengthof(plain); i++)
 		if (strcmp(key, plain[i]) == 0)
 			return LINES_PLAIN;
-	if (begins_with(key, "row security") || begins_with(key, "statistics"))
+	if (mig_begins_with(key, "row security") || mig_begins_with(key, "statistics"))
 		return LINES_PLAIN;
 	/* Of a constraint that has no description of its own. */
 	if (strcmp(key, "not null") == 0)
 		return LINES_OTHERS | LINES_COMMENTS;
-	if (begins_with(key, "grant"))
+	if (mig_begins_with(key, "grant"))
 		return LINES_GRANTS;
 	if (strcmp(key, "comment") == 0)
 		return LINES_COMMENTS;
-	if (begins_with(key, "security label "))
+	if (mig_begins_with(key, "security label "))
 		return LINES_LABELS;
 	return strcmp(key, "owner") == 0 ? LINES_OWNER : LINES_OTHERS;
 }
