@@ -16,6 +16,7 @@
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "tcop/tcopprot.h"
 #include "utils/guc.h"
 #include "utils/hsearch.h"
 #include "utils/jsonb.h"
@@ -117,16 +118,25 @@ objects_json(List *objects)
 	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_ARRAY, NULL));
 }
 
-/* Says, should the row fail, what has happened already. */
+/*
+ * Says, should the row fail, what has happened already.  A secret would not be in
+ * the server's log if the row had been written; there it has all that the client has
+ * sent, which is not read closer here, since that may fail as well.
+ */
 static void
 record_context(void *arg)
 {
-	const char *tag = arg;
+	const DdlRecord *record = arg;
 
 	if (IsTransactionBlock())
-		errcontext("recording %s in migrate.ddl_log", tag);
+		errcontext("recording %s in migrate.ddl_log", record->command_tag);
 	else
-		errcontext("recording %s in migrate.ddl_log; what it did outside of transactions stands", tag);
+		errcontext("recording %s in migrate.ddl_log; what it did outside of transactions stands", record->command_tag);
+	if (mig_is_redacted(record->statement) || (debug_query_string && mig_may_have_secrets(debug_query_string)))
+	{
+		errhidestmt(true);
+		errhidecontext(true);
+	}
 }
 
 /* Returns false if the table cannot take it. */
@@ -245,13 +255,13 @@ log_direct(const DdlRecord *record)
 void
 mig_record(CommandTag tag, const char *statement, bool exact, List *objects)
 {
-	ErrorContextCallback callback = {error_context_stack, record_context, unconstify(char *, GetCommandTagName(tag))};
 	Origin		origin = mig_origin();
 	DdlRecord	record = {0};
+	ErrorContextCallback callback = {error_context_stack, record_context, &record};
 
-	error_context_stack = &callback;
 	record.command_tag = GetCommandTagName(tag);
 	record.statement = statement;
+	error_context_stack = &callback;
 	record.text_source = exact ? "exact" : "client_string";
 	record.origin = origin.origin;
 	record.history_id = origin.history_id;

@@ -98,8 +98,9 @@ sub logged_rejected
 		qr/outside of a migration is rejected/, 'rejected');
 	return substr(slurp_file($node->logfile), $offset);
 }
-foreach (q{CREATE TABLE refused (); ALTER ROLE other PASSWORD 'geheim'}, q{DO $$BEGIN EXECUTE 'ALTER ROLE other PASSWORD ''geheim'''; END$$},
-	q{DO $$BEGIN EXECUTE format('ALTER ROLE other %s %L', 'PASSWORD', 'ge' || 'heim'); END$$})
+my @with_secrets = (q{CREATE TABLE refused (); ALTER ROLE other PASSWORD 'geheim'}, q{DO $$BEGIN EXECUTE 'ALTER ROLE other PASSWORD ''geheim'''; END$$},
+	q{DO $$BEGIN EXECUTE format('ALTER ROLE other %s %L', 'PASSWORD', 'ge' || 'heim'); END$$});
+foreach (@with_secrets)
 {
 	$log = logged_rejected($_);
 	like($log, qr/ is rejected\n/, "a line for $_");
@@ -107,6 +108,19 @@ foreach (q{CREATE TABLE refused (); ALTER ROLE other PASSWORD 'geheim'}, q{DO $$
 }
 (undef, $log) = logged_all(q{SET pg_migrations.out_of_band = reject; CREATE TABLE refused ()});
 like($log, qr/STATEMENT:  [^\n]*CREATE TABLE refused \(\)/, 'as it came where it has none');
+
+# Nor where its row fails.
+my $next = $node->safe_psql('postgres', 'SELECT last_value + 1 FROM migrate.log_ddl_id_seq');
+$node->safe_psql('postgres', "ALTER SEQUENCE migrate.log_ddl_id_seq MAXVALUE $next");
+foreach (@with_secrets)
+{
+	($status, $log) = logged_all($_);
+	is($status, 3, "$_ cannot be recorded");
+	like($log, qr/ERROR:  nextval: reached maximum value of sequence/, 'the log says why');
+	unlike($log, qr/geheim/, 'and has no secret');
+}
+($status, $log) = logged_all('CREATE TABLE unrecorded ()');
+like($log, qr/STATEMENT:  CREATE TABLE unrecorded \(\)/, 'what has none is there as it came');
 
 $node->stop;
 done_testing();
