@@ -6,6 +6,7 @@
 #define MIG_CALL_H
 
 #include "run/apart.h"
+#include "utils/resowner.h"
 
 /* What the run belongs to, and how far it is. */
 typedef struct Run
@@ -41,6 +42,29 @@ extern bool mig_may_commit(FunctionCallInfo fcinfo);
 
 /* The one row that a procedure with INOUT arguments returns. */
 extern Datum mig_call_row(FunctionCallInfo fcinfo, Datum *values, bool *nulls);
+
+/* ---- how a piece of its work ends (ending.c) ---- */
+
+extern void mig_run_commit(Run *run);
+
+/* Around the ledger's SQL; the end takes what the begin has returned. */
+extern ResourceOwner mig_run_begin_subtransaction(void);
+extern void mig_run_end_subtransaction(Run *run, ResourceOwner owner);
+
+/* Say what became of the step: it ran, or was left out.  It stands as far as the transaction does. */
+extern void mig_run_step_done(Run *run, bool ran);
+
+/* As in migrate.runs, for one that has come to its end. */
+extern const char *mig_run_outcome(const Run *run);
+
+/* In PG_CATCH: roll back to the nest level where the run's own transaction began, and take the error. */
+extern ErrorData *mig_run_take_error(Run *run, int level);
+
+/* Write the failure, seal, and raise the error. */
+extern void mig_run_give_up(Run *run, ErrorData *error) pg_attribute_noreturn();
+
+/* Chain what the run has written, whose end is written; that it cannot is a WARNING. */
+extern void mig_run_seal_end(Run *run);
 
 /* ---- before the first step (admit.c) ---- */
 

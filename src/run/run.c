@@ -12,52 +12,17 @@
 #include "common/compat.h"
 #include "common/errors.h"
 #include "common/faults.h"
-#include "executor/spi.h"
 #include "ledger/ledger.h"
 #include "miscadmin.h"
 #include "plan/see.h"
-#include "run/activity.h"
 #include "run/background.h"
 #include "run/call.h"
 #include "run/cancel.h"
 #include "run/deployer.h"
 #include "run/run.h"
-#include "storage/proc.h"
 #include "utils/memutils.h"
-#include "utils/resowner.h"
 #include "utils/timeout.h"
 #include "utils/timestamp.h"
-
-/* In a transaction of our own each step commits; the next begins with nothing held. */
-static void
-commit(Run *run)
-{
-	SPI_commit();
-	MemoryContextSwitchTo(run->context);
-}
-
-/*
- * What fails in the middle of the ledger's SQL leaves its connection and its snapshot,
- * which only the end of a subtransaction clears up: SPI_rollback() could not.
- */
-static ResourceOwner
-begin_subtransaction(void)
-{
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	return owner;
-}
-
-static void
-end_subtransaction(Run *run, ResourceOwner owner)
-{
-	ReleaseCurrentSubTransaction();
-	MemoryContextSwitchTo(run->context);
-	CurrentResourceOwner = owner;
-}
 
 /* ---- steps ---- */
 
@@ -135,170 +100,6 @@ run_step(Run *run)
 	return true;
 }
 
-/* Say what became of the step, which stands as far as the transaction does; a cancel now belongs to the next one. */
-static void
-step_done(Run *run, bool ran)
-{
-	HOLD_CANCEL_INTERRUPTS();
-	if (ran)
-	{
-		run->done++;
-		mig_report_step(run, run->step.attempt.outcome,
-					run->step.attempt.finished_at - run->step.attempt.started_at);
-	}
-	else
-	{
-		run->left_out++;
-		mig_report_left_out(run->plan->model, run->under_way->node);
-	}
-	RESUME_CANCEL_INTERRUPTS();
-}
-
-/* As in migrate.runs, for one that has come to its end. */
-static const char *
-outcome_of(const Run *run)
-{
-	return run->left_out > 0 ? "partial" : "succeeded";
-}
-
-/* Chain what is written, and leave the head where the database's writers cannot reach it. */
-static void
-seal(Run *run)
-{
-	ResourceOwner owner = begin_subtransaction();
-	char	   *head;
-
-	(void) ledger_seal();
-	MIG_FAULT("run_sealed");
-	end_subtransaction(run, owner);
-	commit(run);
-	MIG_FAULT("run_seal_committed");
-	owner = begin_subtransaction();
-	head = ledger_head_text();
-	end_subtransaction(run, owner);
-	ereport(LOG_SERVER_ONLY,
-			(errmsg("run " INT64_FORMAT " ended: %d of %d %s; history head %s", run->run_id, run->done,
-					mig_run_planned(run), mig_run_verb(run), head ? head : "none")));
-}
-
-/* The error has rolled back the step; write so, and let it go on to the caller. */
-static void
-failed(Run *run, ErrorData *error)
-{
-	bool		failure;
-
-	if (run->job.cancelled)
-		mig_cancel_mark(error);
-	mig_cancel_explain(run->run_id, error);
-	mig_report_add_context(run, error);
-	failure = mig_record_failure(run, error);
-	if (!failure)
-	{
-		step_done(run, true);
-		run->current = NULL;	/* it is not this one that has failed */
-	}
-	mig_record_end(run, mig_was_cancelled(error) ? "cancelled" : run->done > 0 ? "partial" : "failed", error);
-	commit(run);
-	MIG_FAULT("run_failure_committed");
-	if (failure)
-		mig_report_step(run, run->step.attempt.outcome,
-						run->step.attempt.finished_at - run->step.attempt.started_at);
-	mig_report_end(run, failure);
-}
-
-/* Roll back to where the run's own transaction began. */
-static void
-roll_back(Run *run, int level)
-{
-	mig_disarm_statement_timeout();
-	mig_activity_call();
-	mig_deployer_inside(false);
-	while (GetCurrentTransactionNestLevel() > level)
-		RollbackAndReleaseCurrentSubTransaction();
-	SPI_rollback();
-	MemoryContextSwitchTo(run->context);
-}
-
-/* Roll back what failed, and take its error. */
-static ErrorData *
-take_error(Run *run, int level)
-{
-	ErrorData  *error;
-
-	MemoryContextSwitchTo(run->context);
-	error = CopyErrorData();
-	FlushErrorState();
-	HOLD_CANCEL_INTERRUPTS();
-	roll_back(run, level);
-	mig_deployer_keep();
-	MIG_FAULT("run_rolled_back");
-	RESUME_CANCEL_INTERRUPTS();
-	return error;
-}
-
-/* The end is written, and the next run seals it as well: what goes wrong now does not hide what came of the run. */
-static void
-seal_end(Run *run)
-{
-	int			level = GetCurrentTransactionNestLevel();
-	ErrorData  *error = NULL;
-
-	PG_TRY();
-	{
-		seal(run);
-	}
-	PG_CATCH();
-	{
-		error = take_error(run, level);
-	}
-	PG_END_TRY();
-	if (error)
-		ereport(WARNING,
-				(errcode(error->sqlerrcode),
-				 errmsg("the history of run " INT64_FORMAT " is not sealed: %s", run->run_id, mig_for_client(error->message)),
-				 errhint("SELECT migrate.seal();")));
-}
-
-/* What stands in the ledger's way does not hide the error from the caller. */
-static void
-tell_unrecorded(Run *run)
-{
-	ErrorData  *error;
-
-	MemoryContextSwitchTo(run->context);
-	error = CopyErrorData();
-	FlushErrorState();
-	HOLD_CANCEL_INTERRUPTS();
-	ereport(WARNING,
-			(errcode(error->sqlerrcode),
-			 errmsg("the failure of run " INT64_FORMAT " is not recorded: %s", run->run_id, error->message)));
-	RESUME_CANCEL_INTERRUPTS();
-}
-
-/*
- * Take the error of a step that was rolled back to the ledger and to the caller.
- * Another cancel would hide it, and is held off; whoever ends the session is not.
- */
-static void
-give_up(Run *run, ErrorData *error)
-{
-	PG_TRY();
-	{
-		HOLD_CANCEL_INTERRUPTS();
-		mig_locks_explain(run->locks, error);
-		failed(run, error);
-		RESUME_CANCEL_INTERRUPTS();
-	}
-	PG_CATCH();
-	{
-		tell_unrecorded(run);
-		ReThrowError(error);
-	}
-	PG_END_TRY();
-	seal_end(run);
-	ReThrowError(error);
-}
-
 /* Some lock was not to be had: wait until it may be, with nothing held. */
 static void
 wait_for_locks(Run *run)
@@ -312,23 +113,23 @@ wait_for_locks(Run *run)
 
 		while (again)
 		{
-			ResourceOwner owner = begin_subtransaction();
+			ResourceOwner owner = mig_run_begin_subtransaction();
 
 			mig_locks_look(run->locks);
-			end_subtransaction(run, owner);
-			commit(run);
-			owner = begin_subtransaction();
+			mig_run_end_subtransaction(run, owner);
+			mig_run_commit(run);
+			owner = mig_run_begin_subtransaction();
 			again = mig_locks_sleep(run->locks);
-			end_subtransaction(run, owner);
+			mig_run_end_subtransaction(run, owner);
 		}
 	}
 	PG_CATCH();
 	{
-		error = take_error(run, level);
+		error = mig_run_take_error(run, level);
 	}
 	PG_END_TRY();
 	if (error)
-		give_up(run, error);
+		mig_run_give_up(run, error);
 }
 
 /* A step that a worker runs; it commits more than once. */
@@ -343,10 +144,10 @@ run_apart(Run *run, int number)
 		ResourceOwner owner;
 
 		take_up_step(run, number);
-		owner = begin_subtransaction();
+		owner = mig_run_begin_subtransaction();
 		ran = begin_step(run);
-		end_subtransaction(run, owner);
-		commit(run);
+		mig_run_end_subtransaction(run, owner);
+		mig_run_commit(run);
 		MIG_FAULT("run_apart_begun");
 		if (ran)
 			mig_apart_launch(&run->step, &run->job);
@@ -354,13 +155,13 @@ run_apart(Run *run, int number)
 	}
 	PG_CATCH();
 	{
-		give_up(run, take_error(run, level));
+		mig_run_give_up(run, mig_run_take_error(run, level));
 	}
 	PG_END_TRY();
 	run->step.attempt.outcome = mig_run_verb(run);
 	run->step.attempt.finished_at = GetCurrentTimestamp();
 	run->step.attempt.statements = run->job.statements;
-	step_done(run, ran);
+	mig_run_step_done(run, ran);
 	return number + 1;
 }
 
@@ -416,13 +217,13 @@ try_unit(Run *run, Unit *unit, MemoryContext context)
 		MemoryContextSwitchTo(context);
 		take_up_step(run, unit->next++);
 		mig_deployer_hold();
-		owner = begin_subtransaction();
+		owner = mig_run_begin_subtransaction();
 		unit->ran = run_step(run);
 		while (run->atomic)
 		{
 			if (unit->ran)
 				last_ran = unit->next - 1;
-			step_done(run, unit->ran);
+			mig_run_step_done(run, unit->ran);
 			if (unit->next == mig_run_planned(run))
 				break;
 			take_up_step(run, unit->next++);
@@ -432,17 +233,17 @@ try_unit(Run *run, Unit *unit, MemoryContext context)
 		if (last_ran >= 0 && !unit->ran)
 			take_up_step(run, last_ran);
 		if (run->atomic)
-			mig_record_end(run, outcome_of(run), NULL);
-		end_subtransaction(run, owner);
+			mig_record_end(run, mig_run_outcome(run), NULL);
+		mig_run_end_subtransaction(run, owner);
 		MIG_FAULT("run_unit_ended");
 		/* What still fires at the commit, a cursor's query, say, is a migration's. */
 		mig_deployer_inside(true);
-		commit(run);
+		mig_run_commit(run);
 	}
 	PG_CATCH();
 	{
 		unit->apart = failed_for_transaction(run);
-		error = take_error(run, level);
+		error = mig_run_take_error(run, level);
 	}
 	PG_END_TRY();
 	return error;
@@ -473,7 +274,7 @@ run_unit(Run *run, int first)
 
 		forget_unit(run, first, done, left_out);
 		if (!waits)
-			give_up(run, error);
+			mig_run_give_up(run, error);
 		wait_for_locks(run);
 		keep_failed(run, context);
 		return first;
@@ -482,7 +283,7 @@ run_unit(Run *run, int first)
 	mig_locks_begin(run->locks);
 	mig_deployer_keep();
 	if (!run->atomic)
-		step_done(run, unit.ran);
+		mig_run_step_done(run, unit.ran);
 	MemoryContextDelete(context);
 	return unit.next;
 }
@@ -493,7 +294,7 @@ run_committing(Run *run)
 	int			next = 0;
 
 	run->locks = mig_locks_create(run->run_id, true, NULL, NULL);
-	commit(run);
+	mig_run_commit(run);
 	MIG_FAULT("run_start_committed");
 	mig_background_started(run->run_id);
 	while (next < mig_run_planned(run))
@@ -502,12 +303,12 @@ run_committing(Run *run)
 	mig_report_end(run, false);
 	if (!run->atomic)
 	{
-		mig_record_end(run, outcome_of(run), NULL);
-		commit(run);
+		mig_record_end(run, mig_run_outcome(run), NULL);
+		mig_run_commit(run);
 		MIG_FAULT("run_end_committed");
 	}
 	RESUME_CANCEL_INTERRUPTS();
-	seal_end(run);
+	mig_run_seal_end(run);
 }
 
 static void
@@ -520,11 +321,11 @@ run_in_block(Run *run)
 	for (int i = 0; i < mig_run_planned(run); i++)
 	{
 		take_up_step(run, i);
-		step_done(run, run_step(run));
+		mig_run_step_done(run, run_step(run));
 	}
 	error_context_stack = callback.previous;
 	mig_report_end(run, false);
-	mig_record_end(run, outcome_of(run), NULL);
+	mig_record_end(run, mig_run_outcome(run), NULL);
 	ereport(LOG_SERVER_ONLY,
 			(errmsg("run " INT64_FORMAT " ended inside its caller's transaction: %d of %d %s",
 					run->run_id, run->done, mig_run_planned(run), mig_run_verb(run))));
@@ -537,7 +338,7 @@ plan_and_run(Run *run)
 	ListCell   *cell;
 
 	if (run->commits)
-		commit(run);
+		mig_run_commit(run);
 	run->plan = mig_plan_make(&run->request);
 	if (run->plan->problem)
 		mig_raise_problem(run->plan->problem);
@@ -588,7 +389,7 @@ mig_run(Run *run)
 		disable_timeout(STATEMENT_TIMEOUT, false);
 	if (run->call)
 	{
-		commit(run);
+		mig_run_commit(run);
 		run->run_id = mig_background_launch(run->call);
 	}
 	else
