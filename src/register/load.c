@@ -8,10 +8,10 @@
 #include "common/compat.h"
 #include "common/errors.h"
 #include "common/lines.h"
+#include "common/name_table.h"
 #include "common/names.h"
 #include "common/readonly.h"
 #include "common/rows.h"
-#include "common/hashfn.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "ledger/entry.h"
@@ -54,33 +54,11 @@ typedef struct Load
 	HTAB	   *shelves;
 } Load;
 
-static uint32
-hash_name(const void *key, Size keysize)
-{
-	const char *name = *(const char *const *) key;
-
-	return hash_bytes((const unsigned char *) name, strlen(name));
-}
-
-static int
-match_names(const void *a, const void *b, Size keysize)
-{
-	return strcmp(*(const char *const *) a, *(const char *const *) b);
-}
-
 static HTAB *
 names_table(const Shelf *shelf)
 {
-	HASHCTL		control = {0};
-	HTAB	   *table;
+	HTAB	   *table = mig_name_table("registered migrations", shelf->n, sizeof(ShelfEntry));
 
-	control.keysize = sizeof(char *);
-	control.entrysize = sizeof(ShelfEntry);
-	control.hash = hash_name;
-	control.match = match_names;
-	control.hcxt = CurrentMemoryContext;
-	table = hash_create("registered migrations", Max(shelf->n, 16), &control,
-						HASH_ELEM | HASH_FUNCTION | HASH_COMPARE | HASH_CONTEXT);
 	for (int i = 0; i < shelf->n; i++)
 	{
 		char	   *name = shelf->registered[i].name;

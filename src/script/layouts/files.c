@@ -6,7 +6,7 @@
 #include "postgres.h"
 
 #include "common/errors.h"
-#include "common/hashfn.h"
+#include "common/name_table.h"
 #include "miscadmin.h"
 #include "script/layouts/layouts_private.h"
 
@@ -24,32 +24,10 @@ typedef struct NameEntry
 	const void *value;
 } NameEntry;
 
-static uint32
-hash_name(const void *key, Size keysize)
-{
-	const char *name = *(const char *const *) key;
-
-	return hash_bytes((const unsigned char *) name, strlen(name));
-}
-
-static int
-match_names(const void *a, const void *b, Size keysize)
-{
-	return strcmp(*(const char *const *) a, *(const char *const *) b);
-}
-
 HTAB *
 names_create(int size)
 {
-	HASHCTL		control = {0};
-
-	control.keysize = sizeof(char *);
-	control.entrysize = sizeof(NameEntry);
-	control.hash = hash_name;
-	control.match = match_names;
-	control.hcxt = CurrentMemoryContext;
-	return hash_create("names", Max(size, 16), &control,
-					   HASH_ELEM | HASH_FUNCTION | HASH_COMPARE | HASH_CONTEXT);
+	return mig_name_table("names", size, sizeof(NameEntry));
 }
 
 /* False, and nothing changed, if the name is there already. */
