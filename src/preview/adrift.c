@@ -140,9 +140,14 @@ added_by_address(const List *adrift)
 static void
 pair_names(const List *adrift)
 {
-	HTAB	   *by_address = added_by_address(adrift);
+	HTAB	   *by_address;
+	LedgerLook	look;
 	ListCell   *cell;
 
+	/* Of a copy of the database it is not known yet where things are. */
+	if (!ledger_read_look(&look))
+		return;
+	by_address = added_by_address(adrift);
 	foreach(cell, adrift)
 	{
 		Adrift	   *removed = lfirst(cell);

@@ -24,6 +24,7 @@ typedef struct Collect
 	MemoryContext context;
 	const char *project;		/* NULL: all */
 	List	   *rules;
+	bool		knows_addresses;	/* not so in a copy of the database that no run has looked at */
 	List	   *drifts;
 } Collect;
 
@@ -51,7 +52,7 @@ add_drift(const Difference *difference, void *arg)
 		drift->since = expected ? expected->ddl_id : 0;
 		memcpy(drift->key, row->key, LEDGER_KEY_BYTES);
 		drift->lines = mig_author_lines(drift->expected, drift->actual);
-		mig_author_names(difference, expected ? &expected->address : NULL, drift);
+		mig_author_names(difference, expected && collect->knows_addresses ? &expected->address : NULL, drift);
 		collect->drifts = lappend(collect->drifts, drift);
 	}
 	MemoryContextSwitchTo(before);
@@ -83,7 +84,8 @@ notice_other_server(void)
 List *
 mig_drift_collect(const char *project)
 {
-	Collect		collect = {CurrentMemoryContext, project, ledger_ignore_rules(), NIL};
+	LedgerLook	look;
+	Collect		collect = {CurrentMemoryContext, project, ledger_ignore_rules(), ledger_read_look(&look), NIL};
 
 	if (!ledger_expects())
 	{

@@ -69,6 +69,7 @@ mig_expected_take_over(void)
 	mig_schema_read_all(take_object, &take);
 	write_batch(&take);
 	MemoryContextDelete(take.context);
+	mig_expected_begin_looks();
 }
 
 void

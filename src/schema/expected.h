@@ -12,6 +12,9 @@ extern void mig_expected_take_over(void);
 extern void mig_expected_init(void);
 extern void mig_look_init(void);
 
+/* From now on it is known of this database where things are. */
+extern void mig_expected_begin_looks(void);
+
 /*
  * Find out what is not as expected before a run begins, so that the run does not
  * take it over.  Returns how many objects, and the first of them for a message.

@@ -119,6 +119,30 @@ SELECT set_eq($$SELECT * FROM authored('^\w+ \w+')$$,
     $$VALUES ('removed table public.owned', '{DROP TABLE}'::text[]), ('changed table public.given', '{DROP OWNED}')$$, 'what was gone before it has not lost');
 ROLLBACK;
 
+-- What has another name now is known by its place, also when the first run has looked; not so in a copy of the database.
+
+BEGIN;
+ALTER TABLE given RENAME TO taken;
+SELECT migrate.register('0001_first', 'CREATE TABLE first ()') \g /dev/null
+CALL migrate.apply() \g /dev/null
+SELECT set_eq($$SELECT * FROM authored('^\w+ \w+')$$, $$VALUES ('removed table public.given', '{ALTER TABLE}'::text[]), ('added table public.taken', '{ALTER TABLE}')$$, 'a table renamed before it');
+SELECT matches(migrate.propose_revert('public.given'), 'ALTER TABLE public.taken RENAME TO given', 'is renamed back');
+ROLLBACK;
+BEGIN;
+SELECT migrate.unwatch('test') \g /dev/null
+DROP TABLE given;
+SELECT migrate.watch('test') \g /dev/null
+CREATE TABLE taken (i int);
+ALTER TABLE taken RENAME i TO j;
+ALTER TABLE taken RENAME j TO i;
+ALTER TABLE migrate.looks DISABLE TRIGGER ALL;
+ALTER TABLE migrate.expected DISABLE TRIGGER ALL;
+DELETE FROM migrate.looks;
+UPDATE migrate.expected SET object_id = 'taken'::regclass WHERE identity = 'public.given';
+SELECT set_has($$SELECT * FROM authored('^\w+ \w+')$$, $$VALUES ('removed table public.given', NULL::text[])$$, 'what was elsewhere at the place of another one');
+SELECT alike(migrate.propose_revert('public.given'), '%CREATE TABLE public.given%', 'is not that one renamed');
+ROLLBACK;
+
 -- Lines that are in the value of another one.
 
 BEGIN;
