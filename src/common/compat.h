@@ -13,6 +13,7 @@
 #include "commands/event_trigger.h"
 #include "executor/executor.h"
 #include "fmgr.h"
+#include "nodes/parsenodes.h"
 #include "parser/parse_node.h"
 #include "postmaster/bgworker.h"
 #include "storage/proc.h"
@@ -223,6 +224,17 @@ mig_all_settings(int *n)
 
 /* Has a column's NOT NULL a row in pg_constraint? (18) */
 #define MIG_NOT_NULL_HAS_ROW (PG_VERSION_NUM >= 180000)
+
+/* Which constraint does ALTER CONSTRAINT name? (18) */
+static inline const char *
+mig_altered_constraint(const AlterTableCmd *command)
+{
+#if PG_VERSION_NUM >= 180000
+	return castNode(ATAlterConstraint, command->def)->conname;
+#else
+	return castNode(Constraint, command->def)->conname;
+#endif
+}
 
 /* Can the expression of a generated column be changed? (17) */
 #define MIG_CAN_SET_EXPRESSION (PG_VERSION_NUM >= 170000)

@@ -218,7 +218,9 @@ typedef struct Drift
 	int64		since;			/* statements up to this one are in what is expected */
 	uint8		key[LEDGER_KEY_BYTES];
 	bool		is_gone;		/* only a DROP does that */
-	int			lines;			/* kinds of lines that differ, as schema/reach.c counts them */
+	int			lines;			/* kinds of lines that differ, as schema/differs.h counts them */
+	List	   *columns;		/* names of the columns that they are of */
+	char	   *differing;		/* their values, and its name where all of it does */
 	List	   *names;			/* of DriftName: what a statement that explains it was about */
 } Drift;
 
@@ -231,12 +233,14 @@ typedef struct Explanation
 
 /*
  * May a statement explain a drift, if it was about something with this tie to it?
- * It is read once, however many drifts it was about.  (schema/reach.c)
+ * And can it be why that is there, or is not?  It is read once, however many drifts
+ * it was about.  (schema/reach.c)
  */
 typedef struct StatementReader
 {
 	List	   *(*read) (const char *statement);
 	bool		(*may_have) (const Drift *drift, DriftTie tie, const List *statements);
+	bool		(*may_make) (const Drift *drift, const List *statements);
 } StatementReader;
 
 /* An array, for each of a list of Drift. */

@@ -122,6 +122,7 @@ typedef struct Captured
 typedef struct Found
 {
 	bool		closely;		/* by what was done to it itself */
+	bool		made;			/* that has made it, or removed it */
 	const Captured *last;
 	Datum	   *ids;
 	int			n;
@@ -144,8 +145,8 @@ drift_at(const Explaining *explaining, int number)
 	return list_nth(explaining->drifts, number);
 }
 
-static bool
-may_explain(Explaining *explaining, int number, DriftTie tie, const Captured *captured)
+static const List *
+statements_in(Explaining *explaining, const Captured *captured)
 {
 	if (explaining->read != captured)
 	{
@@ -157,7 +158,26 @@ may_explain(Explaining *explaining, int number, DriftTie tie, const Captured *ca
 		explaining->read = captured;
 		MemoryContextSwitchTo(before);
 	}
-	return explaining->reader->may_have(drift_at(explaining, number), tie, explaining->statements);
+	return explaining->statements;
+}
+
+static bool
+may_explain(Explaining *explaining, int number, DriftTie tie, const Captured *captured)
+{
+	return explaining->reader->may_have(drift_at(explaining, number), tie, statements_in(explaining, captured));
+}
+
+/* What was done to it otherwise explains what it is, and not why it is there, or not. */
+static bool
+is_beside(Explaining *explaining, int number, const char *action, const Captured *captured)
+{
+	const Drift *drift = drift_at(explaining, number);
+	Found	   *found = &explaining->founds[number];
+
+	if (strcmp(drift->change, "changed") == 0 || (found->made && strcmp(drift->change, "added") == 0))
+		return false;
+	found->made = strcmp(action, "create") == 0 || strcmp(action, "drop") == 0 || explaining->reader->may_make(drift, statements_in(explaining, captured));
+	return !found->made;
 }
 
 /* Rows come in the order of their numbers: the last is the latest. */
@@ -188,6 +208,7 @@ may_be_why(const Drift *drift, const char *action, Found *found)
 		return !drift->is_gone;
 	found->n = 0;
 	found->closely = false;
+	found->made = false;
 	return strcmp(drift->change, "added") == 0 ? made : dropped;
 }
 
@@ -223,7 +244,7 @@ take_row(LedgerRow *row, Explaining *explaining, const Captured *last)
 
 	if (tie == TIE_OWN && strcmp(name, drift->identity) == 0 && !may_be_why(drift, action, found))
 		return captured;
-	if (found->closely && !closely)
+	if ((found->closely && !closely) || (closely && is_beside(explaining, number, action, captured)))
 		return captured;
 	if (may_explain(explaining, number, tie, captured))
 		add_statement(found, closely, captured);

@@ -15,9 +15,6 @@
  */
 extern void mig_author_names(const Difference *difference, const ObjectAddress *known, Drift *drift);
 
-/* Which kinds of lines do two definitions not have alike? */
-extern int	mig_author_lines(const char *expected, const char *actual);
-
 /* May a statement that was about something with such a tie to the object have changed it? */
 extern const StatementReader mig_author_reader;
 

@@ -11,6 +11,7 @@
 #include "ledger/expected.h"
 #include "plan/see.h"
 #include "schema/author.h"
+#include "schema/differs.h"
 #include "schema/drift.h"
 #include "schema/ignored.h"
 #include "schema/state.h"
@@ -51,7 +52,7 @@ add_drift(const Difference *difference, void *arg)
 		drift->last_migration = expected ? expected->name : NULL;
 		drift->since = expected ? expected->ddl_id : 0;
 		memcpy(drift->key, row->key, LEDGER_KEY_BYTES);
-		drift->lines = mig_author_lines(drift->expected, drift->actual);
+		mig_differs_note(drift);
 		mig_author_names(difference, expected && collect->knows_addresses ? &expected->address : NULL, drift);
 		collect->drifts = lappend(collect->drifts, drift);
 	}

@@ -54,6 +54,7 @@ property_at(const char *text, const char *end)
 	while (colon < end && !(*colon == ':' && (colon[1] == ' ' || colon[1] == '\n' || colon[1] == '\0')))
 		colon++;
 	property->key = pnstrdup(key, colon - key);
+	property->nested = key > text;
 	if (colon + 1 < end && colon[1] == '\n')
 	{
 		const char *value = colon + 2;

@@ -12,6 +12,7 @@ typedef struct Property
 {
 	char	   *key;
 	char	   *value;
+	bool		nested;			/* it says more of the column above it */
 } Property;
 
 /* Those of a part, or of all parts of an object, as a list of Property. */

@@ -6,257 +6,75 @@
 
 #include "commands/dbcommands.h"
 #include "common/attempt.h"
+#include "common/compat.h"
 #include "common/identity.h"
 #include "common/notices.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "parser/parser.h"
+#include "schema/alters.h"
 #include "schema/author.h"
-#include "schema/properties.h"
 #include "script/script.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 
 /* ---- the object itself ---- */
 
-/* Lines of a definition that have statements of their own. */
-#define LINES_GRANTS	1
-#define LINES_COMMENTS	2
-#define LINES_LABELS	4
-#define LINES_OWNER		8
-#define LINES_PLAIN		16		/* in which no other object is mentioned */
-#define LINES_OTHERS	32
-#define LINES_ALL		63
+static const char *
+last_of(const List *names)
+{
+	return strVal(llast(names));
+}
 
+/* Its conditions are objects of their own; since 18 that it is NOT NULL is a constraint, too. */
 static int
-kind_of_line(const char *key)
+lines_of_domain(const AlterDomainStmt *stmt)
 {
-	static const char *const plain[] = {
-		"options", "toast options", "enabled", "storage", "compression", "unlogged", "tablespace"
-	};
-
-	for (int i = 0; i < lengthof(plain); i++)
-		if (strcmp(key, plain[i]) == 0)
-			return LINES_PLAIN;
-	if (mig_begins_with(key, "row security") || mig_begins_with(key, "statistics"))
-		return LINES_PLAIN;
-	/* Of a constraint that has no description of its own. */
-	if (strcmp(key, "not null") == 0)
-		return LINES_OTHERS | LINES_COMMENTS;
-	if (mig_begins_with(key, "grant"))
-		return LINES_GRANTS;
-	if (strcmp(key, "comment") == 0)
-		return LINES_COMMENTS;
-	if (mig_begins_with(key, "security label "))
-		return LINES_LABELS;
-	return strcmp(key, "owner") == 0 ? LINES_OWNER : LINES_OTHERS;
+	return MIG_NOT_NULL_HAS_ROW || strchr("TNO", stmt->subtype) ? LINES_OTHERS : 0;
 }
 
-static int
-compare_properties(const Property *one, const Property *other)
-{
-	int			order = strcmp(one->key, other->key);
-
-	return order ? order : strcmp(one->value, other->value);
-}
-
-static int
-compare_cells(const ListCell *a, const ListCell *b)
-{
-	return compare_properties(lfirst(a), lfirst(b));
-}
-
-static List *
-sorted_properties(const char *definition)
-{
-	List	   *properties = mig_schema_properties(definition ? definition : "");
-
-	list_sort(properties, compare_cells);
-	return properties;
-}
-
-int
-mig_author_lines(const char *expected, const char *actual)
-{
-	List	   *one = sorted_properties(expected);
-	List	   *other = sorted_properties(actual);
-	int			i = 0;
-	int			j = 0;
-	int			result = 0;
-
-	while (i < list_length(one) || j < list_length(other))
-	{
-		int			order = i == list_length(one) ? 1 : j == list_length(other) ? -1 :
-			compare_properties(list_nth(one, i), list_nth(other, j));
-
-		if (order != 0)
-			result |= kind_of_line(((const Property *) (order < 0 ? list_nth(one, i) : list_nth(other, j)))->key);
-		i += order <= 0;
-		j += order >= 0;
-	}
-	return result;
-}
-
-static int
-lines_of_command(const AlterTableCmd *command)
-{
-	switch (command->subtype)
-	{
-		case AT_ChangeOwner:
-			return LINES_OWNER | LINES_GRANTS;
-		case AT_AddColumn:
-		case AT_DropColumn:
-		case AT_AlterColumnType:
-			return LINES_ALL;
-		default:
-			return LINES_OTHERS | LINES_PLAIN;
-	}
-}
-
+/* The kinds of lines that a statement changes of what it is about; of an ALTER TABLE schema/alters.c knows. */
 static int
 lines_of(const Node *stmt)
 {
-	int			result = 0;
-	ListCell   *cell;
-
 	switch (nodeTag(stmt))
 	{
 		case T_GrantStmt:
 			return LINES_GRANTS;
 		case T_CommentStmt:
-			return LINES_COMMENTS;
+			switch (((const CommentStmt *) stmt)->objtype)
+			{
+				case OBJECT_COLUMN:
+					return LINES_COLUMN_REMARKS;
+				case OBJECT_TABCONSTRAINT:
+					return LINES_COMMENTS | LINES_COLUMN_REMARKS;
+				default:
+					return LINES_COMMENTS;
+			}
 		case T_SecLabelStmt:
 			return LINES_LABELS;
 		case T_AlterOwnerStmt:
 			return LINES_OWNER | LINES_GRANTS;
-		case T_AlterTableStmt:
-			foreach(cell, ((const AlterTableStmt *) stmt)->cmds)
-				result |= lines_of_command(lfirst_node(AlterTableCmd, cell));
-			return result;
+		case T_AlterDomainStmt:
+			return lines_of_domain((const AlterDomainStmt *) stmt);
 		default:
 			return LINES_ALL;
 	}
 }
 
+static bool
+changes_lines(const Node *stmt, const Drift *drift)
+{
+	const CommentStmt *comment = (const CommentStmt *) stmt;
+
+	if (IsA(stmt, AlterTableStmt))
+		return mig_alters_own((const AlterTableStmt *) stmt, drift);
+	if (IsA(stmt, CommentStmt) && comment->objtype == OBJECT_COLUMN && !mig_differs_column(drift, last_of(castNode(List, comment->object))))
+		return false;
+	return (lines_of(stmt) & drift->lines) != 0;
+}
+
 /* ---- others ---- */
-
-/* What of a table an ALTER TABLE changes besides itself. */
-#define REACHES_TRIGGERS	1
-#define REACHES_RULES		2
-#define REACHES_CONSTRAINTS	4
-#define REACHES_INDEXES		8
-#define REACHES_SEQUENCES	16
-#define REACHES_CHILDREN	32
-#define REACHES_TEXTS		64
-#define REACHES_ALL			127
-
-/* By what it does to the table as a whole. */
-static int
-reach_of_whole(const AlterTableCmd *command)
-{
-	switch (command->subtype)
-	{
-		case AT_EnableTrig:
-		case AT_EnableAlwaysTrig:
-		case AT_EnableReplicaTrig:
-		case AT_DisableTrig:
-		case AT_EnableTrigUser:
-		case AT_DisableTrigUser:
-			return REACHES_TRIGGERS;
-		case AT_EnableTrigAll:
-		case AT_DisableTrigAll:
-			return REACHES_TRIGGERS | REACHES_CONSTRAINTS;
-		case AT_EnableRule:
-		case AT_EnableAlwaysRule:
-		case AT_EnableReplicaRule:
-		case AT_DisableRule:
-			return REACHES_RULES;
-		case AT_AddConstraint:
-		case AT_AlterConstraint:
-		case AT_ValidateConstraint:
-		case AT_DropConstraint:
-			return REACHES_CONSTRAINTS | REACHES_INDEXES | REACHES_CHILDREN;
-		case AT_ReplicaIdentity:
-		case AT_ClusterOn:
-		case AT_DropCluster:
-			return REACHES_INDEXES;
-		case AT_ChangeOwner:
-		case AT_SetLogged:
-		case AT_SetUnLogged:
-			return REACHES_SEQUENCES;
-		case AT_AttachPartition:
-		case AT_DetachPartition:
-		case AT_DetachPartitionFinalize:
-		case AT_AddInherit:
-		case AT_DropInherit:
-			return REACHES_TRIGGERS | REACHES_CONSTRAINTS | REACHES_INDEXES | REACHES_CHILDREN;
-		case AT_SetRelOptions:
-		case AT_ResetRelOptions:
-		case AT_SetTableSpace:
-		case AT_EnableRowSecurity:
-		case AT_DisableRowSecurity:
-		case AT_ForceRowSecurity:
-		case AT_NoForceRowSecurity:
-		case AT_GenericOptions:
-			return 0;
-		default:
-			return REACHES_ALL;
-	}
-}
-
-/* By what it does to a column, or else to the whole. */
-static int
-reach_of(const AlterTableCmd *command)
-{
-	switch (command->subtype)
-	{
-		case AT_AddColumn:
-			return REACHES_SEQUENCES | REACHES_CHILDREN | REACHES_TEXTS |
-				(castNode(ColumnDef, command->def)->constraints ? REACHES_CONSTRAINTS | REACHES_INDEXES : 0);
-		case AT_AlterColumnType:
-			return REACHES_ALL & ~(REACHES_TRIGGERS | REACHES_RULES);
-		case AT_AddIdentity:
-		case AT_SetIdentity:
-		case AT_DropIdentity:
-			return REACHES_SEQUENCES | REACHES_CHILDREN;
-		case AT_SetStatistics:
-		case AT_SetStorage:
-		case AT_SetCompression:
-		case AT_SetOptions:
-		case AT_ResetOptions:
-		case AT_ColumnDefault:
-		case AT_SetNotNull:
-		case AT_DropNotNull:
-			return REACHES_CHILDREN | REACHES_CONSTRAINTS;
-		case AT_AlterColumnGenericOptions:
-			return 0;
-		default:
-			return reach_of_whole(command);
-	}
-}
-
-static int
-reached_as(const char *object_type)
-{
-	static const struct
-	{
-		const char *object_type;
-		int			reach;
-	}			types[] = {
-		{"trigger", REACHES_TRIGGERS},
-		{"rule", REACHES_RULES | REACHES_TEXTS},
-		{"table constraint", REACHES_CONSTRAINTS},
-		{"index", REACHES_INDEXES},
-		{"sequence", REACHES_SEQUENCES},
-		{"table", REACHES_CHILDREN},
-		{"foreign table", REACHES_CHILDREN}
-	};
-
-	for (int i = 0; i < lengthof(types); i++)
-		if (strcmp(types[i].object_type, object_type) == 0)
-			return types[i].reach;
-	return REACHES_TEXTS;
-}
 
 static bool
 is_added(const Drift *drift)
@@ -265,74 +83,163 @@ is_added(const Drift *drift)
 }
 
 static bool
-has_constraint(const Drift *drift)
+is_type(const Drift *drift, const char *const *types, int n)
 {
-	ListCell   *cell;
-
-	foreach(cell, drift->names)
-	{
-		const DriftName *name = lfirst(cell);
-
-		if (name->object_type && strcmp(name->object_type, "table constraint") == 0)
+	for (int i = 0; i < n; i++)
+		if (strcmp(drift->object_type, types[i]) == 0)
 			return true;
-	}
 	return false;
 }
 
-/* Triggers and indexes have statements that make them; few others do. */
+/* Does it stand in what differs? */
 static bool
-may_make(const AlterTableCmd *command, const Drift *drift)
+is_named(const Drift *drift, const char *name)
 {
-	bool		is_index = strcmp(drift->object_type, "index") == 0;
+	return name && mig_differs_has_name(drift->differing, name);
+}
 
-	if (!is_index && strcmp(drift->object_type, "trigger") != 0)
-		return true;
-	switch (command->subtype)
+/* NULL: it has no name that is a word. */
+static const char *
+name_of(const Node *object)
+{
+	if (object == NULL)
+		return NULL;
+	switch (nodeTag(object))
 	{
-		case AT_AttachPartition:
-			return true;
-		case AT_AddColumn:
-		case AT_AddConstraint:
-			return is_index && has_constraint(drift);
+		case T_String:
+			return strVal(object);
+		case T_List:
+			return last_of((const List *) object);
+		case T_TypeName:
+			return last_of(((const TypeName *) object)->names);
+		case T_ObjectWithArgs:
+			return last_of(((const ObjectWithArgs *) object)->objname);
 		default:
-			return false;
+			return NULL;
 	}
+}
+
+/* What mentions an object is printed with its new name, and was with its old one. */
+static bool
+names_renamed(const RenameStmt *stmt, const Drift *drift)
+{
+	const char *before = stmt->subname ? stmt->subname : stmt->relation ? stmt->relation->relname : name_of(stmt->object);
+
+	return before == NULL || is_named(drift, before) || is_named(drift, stmt->newname);
+}
+
+static bool
+names_moved(const AlterObjectSchemaStmt *stmt, const Drift *drift)
+{
+	const char *name = stmt->relation ? stmt->relation->relname : name_of(stmt->object);
+
+	/* Members of an extension have other names than that. */
+	return stmt->objectType == OBJECT_EXTENSION || name == NULL || is_named(drift, name);
+}
+
+/* A new value changes nothing that there is. */
+static bool
+names_value(const AlterEnumStmt *stmt, const Drift *drift)
+{
+	return !is_added(drift) && stmt->oldVal && (is_named(drift, stmt->oldVal) || is_named(drift, stmt->newVal));
+}
+
+/* Of a condition: ADD, DROP and VALIDATE CONSTRAINT. */
+static bool
+names_condition(const AlterDomainStmt *stmt, const Drift *drift)
+{
+	const char *name = stmt->subtype == 'C' ? castNode(Constraint, stmt->def)->conname : stmt->name;
+
+	if (strchr("CXV", stmt->subtype) == NULL || strcmp(drift->object_type, "domain constraint") != 0)
+		return false;
+	return name ? mig_differs_has_name(drift->identity, name) : is_added(drift);
+}
+
+/* What goes without CASCADE are parts. */
+static bool
+may_drop(const DropStmt *stmt, const Drift *drift)
+{
+	static const char *const parts[] = {
+		"index", "trigger", "rule", "policy", "table constraint", "domain constraint", "sequence", "statistics object",
+		"publication relation", "publication namespace", "default acl", "table", "foreign table", "type"
+	};
+
+	return strcmp(drift->change, "removed") != 0 || stmt->behavior == DROP_CASCADE || is_type(drift, parts, lengthof(parts));
+}
+
+/* With a table come its constraints and what they need, and on a partition what is on the whole table. */
+static bool
+may_come_with(const CreateStmt *stmt, const Drift *drift)
+{
+	ListCell   *cell;
+
+	if (stmt->partbound)
+		return true;
+	if (strcmp(drift->object_type, "index") == 0)
+	{
+		foreach(cell, stmt->tableElts)
+			if (IsA(lfirst(cell), TableLikeClause))
+				return true;
+		return mig_differs_has_constraint(drift);
+	}
+	return strcmp(drift->object_type, "trigger") != 0;
+}
+
+/* What is made changes nothing that there is, and brings along only what is a part of it. */
+static bool
+may_bring(const Node *stmt, const Drift *drift, DriftTie tie)
+{
+	return is_added(drift) && tie != TIE_MENTIONED && (!IsA(stmt, CreateStmt) || may_come_with((const CreateStmt *) stmt, drift));
 }
 
 /* May it change what is a part of its object, or mentions it? */
 static bool
-reaches_others(const Node *stmt, const Drift *drift)
+reaches_others(const Node *stmt, const Drift *drift, DriftTie tie)
 {
-	ListCell   *cell;
-
 	switch (nodeTag(stmt))
 	{
 		case T_AlterTableStmt:
-			foreach(cell, ((const AlterTableStmt *) stmt)->cmds)
-			{
-				const AlterTableCmd *command = lfirst_node(AlterTableCmd, cell);
-
-				if ((reach_of(command) & reached_as(drift->object_type)) && !(is_added(drift) && !may_make(command, drift)))
-					return true;
-			}
-			return false;
-		case T_GrantStmt:
-		case T_CommentStmt:
-		case T_SecLabelStmt:
-		case T_AlterOwnerStmt:
-		case T_AlterFunctionStmt:
-		case T_AlterOperatorStmt:
-		case T_AlterSeqStmt:
-		case T_AlterStatsStmt:
-		case T_AlterPolicyStmt:
-		case T_AlterObjectDependsStmt:
-		case T_CreateTrigStmt:
-		case T_CreatePolicyStmt:
-		case T_RuleStmt:
-		case T_IndexStmt:
-			return false;
-		default:
+			return (tie != TIE_MENTIONED || !is_added(drift)) && mig_alters_other((const AlterTableStmt *) stmt, drift, tie);
+		case T_RenameStmt:
+			return names_renamed((const RenameStmt *) stmt, drift);
+		case T_AlterObjectSchemaStmt:
+			return names_moved((const AlterObjectSchemaStmt *) stmt, drift);
+		case T_AlterEnumStmt:
+			return names_value((const AlterEnumStmt *) stmt, drift);
+		case T_AlterDomainStmt:
+			return names_condition((const AlterDomainStmt *) stmt, drift);
+		case T_DropStmt:
+			return !is_added(drift) && may_drop((const DropStmt *) stmt, drift);
+		case T_CreateStmt:
+		case T_CreateForeignTableStmt:
+		case T_CreateTableAsStmt:
+		case T_CreateSchemaStmt:
+		case T_CreateSeqStmt:
+		case T_CreateStatsStmt:
+		case T_CreateFunctionStmt:
+		case T_CreateDomainStmt:
+		case T_CreateEnumStmt:
+		case T_CreateRangeStmt:
+		case T_CompositeTypeStmt:
+		case T_ViewStmt:
+		case T_DefineStmt:
+		case T_CreateFdwStmt:
+		case T_CreateForeignServerStmt:
+			return may_bring(stmt, drift, tie);
+		case T_DropOwnedStmt:
+		case T_ReassignOwnedStmt:
+		case T_CreateExtensionStmt:
+		case T_AlterExtensionStmt:
+		case T_AlterExtensionContentsStmt:
+		case T_ImportForeignSchemaStmt:
+		case T_CreatePublicationStmt:
+		case T_AlterPublicationStmt:
+		case T_CreateOpClassStmt:
+		case T_AlterOpFamilyStmt:
+		case T_AlterDefaultPrivilegesStmt:
 			return true;
+		default:
+			return false;
 	}
 }
 
@@ -345,12 +252,12 @@ reaches_partitions(const Node *stmt, const Drift *drift)
 		case T_IndexStmt:
 			return is_added(drift);
 		case T_CreateTrigStmt:
-			return is_added(drift) || (drift->lines & LINES_OTHERS);
+			return is_added(drift) || (drift->lines & LINES_MENTIONING);
 		case T_RenameStmt:
 			return !is_added(drift) || ((const RenameStmt *) stmt)->renameType == OBJECT_TRIGGER ||
 				((const RenameStmt *) stmt)->renameType == OBJECT_TABCONSTRAINT;
 		default:
-			return !is_added(drift) && reaches_others(stmt, drift);
+			return !is_added(drift) && reaches_others(stmt, drift, TIE_WHOLE);
 	}
 }
 
@@ -392,30 +299,107 @@ switches_key_triggers(const Node *stmt)
 	return false;
 }
 
+static bool
+is_role(const Node *spec, const char *name)
+{
+	const RoleSpec *role = (const RoleSpec *) spec;
+
+	return role->roletype != ROLESPEC_CSTRING || mig_differs_has_name(name, role->rolename);
+}
+
+static bool
+is_among_roles(const List *specs, const char *name)
+{
+	const ListCell *cell;
+
+	foreach(cell, specs)
+		if (is_role(lfirst(cell), name))
+			return true;
+	return false;
+}
+
+static bool
+sets_for_role(const AlterRoleSetStmt *stmt, const char *name)
+{
+	if (stmt->database == NULL || strcmp(stmt->database, get_database_name(MyDatabaseId)) != 0)
+		return false;
+	return stmt->role && name ? is_role((const Node *) stmt->role, name) : stmt->role == NULL && name == NULL;
+}
+
+/* Of a role, by its name; NULL: of all. */
+static bool
+is_about_settings(const Node *stmt, const char *name)
+{
+	const RenameStmt *rename = (const RenameStmt *) stmt;
+
+	switch (nodeTag(stmt))
+	{
+		case T_AlterDatabaseSetStmt:
+			return name == NULL;
+		case T_AlterRoleSetStmt:
+			return sets_for_role((const AlterRoleSetStmt *) stmt, name);
+		case T_DropRoleStmt:
+			return name && is_among_roles(((const DropRoleStmt *) stmt)->roles, name);
+		case T_RenameStmt:
+			return name && rename->renameType == OBJECT_ROLE &&
+				(mig_differs_has_name(name, rename->subname) || mig_differs_has_name(name, rename->newname));
+		default:
+			return false;
+	}
+}
+
+/* "role NAME in this database"; NULL: "this database". */
+static const char *
+role_of_settings(const char *identity)
+{
+	const char *end = mig_behind_word(identity, " in this database");
+
+	return end ? pnstrdup(identity + strlen("role "), end - strlen(" in this database") - identity - strlen("role ")) : NULL;
+}
+
 /* The settings of a database are another object than the database. */
 static bool
-is_about(const Node *stmt, const char *object_type)
+is_about(const Node *stmt, const Drift *drift)
 {
-	if (strcmp(object_type, "database") == 0)
+	if (strcmp(drift->object_type, "database") == 0)
 		return !IsA(stmt, AlterDatabaseSetStmt) && !IsA(stmt, AlterRoleSetStmt);
-	if (strcmp(object_type, "database setting") != 0)
-		return true;
-	if (IsA(stmt, AlterRoleSetStmt))
-	{
-		const char *database = ((const AlterRoleSetStmt *) stmt)->database;
+	if (strcmp(drift->object_type, "database setting") == 0)
+		return is_about_settings(stmt, role_of_settings(drift->identity));
+	return true;
+}
 
-		return database && strcmp(database, get_database_name(MyDatabaseId)) == 0;
+/* GRANT ... ON ALL TABLES and the like. */
+static bool
+grants_on_all(const Node *stmt, const Drift *drift)
+{
+	static const char *const tables[] = {"table", "view", "materialized view", "foreign table"};
+	static const char *const sequences[] = {"sequence"};
+	static const char *const functions[] = {"function", "aggregate"};
+	static const char *const routines[] = {"function", "aggregate", "procedure"};
+	static const char *const procedures[] = {"procedure"};
+
+	if (!IsA(stmt, GrantStmt) || !(drift->lines & LINES_GRANTS))
+		return false;
+	switch (((const GrantStmt *) stmt)->objtype)
+	{
+		case OBJECT_TABLE:
+			return is_type(drift, tables, lengthof(tables));
+		case OBJECT_SEQUENCE:
+			return is_type(drift, sequences, lengthof(sequences));
+		case OBJECT_FUNCTION:
+			return is_type(drift, functions, lengthof(functions));
+		case OBJECT_PROCEDURE:
+			return is_type(drift, procedures, lengthof(procedures));
+		default:
+			return is_type(drift, routines, lengthof(routines));
 	}
-	return IsA(stmt, AlterDatabaseSetStmt) || IsA(stmt, DropRoleStmt) ||
-		(IsA(stmt, RenameStmt) && ((const RenameStmt *) stmt)->renameType == OBJECT_ROLE);
 }
 
 static bool
 may_have(const Node *stmt, const Drift *drift, DriftTie tie)
 {
-	const char *object_type = drift->object_type;
 	bool		is_changed = strcmp(drift->change, "changed") == 0;
-	bool		changes_it = !is_changed || (lines_of(stmt) & drift->lines) != 0;
+	bool		changes_it = !is_changed || changes_lines(stmt, drift);
 
 	/* Captured, but no change of the schema. */
 	if (IsA(stmt, TruncateStmt))
@@ -423,9 +407,9 @@ may_have(const Node *stmt, const Drift *drift, DriftTie tie)
 	switch (tie)
 	{
 		case TIE_OWN:
-			return changes_it && is_about(stmt, object_type);
+			return changes_it && is_about(stmt, drift);
 		case TIE_ALL:
-			return changes_it && IsA(stmt, GrantStmt);
+			return grants_on_all(stmt, drift);
 		case TIE_ROLE:
 			return !drift->is_gone && (!is_changed || (drift->lines & (LINES_OWNER | LINES_GRANTS))) &&
 				(IsA(stmt, DropOwnedStmt) || IsA(stmt, ReassignOwnedStmt));
@@ -436,9 +420,9 @@ may_have(const Node *stmt, const Drift *drift, DriftTie tie)
 		case TIE_TRIGGERS:
 			return switches_key_triggers(stmt);
 		case TIE_MENTIONED:
-			return (!is_changed || (drift->lines & LINES_OTHERS)) && reaches_others(stmt, drift);
+			return (!is_changed || (drift->lines & LINES_MENTIONING)) && reaches_others(stmt, drift, tie);
 		default:
-			return reaches_others(stmt, drift);
+			return reaches_others(stmt, drift, tie);
 	}
 }
 
@@ -485,4 +469,55 @@ any_may_have(const Drift *drift, DriftTie tie, const List *statements)
 	return statements == NIL && tie == TIE_OWN;
 }
 
-const StatementReader mig_author_reader = {statements_of, any_may_have};
+/* Is that why it is there, or not there any more?  Most statements change what there is. */
+static bool
+may_make(const Node *stmt, const Drift *drift)
+{
+	switch (nodeTag(stmt))
+	{
+		/* Of an object that is not ours only what is said of it, or who may use it, is there. */
+		case T_GrantStmt:
+		case T_CommentStmt:
+		case T_SecLabelStmt:
+			return !(drift->lines & ~(LINES_GRANTS | LINES_COMMENTS | LINES_LABELS));
+		case T_AlterPublicationStmt:
+			return strcmp(drift->object_type, "publication") != 0;
+		case T_AlterTableStmt:
+		case T_AlterOwnerStmt:
+		case T_AlterFunctionStmt:
+		case T_AlterOperatorStmt:
+		case T_AlterSeqStmt:
+		case T_AlterStatsStmt:
+		case T_AlterPolicyStmt:
+		case T_AlterEnumStmt:
+		case T_AlterDomainStmt:
+		case T_AlterTypeStmt:
+		case T_AlterCollationStmt:
+		case T_AlterTSDictionaryStmt:
+		case T_AlterTSConfigurationStmt:
+		case T_AlterOpFamilyStmt:
+		case T_AlterFdwStmt:
+		case T_AlterForeignServerStmt:
+		case T_AlterUserMappingStmt:
+		case T_AlterEventTrigStmt:
+		case T_AlterSubscriptionStmt:
+		case T_AlterObjectDependsStmt:
+		case T_ReassignOwnedStmt:
+			return false;
+		default:
+			return true;
+	}
+}
+
+static bool
+any_may_make(const Drift *drift, const List *statements)
+{
+	ListCell   *cell;
+
+	foreach(cell, statements)
+		if (may_make(lfirst_node(RawStmt, cell)->stmt, drift))
+			return true;
+	return statements == NIL;
+}
+
+const StatementReader mig_author_reader = {statements_of, any_may_have, any_may_make};

@@ -143,6 +143,82 @@ SELECT set_has($$SELECT * FROM authored('^\w+ \w+')$$, $$VALUES ('removed table 
 SELECT alike(migrate.propose_revert('public.given'), '%CREATE TABLE public.given%', 'is not that one renamed');
 ROLLBACK;
 
+-- What came in unseen is nobody's, whatever is done to it later.
+
+CREATE VIEW reads AS SELECT a FROM other;
+CREATE VIEW reads_too AS SELECT a FROM reads;
+SELECT migrate.accept_drift('*', 'test') \g /dev/null
+BEGIN;
+SELECT migrate.unwatch('test') \g /dev/null
+CREATE TABLE unseen (i int);
+CREATE FUNCTION unseen() RETURNS int LANGUAGE sql AS 'SELECT 1';
+CREATE SCHEMA unseen;
+CREATE VIEW unseen_too AS SELECT b FROM other;
+ALTER TABLE other ALTER c SET DEFAULT 1;
+DROP VIEW reads_too;
+SELECT migrate.watch('test') \g /dev/null
+COMMENT ON TABLE unseen IS 'seen';
+ALTER TABLE unseen ADD j int;
+ALTER FUNCTION unseen() STABLE;
+GRANT USAGE ON SCHEMA unseen TO tap_who;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO tap_who_too;
+ALTER TABLE other ADD CONSTRAINT positive CHECK (c > 0);
+ALTER TABLE other ADD d int;
+DROP VIEW reads;
+CREATE TABLE seen (i int);
+COMMENT ON TABLE seen IS 'seen';
+SELECT set_has($$SELECT * FROM authored('^\w+ \w+')$$,
+    $$VALUES ('added table public.unseen', NULL::text[]), ('added function public.unseen()', NULL), ('added schema unseen', NULL), ('added view public.unseen_too', NULL),
+             ('removed view public.reads_too', NULL), ('removed view public.reads', '{DROP VIEW}'), ('added table constraint positive on public.other', '{ALTER TABLE}'),
+             ('added table public.seen', '{COMMENT ON,CREATE TABLE}')$$, 'what came in unseen');
+ROLLBACK;
+BEGIN;
+CREATE TABLE seen (i int);
+SELECT migrate.unwatch('test') \g /dev/null
+CREATE VIEW of_seen AS SELECT i FROM seen;
+CREATE INDEX of_seen_i ON seen (i);
+SELECT migrate.watch('test') \g /dev/null
+ALTER TABLE seen ADD j int;
+SELECT set_eq($$SELECT * FROM authored('^\w+ \w+')$$,
+    $$VALUES ('added table public.seen', '{ALTER TABLE,CREATE TABLE}'::text[]), ('added view public.of_seen', NULL), ('added index public.of_seen_i', NULL)$$,
+    'on what somebody has made');
+ROLLBACK;
+
+-- Who grants on all has not done more, and who sets something for one role not for another one.
+
+BEGIN;
+GRANT INSERT ON ALL TABLES IN SCHEMA public TO tap_who_too;
+CREATE INDEX other_b ON other (b);
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO tap_who_too;
+SELECT set_has($$SELECT * FROM authored('^\w+ \w+ ON ALL \w+|^\w+ INDEX')$$,
+    $$VALUES ('changed table public.other', '{GRANT INSERT ON ALL TABLES}'::text[]), ('changed function public.talks()', '{GRANT EXECUTE ON ALL FUNCTIONS}'),
+             ('added index public.other_b', '{CREATE INDEX}')$$, 'grants on all tables, and on all functions');
+ROLLBACK;
+SELECT current_database() AS db \gset
+BEGIN;
+ALTER ROLE tap_who IN DATABASE :"db" SET work_mem = '5MB';
+ALTER ROLE tap_who_too IN DATABASE :"db" SET work_mem = '6MB';
+ALTER DATABASE :"db" SET work_mem = '7MB';
+SELECT set_eq($$SELECT * FROM authored('.MB')$$, $$VALUES ('added database setting role tap_who in this database', '{5MB}'::text[]),
+    ('added database setting role tap_who_too in this database', '{6MB}'), ('added database setting this database', '{7MB}')$$, 'settings');
+ROLLBACK;
+
+-- One gives a table another name, and others go on with it.
+
+BEGIN;
+CREATE TABLE named (k int PRIMARY KEY, v text, w int);
+CREATE VIEW sees AS SELECT k, v FROM named;
+SELECT migrate.accept_drift('*', 'test') \g /dev/null
+ALTER TABLE named RENAME TO renamed;
+ALTER TABLE renamed DROP w;
+ALTER TABLE renamed ADD x int;
+ALTER TABLE renamed ADD CHECK (x > 0);
+SELECT set_has($$SELECT * FROM authored('^\w+ \w+ \w+ \w+')$$,
+    $$VALUES ('removed table public.named', '{ALTER TABLE named RENAME}'::text[]), ('changed view public.sees', '{ALTER TABLE named RENAME}'),
+             ('changed index public.named_pkey', '{ALTER TABLE named RENAME}'), ('added table constraint named_pkey on public.renamed', '{ALTER TABLE named RENAME}'),
+             ('added table constraint renamed_x_check on public.renamed', '{ALTER TABLE renamed ADD,ALTER TABLE named RENAME}')$$, 'only the one has done what that does');
+ROLLBACK;
+
 -- Lines that are in the value of another one.
 
 BEGIN;

@@ -1,0 +1,17 @@
+/*
+ * alters.h
+ *		What an ALTER TABLE can have changed, and what not.
+ */
+#ifndef MIG_ALTERS_H
+#define MIG_ALTERS_H
+
+#include "nodes/parsenodes.h"
+#include "schema/differs.h"
+
+/* What it was about. */
+extern bool mig_alters_own(const AlterTableStmt *stmt, const Drift *drift);
+
+/* What is a part of that, or mentions it. */
+extern bool mig_alters_other(const AlterTableStmt *stmt, const Drift *drift, DriftTie tie);
+
+#endif							/* MIG_ALTERS_H */
