@@ -14,6 +14,7 @@
 #include "ledger/expected.h"
 #include "schema/expected.h"
 #include "schema/others.h"
+#include "schema/renames.h"
 #include "schema/schema_private.h"
 #include "schema/state.h"
 #include "schema/touched.h"
@@ -268,6 +269,13 @@ was_unreadable(const StateRow *found)
 	return found && memcmp(found->fingerprint, none, LEDGER_KEY_BYTES) == 0;
 }
 
+/* What an object was to be, or was, with the names that its columns have now. */
+static List *
+parts_then(const SchemaObject *object, const uint8 *fingerprint)
+{
+	return mig_renames_apply(&object->address, ledger_definition(fingerprint));
+}
+
 static void
 move_object(Move *move, SchemaObject *object, const ExpectedRow *expected)
 {
@@ -300,8 +308,8 @@ move_object(Move *move, SchemaObject *object, const ExpectedRow *expected)
 		move_to(move, object, &actual, NULL, object);
 	else
 		move_to(move, object, &actual, expected,
-				made_of(object, moved_parts(ledger_definition(expected->state.fingerprint),
-											before ? ledger_definition(before) : NIL, mig_state_stored(object)->parts)));
+				made_of(object, moved_parts(parts_then(object, expected->state.fingerprint), before ? parts_then(object, before) : NIL,
+											mig_state_stored(object)->parts)));
 }
 
 /* ---- rounds ---- */

@@ -36,6 +36,7 @@
 #include "executor/executor.h"
 #include "nodes/makefuncs.h"
 #include "nodes/parsenodes.h"
+#include "schema/renames.h"
 #include "schema/schema_private.h"
 #include "schema/touched.h"
 #include "tcop/utility.h"
@@ -315,6 +316,8 @@ note_utility(PlannedStmt *pstmt, const char *source, bool read_only_tree, Proces
 		next_utility_hook(pstmt, source, read_only_tree, context, params, environment, dest, completion);
 	else
 		standard_ProcessUtility(pstmt, source, read_only_tree, context, params, environment, dest, completion);
+	if (touched && IsA(pstmt->utilityStmt, RenameStmt))
+		mig_renames_note((const RenameStmt *) pstmt->utilityStmt);
 }
 
 static void
@@ -337,6 +340,7 @@ mig_touched_end(void)
 		hash_destroy(touched);
 	touched = NULL;
 	touches_all = false;
+	mig_renames_forget();
 }
 
 void
@@ -410,4 +414,5 @@ mig_touched_init(void)
 	ExecutorFinish_hook = note_query;
 	RegisterXactCallback(at_transaction_end, NULL);
 	RegisterSubXactCallback(at_subtransaction_end, NULL);
+	mig_renames_init();
 }

@@ -118,6 +118,43 @@ SELECT ok((SELECT expected ~ 'SELECT 2' AND expected !~ 'tap_drifter_too' FROM m
 REVOKE EXECUTE ON FUNCTION f() FROM tap_drifter_too;
 SELECT is_empty($$SELECT d FROM drifted WHERE d ~ 'function'$$, 'undone, it is as it should be');
 
+-- A column that others have changed gets another name from a migration, and what belongs to it.
+
+BEGIN;
+SELECT migrate.accept_drift('*', 'test') \g /dev/null
+CREATE TYPE pair AS (one int, two int);
+CREATE TABLE pairs OF pair;
+CREATE TABLE whole (a int, "B" text, c int) PARTITION BY LIST (a);
+CREATE TABLE part PARTITION OF whole FOR VALUES IN (1);
+CREATE VIEW seen AS SELECT a, "B" FROM whole;
+SELECT migrate.accept_drift('*', 'test') \g /dev/null
+ALTER TABLE whole ALTER "B" SET DEFAULT 'theirs';
+ALTER TABLE part ALTER "B" SET NOT NULL;
+COMMENT ON COLUMN whole."B" IS 'theirs';
+GRANT SELECT ("B") ON whole TO tap_drifter_too;
+ALTER VIEW seen ALTER a SET DEFAULT 1;
+COMMENT ON COLUMN pair.two IS 'theirs';
+ALTER TABLE pairs ALTER two SET DEFAULT 2;
+SELECT array_agg(d ORDER BY d) AS were FROM drifted \gset
+SELECT migrate.register('0090_names', $$
+    ALTER TABLE whole RENAME c TO aside; ALTER TABLE whole RENAME "B" TO c; ALTER TABLE whole RENAME aside TO "B b"; ALTER TABLE whole ADD "B" date;
+    DO 'BEGIN ALTER TABLE whole RENAME a TO c1; RAISE division_by_zero; EXCEPTION WHEN division_by_zero THEN NULL; END';
+    ALTER VIEW seen RENAME a TO first;
+    ALTER TYPE pair RENAME ATTRIBUTE two TO second CASCADE$$) \g /dev/null
+CALL migrate.apply() \g /dev/null
+SELECT is((SELECT array_agg(d ORDER BY d) FROM drifted), :'were', 'what they did to columns that get other names stays adrift');
+SELECT is(migrate.drift_diff('public.whole'), E'--- expected/table public.whole\n+++ actual/table public.whole\n@@ -1,6 +1,9 @@\n'
+    ' partition by: LIST (a)\n column: a integer\n column: c text\n+  default: ''theirs''::text\n+  grant: tap_drifter_too SELECT\n+  comment: theirs\n'
+    ' column: "B b" integer\n column: "B" date\n column order: a, c, "B b", "B"\n', 'and nothing else');
+SELECT is((SELECT expected ~ 'first' AND expected !~ 'default' FROM migrate.drift() WHERE identity = 'public.seen'), true, 'of a view');
+SELECT is((SELECT count(*) FROM migrate.drift() WHERE identity IN ('public.pair', 'public.pairs') AND expected ~ 'column: second' AND expected !~ 'theirs|default'), 2::bigint, 'of a type, and the tables of it');
+ALTER TABLE whole ALTER c DROP DEFAULT;
+ALTER TABLE part ALTER c DROP NOT NULL;
+COMMENT ON COLUMN whole.c IS NULL;
+REVOKE SELECT (c) ON whole FROM tap_drifter_too;
+SELECT is_empty($$SELECT * FROM drifted WHERE d ~ 'whole|part'$$, 'undone, it is as it should be');
+ROLLBACK;
+
 -- Accepted.
 
 CREATE TABLE extra (i int);
