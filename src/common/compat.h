@@ -236,6 +236,17 @@ mig_altered_constraint(const AlterTableCmd *command)
 #endif
 }
 
+/* Does a command have what depends on a column dropped and made anew? (17) */
+static inline bool
+mig_rebuilds_dependants(const AlterTableCmd *command)
+{
+#if PG_VERSION_NUM >= 170000
+	if (command->subtype == AT_SetExpression)
+		return true;
+#endif
+	return command->subtype == AT_AlterColumnType;
+}
+
 /* Can the expression of a generated column be changed? (17) */
 #define MIG_CAN_SET_EXPRESSION (PG_VERSION_NUM >= 170000)
 

@@ -309,6 +309,41 @@ ledger_put_addresses(const List *rows)
 }
 
 void
+ledger_readdress(const ObjectAddress *was, const ObjectAddress *is)
+{
+	static LedgerQuery query = {
+		"WITH e AS (UPDATE migrate.expected SET object_id = $3 WHERE class_id OPERATOR(pg_catalog.=) $1 AND object_id OPERATOR(pg_catalog.=) $2)"
+		" UPDATE migrate.adrift SET object_id = $3 WHERE class_id OPERATOR(pg_catalog.=) $1 AND object_id OPERATOR(pg_catalog.=) $2"
+	};
+	LedgerArgs	args = {0};
+	LedgerScope scope;
+
+	ledger_enter(&scope);
+	arg_oid(&args, was->classId);
+	arg_oid(&args, was->objectId);
+	arg_oid(&args, is->objectId);
+	ledger_run(&query, &args);
+	ledger_leave(&scope);
+}
+
+void
+ledger_readdress_key(const uint8 *key, const ObjectAddress *is)
+{
+	static LedgerQuery query = {
+		"WITH e AS (UPDATE migrate.expected SET object_id = $2 WHERE key OPERATOR(pg_catalog.=) $1)"
+		" UPDATE migrate.adrift SET object_id = $2 WHERE key OPERATOR(pg_catalog.=) $1 AND object_id OPERATOR(pg_catalog.<>) 0"
+	};
+	LedgerArgs	args = {0};
+	LedgerScope scope;
+
+	ledger_enter(&scope);
+	arg_hash(&args, key);
+	arg_oid(&args, is->objectId);
+	ledger_run(&query, &args);
+	ledger_leave(&scope);
+}
+
+void
 ledger_remove_expected(const uint8 *key)
 {
 	static LedgerQuery query = {

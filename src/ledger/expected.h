@@ -59,6 +59,10 @@ extern void ledger_expected_is_of_this_server(void);
 extern void ledger_forget_addresses(void);
 extern void ledger_put_addresses(const List *rows);
 
+/* An object is at another address from now on; and that of a key. */
+extern void ledger_readdress(const ObjectAddress *was, const ObjectAddress *is);
+extern void ledger_readdress_key(const uint8 *key, const ObjectAddress *is);
+
 /* What is known not to be as expected. */
 extern StateRow *ledger_adrift(const uint8 *key);
 /* Whatever an object was called then. */

@@ -36,6 +36,7 @@
 #include "executor/executor.h"
 #include "nodes/makefuncs.h"
 #include "nodes/parsenodes.h"
+#include "schema/rebuilt.h"
 #include "schema/renames.h"
 #include "schema/schema_private.h"
 #include "schema/touched.h"
@@ -48,6 +49,8 @@ typedef struct Touched
 {
 	ObjectAddress address;
 	bool		is_new;
+	bool		is_rebuilt;
+	ObjectAddress was;			/* where it was before it was rebuilt */
 } Touched;
 
 /* NULL: nobody wants to know. */
@@ -91,6 +94,8 @@ note(Oid class_id, Oid object_id, bool is_new)
 
 	ObjectAddressSet(address, class_id, object_id);
 	entry = hash_search(touched, &address, HASH_ENTER, &found);
+	if (!found)
+		entry->is_rebuilt = false;
 	if (!found || is_new)
 		entry->is_new = is_new;
 }
@@ -140,6 +145,15 @@ note_told(Oid class_id, Oid object_id, bool is_new)
 }
 
 static void
+note_made(Oid class_id, Oid object_id, int sub_id)
+{
+	ObjectAddress address;
+
+	ObjectAddressSubSet(address, class_id, object_id, sub_id);
+	mig_rebuilt_note_made(&address);
+}
+
+static void
 note_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id, void *arg)
 {
 	if (next_access_hook)
@@ -153,7 +167,9 @@ note_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id, vo
 				/* What it belongs to is known as long as it is there. */
 				ObjectAddress address;
 
-				ObjectAddressSet(address, class_id, object_id);
+				ObjectAddressSubSet(address, class_id, object_id, sub_id);
+				mig_rebuilt_note_dropped(&address);
+				address.objectSubId = 0;
 				address = schema_shown_by(address);
 				if (OidIsValid(address.objectId))
 					note(address.classId, address.objectId, false);
@@ -163,6 +179,7 @@ note_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id, vo
 			note_told(class_id, object_id, false);
 			break;
 		case OAT_POST_CREATE:
+			note_made(class_id, object_id, sub_id);
 			note_told(class_told_of(class_id), object_id, sub_id == 0 && !is_replaced(class_id, object_id));
 			break;
 		case OAT_POST_ALTER:
@@ -306,16 +323,45 @@ note_statement(const Node *stmt)
 	}
 }
 
+/* It is what it was before, be it made in this migration or not. */
 static void
-note_utility(PlannedStmt *pstmt, const char *source, bool read_only_tree, ProcessUtilityContext context,
-			 ParamListInfo params, QueryEnvironment *environment, DestReceiver *dest, QueryCompletion *completion)
+note_rebuilt(const Rebuilt *rebuilt)
 {
-	if (touched)
-		note_statement(pstmt->utilityStmt);
+	const Touched *was = OidIsValid(rebuilt->was.objectId) ? hash_search(touched, &rebuilt->was, HASH_FIND, NULL) : NULL;
+	Touched    *entry = hash_search(touched, &rebuilt->is, HASH_FIND, NULL);
+
+	if (entry == NULL || (was && was->is_new))
+		return;
+	entry->is_new = false;
+	entry->is_rebuilt = true;
+	entry->was = was && was->is_rebuilt ? was->was : rebuilt->was;
+}
+
+static void
+run_utility(PlannedStmt *pstmt, const char *source, bool read_only_tree, ProcessUtilityContext context,
+			ParamListInfo params, QueryEnvironment *environment, DestReceiver *dest, QueryCompletion *completion)
+{
 	if (next_utility_hook)
 		next_utility_hook(pstmt, source, read_only_tree, context, params, environment, dest, completion);
 	else
 		standard_ProcessUtility(pstmt, source, read_only_tree, context, params, environment, dest, completion);
+}
+
+static void
+note_utility(PlannedStmt *pstmt, const char *source, bool read_only_tree, ProcessUtilityContext context,
+			 ParamListInfo params, QueryEnvironment *environment, DestReceiver *dest, QueryCompletion *completion)
+{
+	bool		rebuilds = touched && mig_rebuilds(pstmt->utilityStmt);
+	ListCell   *cell;
+
+	if (touched)
+		note_statement(pstmt->utilityStmt);
+	if (rebuilds)
+		mig_rebuilt_begin(pstmt->utilityStmt);
+	run_utility(pstmt, source, read_only_tree, context, params, environment, dest, completion);
+	if (rebuilds)
+		foreach(cell, mig_rebuilt_end())
+			note_rebuilt(lfirst(cell));
 	if (touched && IsA(pstmt->utilityStmt, RenameStmt))
 		mig_renames_note((const RenameStmt *) pstmt->utilityStmt);
 }
@@ -376,6 +422,30 @@ mig_touched(bool *all)
 
 		*copy = entry->address;
 		result = lappend(result, copy);
+	}
+	return result;
+}
+
+List *
+mig_touched_rebuilt(void)
+{
+	HASH_SEQ_STATUS status;
+	const Touched *entry;
+	List	   *result = NIL;
+
+	if (touched == NULL)
+		return NIL;
+	hash_seq_init(&status, touched);
+	while ((entry = hash_seq_search(&status)) != NULL)
+	{
+		Rebuilt    *rebuilt;
+
+		if (!entry->is_rebuilt)
+			continue;
+		rebuilt = palloc(sizeof(Rebuilt));
+		rebuilt->was = entry->was;
+		rebuilt->is = entry->address;
+		result = lappend(result, rebuilt);
 	}
 	return result;
 }

@@ -24,6 +24,9 @@ extern List *mig_touched(bool *all);
 
 extern void mig_touched_note_new(Oid class_id, Oid object_id);
 
+/* What was dropped and made anew since, as a list of Rebuilt, and may be again or be rolled back. */
+extern List *mig_touched_rebuilt(void);
+
 /* Was it made since then? */
 extern bool mig_touched_is_new(const ObjectAddress *address);
 

@@ -155,6 +155,39 @@ REVOKE SELECT (c) ON whole FROM tap_drifter_too;
 SELECT is_empty($$SELECT * FROM drifted WHERE d ~ 'whole|part'$$, 'undone, it is as it should be');
 ROLLBACK;
 
+-- What others have made of a column, or changed, is dropped and made anew with another type of it.
+
+BEGIN;
+SELECT migrate.accept_drift('*', 'test') \g /dev/null
+CREATE TABLE typed (a int, b varchar(10) CONSTRAINT checked CHECK (b <> 'x') CONSTRAINT keyed UNIQUE, c int);
+CREATE INDEX typed_b ON typed (lower(b));
+CREATE STATISTICS typed_s ON b, c FROM typed;
+CREATE TABLE refers (b varchar(10) REFERENCES typed (b));
+SELECT migrate.accept_drift('*', 'test') \g /dev/null
+CREATE INDEX theirs ON typed (b);
+COMMENT ON INDEX typed_b IS 'theirs';
+ALTER TABLE typed ADD CONSTRAINT theirs_checked CHECK (b <> 'q'), ADD CONSTRAINT theirs_keyed UNIQUE (b, c);
+ALTER TABLE refers ADD CONSTRAINT theirs_refers FOREIGN KEY (b) REFERENCES typed (b) NOT VALID;
+CREATE STATISTICS theirs_s ON a, b FROM typed;
+COMMENT ON STATISTICS typed_s IS 'theirs';
+COMMENT ON CONSTRAINT checked ON typed IS 'theirs';
+COMMENT ON CONSTRAINT refers_b_fkey ON refers IS 'theirs';
+SELECT array_agg(replace(d, ' public.typed', ' public.renamed') ORDER BY replace(d, ' public.typed', ' public.renamed') COLLATE "C") AS were FROM drifted \gset
+SELECT migrate.register('0091_types', $$
+    ALTER TABLE typed ADD made text UNIQUE; ALTER TABLE typed ALTER made TYPE varchar;
+    ALTER TABLE refers ALTER b TYPE text; ALTER TABLE typed RENAME TO renamed; ALTER TABLE renamed ALTER b TYPE text;
+    DO 'BEGIN ALTER TABLE renamed ALTER b TYPE varchar(10); RAISE division_by_zero; EXCEPTION WHEN division_by_zero THEN NULL; END';
+    ALTER TABLE renamed ALTER b TYPE varchar(20); ALTER INDEX typed_b RENAME TO renamed_b; ALTER STATISTICS typed_s RENAME TO renamed_s$$) \g /dev/null
+CALL migrate.apply() \g /dev/null
+SELECT is((SELECT array_agg(d ORDER BY d COLLATE "C") FROM drifted), :'were', 'what they did there stays adrift');
+SELECT is((SELECT count(*) FROM migrate.drift() WHERE expected ~ 'renamed|CHECK' AND expected || E'\ncomment: theirs' = actual), 4::bigint, 'but for the rest of it');
+COMMENT ON INDEX renamed_b IS NULL;
+COMMENT ON STATISTICS renamed_s IS NULL;
+COMMENT ON CONSTRAINT checked ON renamed IS NULL;
+COMMENT ON CONSTRAINT refers_b_fkey ON refers IS NULL;
+SELECT is_empty($$SELECT * FROM drifted WHERE d !~ 'theirs'$$, 'undone, it is as it should be');
+ROLLBACK;
+
 -- Accepted.
 
 CREATE TABLE extra (i int);

@@ -444,6 +444,18 @@ is(ask('quiet', q{SELECT string_agg(identity, ', ' ORDER BY identity) FROM migra
 	'public.a, public.b, quoted', 'who has granted is known');
 ask('quiet', q{DROP SCHEMA quoted; SELECT migrate.accept_drift('*', 'test')});
 
+# ---- what a migration builds again is whose it was
+
+ask('quiet', 'CREATE TABLE built (i int); CREATE INDEX built_i ON built (i)');
+ask('quiet', q{SELECT migrate.accept_drift('*', 'test')});
+ask('quiet', 'CREATE INDEX built_theirs ON built (i); ALTER INDEX built_i SET (fillfactor = 50)');
+ask('quiet', q{SELECT migrate.register('9000_built', 'REINDEX TABLE CONCURRENTLY built')});
+ask('quiet', 'CALL migrate.apply()');
+is(ask('quiet', q{SELECT string_agg(change || ' ' || identity, ', ' ORDER BY identity) FROM migrate.drift()}),
+	'changed public.built_i, added public.built_theirs', 'indexes that others have made or changed');
+ask('quiet', 'DROP INDEX built_theirs; ALTER INDEX built_i RESET (fillfactor)');
+is(ask('quiet', 'SELECT count(*) FROM migrate.drift()'), '0', 'undone, they are as they should be');
+
 $_->quit foreach ($late, $long);
 
 $node->stop;
