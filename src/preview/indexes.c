@@ -152,7 +152,8 @@ change_index(Proposal *p, const ObjectState *from, const ObjectState *to)
 
 	if (defined(to, "valid"))
 		cannot(to, "It was not valid.");
-	if (strcmp(before, after) != 0 && strcmp(from->identity, to->identity) == 0)
+	/* It has its name, and that of its table; whether more is different is seen when it is renamed. */
+	if (strcmp(before, after) != 0 && strcmp(from->former, to->identity) == 0)
 		cannot(to, "The definition of an index cannot be changed.");
 	if (strcmp(options, wanted) != 0)
 		change_options(p, psprintf("ALTER INDEX %s", to->identity), "", options, wanted);
@@ -256,7 +257,7 @@ create_statistics(Proposal *p, const ObjectState *to)
 static void
 change_statistics(Proposal *p, const ObjectState *from, const ObjectState *to)
 {
-	if (!same_defined(from, to, "definition") && strcmp(from->identity, to->identity) == 0)
+	if (!same_defined(from, to, "definition") && strcmp(from->former, to->identity) == 0)
 		cannot(to, "The definition of statistics cannot be changed.");
 	set_target(p, from, to);
 }

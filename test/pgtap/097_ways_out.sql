@@ -209,6 +209,31 @@ SELECT matches(migrate.undo_drift('s', 'why', 'server'), 'DATA LOST: The value o
 SELECT migrate.undo_drift('w', 'why') \g /dev/null
 SELECT is_empty('TABLE drifted', 'nothing is left of it');
 
+-- An index that has another name is not built again.
+
+CREATE TABLE indexed (i int, j int);
+CREATE INDEX indexed_i ON indexed (i, j);
+CREATE STATISTICS indexed_s ON i, j FROM indexed;
+SELECT migrate.accept_drift('*', 'test') \g /dev/null
+ALTER INDEX indexed_i RENAME TO other_i;
+ALTER STATISTICS indexed_s RENAME TO other_s;
+SELECT is((SELECT string_agg(shown(migrate.undo_drift(identity, 'why')), E'\n' ORDER BY identity) FROM unnest('{public.indexed_i,public.indexed_s}'::text[]) identity),
+'-- Brings index public.indexed_i back to what is expected, and with it: index public.other_i.
+-- It loses no data.
+SET LOCAL search_path = '''';
+ALTER INDEX public.other_i RENAME TO indexed_i;
+-- Brings statistics object public.indexed_s back to what is expected, and with it: statistics object public.other_s.
+-- It loses no data.
+SET LOCAL search_path = '''';
+ALTER STATISTICS public.other_s RENAME TO indexed_s;', 'an index and statistics get their names again');
+ALTER INDEX indexed_i RENAME TO other_i;
+DROP INDEX other_i;
+CREATE INDEX other_i ON indexed (j);
+SELECT lives_ok($$SELECT migrate.undo_drift(i, 'why') FROM unnest('{public.other_i,public.indexed_i}'::text[]) i$$, 'another index is another one');
+SELECT is_empty('TABLE drifted', 'nothing is left of it');
+DROP TABLE indexed;
+SELECT migrate.accept_drift('*', 'test') \g /dev/null
+
 -- Who made it owns it.
 
 SET ROLE tap_bob;
