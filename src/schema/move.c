@@ -12,9 +12,9 @@
 #include "catalog/pg_class.h"
 #include "common/errors.h"
 #include "ledger/expected.h"
+#include "schema/again.h"
 #include "schema/expected.h"
 #include "schema/others.h"
-#include "schema/rebuilt.h"
 #include "schema/renames.h"
 #include "schema/schema_private.h"
 #include "schema/state.h"
@@ -503,30 +503,6 @@ move_touched(Move *move, List *addresses)
 	}
 }
 
-/* What was rebuilt is known by where it was.  It is not there if that was rolled back. */
-static void
-follow_rebuilt(void)
-{
-	ListCell   *cell;
-
-	foreach(cell, mig_touched_rebuilt())
-	{
-		const Rebuilt *rebuilt = lfirst(cell);
-		const char *identity = getObjectIdentity(&rebuilt->is, true);
-		uint8		key[LEDGER_KEY_BYTES];
-
-		if (identity == NULL)
-			continue;
-		if (OidIsValid(rebuilt->was.objectId))
-		{
-			ledger_readdress(&rebuilt->was, &rebuilt->is);
-			continue;
-		}
-		mig_state_key(getObjectTypeDescription(&rebuilt->is, true), identity, key);
-		ledger_readdress_key(key, &rebuilt->is);
-	}
-}
-
 void
 mig_expected_begin(void)
 {
@@ -554,7 +530,7 @@ mig_expected_move(const char *project, const char *name)
 	move.others = mig_others_of(mig_expected_of_others());
 	move.ddl_id = mig_expected_seen_ddl();
 	addresses = mig_touched(&all);
-	follow_rebuilt();
+	mig_again_follow();
 	if (all)
 	{
 		mig_schema_read_all(note_found, &move);

@@ -51,10 +51,12 @@ typedef struct Touched
 	bool		is_new;
 	bool		is_rebuilt;
 	ObjectAddress was;			/* where it was before it was rebuilt */
+	TouchedName *name;			/* NULL: unknown */
 } Touched;
 
 /* NULL: nobody wants to know. */
 static HTAB *touched = NULL;
+static MemoryContext names = NULL;
 static bool touches_all = false;
 
 /* The transaction level it began on; 0 where a statement ends transactions itself. */
@@ -95,7 +97,10 @@ note(Oid class_id, Oid object_id, bool is_new)
 	ObjectAddressSet(address, class_id, object_id);
 	entry = hash_search(touched, &address, HASH_ENTER, &found);
 	if (!found)
+	{
 		entry->is_rebuilt = false;
+		entry->name = NULL;
+	}
 	if (!found || is_new)
 		entry->is_new = is_new;
 }
@@ -133,6 +138,34 @@ class_told_of(Oid class_id)
 		default:
 			return class_id;
 	}
+}
+
+/*
+ * The catalogs still have it as it was, since the command counter has not gone on.
+ * What is in the name of others, types of arguments say, may be dropped already.
+ */
+static void
+note_name(Oid class_id, Oid object_id)
+{
+	ObjectAddress address;
+	Touched    *entry;
+	MemoryContext before;
+	char	   *identity;
+
+	ObjectAddressSet(address, class_id, object_id);
+	entry = hash_search(touched, &address, HASH_FIND, NULL);
+	if (class_id != RelationRelationId || entry == NULL || entry->is_new || entry->name)
+		return;
+	before = MemoryContextSwitchTo(names);
+	identity = getObjectIdentity(&address, true);
+	if (identity)
+	{
+		entry->name = palloc(sizeof(TouchedName));
+		entry->name->address = address;
+		entry->name->object_type = getObjectTypeDescription(&address, true);
+		entry->name->identity = identity;
+	}
+	MemoryContextSwitchTo(before);
 }
 
 static void
@@ -177,6 +210,7 @@ note_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id, vo
 					note_partners(object_id);
 			}
 			note_told(class_id, object_id, false);
+			note_name(class_id, object_id);
 			break;
 		case OAT_POST_CREATE:
 			note_made(class_id, object_id, sub_id);
@@ -184,6 +218,7 @@ note_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id, vo
 			break;
 		case OAT_POST_ALTER:
 			note_told(class_told_of(class_id), object_id, false);
+			note_name(class_told_of(class_id), object_id);
 			break;
 		default:
 			break;
@@ -383,8 +418,12 @@ void
 mig_touched_end(void)
 {
 	if (touched)
+	{
 		hash_destroy(touched);
+		MemoryContextDelete(names);
+	}
 	touched = NULL;
+	names = NULL;
 	touches_all = false;
 	mig_renames_forget();
 }
@@ -396,6 +435,7 @@ mig_touched_begin(void)
 
 	mig_touched_end();
 	touched = hash_create("touched objects", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	names = AllocSetContextCreate(TopMemoryContext, "names of touched objects", ALLOCSET_SMALL_SIZES);
 	began_on_level = GetCurrentTransactionNestLevel();
 }
 
@@ -423,6 +463,22 @@ mig_touched(bool *all)
 		*copy = entry->address;
 		result = lappend(result, copy);
 	}
+	return result;
+}
+
+List *
+mig_touched_names(void)
+{
+	HASH_SEQ_STATUS status;
+	const Touched *entry;
+	List	   *result = NIL;
+
+	if (touched == NULL)
+		return NIL;
+	hash_seq_init(&status, touched);
+	while ((entry = hash_seq_search(&status)) != NULL)
+		if (entry->name && !entry->is_new && !entry->is_rebuilt)
+			result = lappend(result, entry->name);
 	return result;
 }
 

@@ -24,6 +24,16 @@ extern List *mig_touched(bool *all);
 
 extern void mig_touched_note_new(Oid class_id, Oid object_id);
 
+/* What relations were called before, as far as the server told of them, as a list of TouchedName. */
+typedef struct TouchedName
+{
+	ObjectAddress address;
+	const char *object_type;
+	const char *identity;
+} TouchedName;
+
+extern List *mig_touched_names(void);
+
 /* What was dropped and made anew since, as a list of Rebuilt, and may be again or be rolled back. */
 extern List *mig_touched_rebuilt(void);
 

@@ -456,6 +456,17 @@ is(ask('quiet', q{SELECT string_agg(change || ' ' || identity, ', ' ORDER BY ide
 ask('quiet', 'DROP INDEX built_theirs; ALTER INDEX built_i RESET (fillfactor)');
 is(ask('quiet', 'SELECT count(*) FROM migrate.drift()'), '0', 'undone, they are as they should be');
 
+# ---- and what others made again, and left as it was, is no other thing for a migration
+
+ask('quiet', 'CREATE INDEX built_too ON built (i); CREATE INDEX built_last ON built (i); CREATE VIEW sees_built AS SELECT i FROM built');
+ask('quiet', q{SELECT migrate.accept_drift('*', 'test')});
+ask('quiet', "REINDEX INDEX CONCURRENTLY $_") foreach (qw(built_i built_too built_last));
+ask('quiet', 'DROP VIEW sees_built; CREATE VIEW sees_built AS SELECT i FROM built');
+is(ask('quiet', 'SELECT count(*) FROM migrate.drift()'), '0', 'made again as it was');
+ask('quiet', q{SELECT migrate.register('9001_again', 'ALTER INDEX built_i RENAME TO built_j; DROP INDEX built_too; ALTER VIEW sees_built RENAME TO seen; CREATE SCHEMA away; ALTER TABLE built SET SCHEMA away')});
+ask('quiet', 'CALL migrate.apply()');
+is(ask('quiet', q{SELECT string_agg(change || ' ' || identity, ', ') FROM migrate.drift()}), '', 'renamed, moved or dropped');
+
 $_->quit foreach ($late, $long);
 
 $node->stop;

@@ -1,0 +1,79 @@
+/*
+ * again.c
+ *		What has been dropped and made again, and is the same: it is as expected,
+ *		but not where it was.
+ */
+#include "postgres.h"
+
+#include "ledger/expected.h"
+#include "schema/again.h"
+#include "schema/rebuilt.h"
+#include "schema/state.h"
+#include "schema/touched.h"
+#include "utils/hsearch.h"
+#include "utils/memutils.h"
+
+/* By the migration itself.  It is not there if that was rolled back. */
+static void
+follow_rebuilt(const Rebuilt *rebuilt)
+{
+	const char *identity = getObjectIdentity(&rebuilt->is, true);
+	uint8		key[LEDGER_KEY_BYTES];
+
+	if (identity == NULL)
+		return;
+	if (OidIsValid(rebuilt->was.objectId))
+	{
+		ledger_readdress(&rebuilt->was, &rebuilt->is);
+		return;
+	}
+	mig_state_key(getObjectTypeDescription(&rebuilt->is, true), identity, key);
+	ledger_readdress_key(key, &rebuilt->is);
+}
+
+/* By others: what was called so is expected elsewhere, and there is nothing any more. */
+static void
+follow_name(const TouchedName *name)
+{
+	const ExpectedRow *row;
+	uint8		key[LEDGER_KEY_BYTES];
+
+	mig_state_key(name->object_type, name->identity, key);
+	row = ledger_expected(key);
+	if (row && row->address.classId == name->address.classId && getObjectIdentity(&row->address, true) == NULL)
+		ledger_readdress_key(key, &name->address);
+}
+
+/* The addresses at which something is expected, of those that have a name. */
+static HTAB *
+known_addresses(const List *names)
+{
+	HASHCTL		control = {.keysize = sizeof(ObjectAddress), .entrysize = sizeof(ObjectAddress), .hcxt = CurrentMemoryContext};
+	HTAB	   *result = hash_create("known addresses", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	List	   *addresses = NIL;
+	ListCell   *cell;
+
+	foreach(cell, names)
+		addresses = lappend(addresses, &((TouchedName *) lfirst(cell))->address);
+	foreach(cell, ledger_expected_at(addresses))
+		(void) hash_search(result, &((ExpectedRow *) lfirst(cell))->address, HASH_ENTER, NULL);
+	return result;
+}
+
+void
+mig_again_follow(void)
+{
+	List	   *names = mig_touched_names();
+	HTAB	   *known = known_addresses(names);
+	ListCell   *cell;
+
+	foreach(cell, names)
+	{
+		const TouchedName *name = lfirst(cell);
+
+		if (hash_search(known, &name->address, HASH_FIND, NULL) == NULL)
+			follow_name(name);
+	}
+	foreach(cell, mig_touched_rebuilt())
+		follow_rebuilt(lfirst(cell));
+}
