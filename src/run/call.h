@@ -5,6 +5,7 @@
 #ifndef MIG_CALL_H
 #define MIG_CALL_H
 
+#include "common/compat.h"
 #include "run/apart.h"
 #include "utils/resowner.h"
 
@@ -61,7 +62,7 @@ extern const char *mig_run_outcome(const Run *run);
 extern ErrorData *mig_run_take_error(Run *run, int level);
 
 /* Write the failure, seal, and raise the error. */
-extern void mig_run_give_up(Run *run, ErrorData *error) pg_attribute_noreturn();
+pg_noreturn extern void mig_run_give_up(Run *run, ErrorData *error);
 
 /* Chain what the run has written, whose end is written; that it cannot is a WARNING. */
 extern void mig_run_seal_end(Run *run);
