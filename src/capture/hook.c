@@ -11,6 +11,7 @@
 #include "access/xact.h"
 #include "capture/capture_private.h"
 #include "catalog/pg_event_trigger.h"
+#include "commands/event_trigger.h"
 #include "commands/extension.h"
 #include "commands/trigger.h"
 #include "miscadmin.h"
@@ -22,6 +23,9 @@
 
 static ProcessUtility_hook_type next_hook = NULL;
 static Frame *innermost = NULL;
+
+/* Does the server keep from event triggers what is done here, in a REFRESH? */
+static bool kept_from_triggers = false;
 
 /* Restored in the order of their names: the last one behind those of others, and before it none counts. */
 const EventTriggerName mig_event_triggers[] = {
@@ -258,13 +262,55 @@ add_granted(const GrantStmt *grant)
 	MemoryContextSwitchTo(before);
 }
 
+/* What a function does in a REFRESH counts; temporary tables of a concurrent one are nobody's business. */
+static bool
+tell_triggers(const Node *stmt)
+{
+	if (!kept_from_triggers || mig_statement_spares_schema(stmt))
+		return false;
+	kept_from_triggers = false;
+	EventTriggerUndoInhibitCommandCollection();
+	return true;
+}
+
+static void
+keep_from_triggers(void)
+{
+	kept_from_triggers = true;
+	EventTriggerInhibitCommandCollection();
+}
+
+static void
+run_refresh(PlannedStmt *pstmt, const char *source, bool read_only_tree, ProcessUtilityContext context,
+			ParamListInfo params, QueryEnvironment *environment, DestReceiver *dest, QueryCompletion *completion)
+{
+	bool		before = kept_from_triggers;
+
+	kept_from_triggers = true;
+	PG_TRY();
+	{
+		run_next(pstmt, source, read_only_tree, context, params, environment, dest, completion);
+	}
+	PG_FINALLY();
+	{
+		kept_from_triggers = before;
+	}
+	PG_END_TRY();
+}
+
 static void
 process_utility(PlannedStmt *pstmt, const char *source, bool read_only_tree, ProcessUtilityContext context,
 				ParamListInfo params, QueryEnvironment *environment, DestReceiver *dest, QueryCompletion *completion)
 {
 	Frame		frame;
 	PlannedStmt *copy;
+	bool		told;
 
+	if (IsA(pstmt->utilityStmt, RefreshMatViewStmt))
+	{
+		run_refresh(pstmt, source, read_only_tree, context, params, environment, dest, completion);
+		return;
+	}
 	if (!concerns_us(pstmt->utilityStmt, context))
 	{
 		/* Asked before, since one that ends a transaction may take its tree with it. */
@@ -282,6 +328,7 @@ process_utility(PlannedStmt *pstmt, const char *source, bool read_only_tree, Pro
 	copy = read_only_tree ? pstmt : copyObject(pstmt);
 	/* The text before it runs: what a cancel could hit must not lie behind what cannot be rolled back. */
 	begin_frame(&frame, copy, mig_redact(mig_statement_text(pstmt, source)));
+	told = tell_triggers(copy->utilityStmt);
 	innermost = &frame;
 	PG_TRY();
 	{
@@ -290,6 +337,8 @@ process_utility(PlannedStmt *pstmt, const char *source, bool read_only_tree, Pro
 	PG_FINALLY();
 	{
 		innermost = frame.outer;
+		if (told)
+			keep_from_triggers();
 	}
 	PG_END_TRY();
 	end_frame(&frame);

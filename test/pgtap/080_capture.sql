@@ -58,6 +58,35 @@ SELECT is(objects, '[{"action": "create", "object_type": "table", "schema_name":
 SELECT logged() \g /dev/null
 SET application_name = 'tap';
 
+-- What functions do while a materialized view is filled: the server keeps it from event triggers.
+
+CREATE FUNCTION tap_does() RETURNS int LANGUAGE plpgsql AS $$
+BEGIN
+    BEGIN
+        CREATE TABLE seen ();
+    EXCEPTION WHEN duplicate_table THEN
+        CREATE TABLE by_refresh AS SELECT 1 AS i;
+    END;
+    ALTER TABLE by_refresh ADD j int;
+    RETURN 1;
+END
+$$;
+CREATE MATERIALIZED VIEW tap_filled AS SELECT tap_does() AS i WITH NO DATA;
+CREATE UNIQUE INDEX ON tap_filled (i);
+SET client_min_messages = error;
+SELECT logged() \g /dev/null
+REFRESH MATERIALIZED VIEW tap_filled;
+SELECT is(logged(), E'CREATE TABLE AS direct\nALTER TABLE direct', 'REFRESH leaves rows of what a function did in it, and none of its own');
+SELECT is(objects->0, '{"action": "alter", "object_type": "table", "schema_name": "public", "identity": "public.by_refresh"}'::jsonb, 'with its objects')
+    FROM migrate.ddl_log ORDER BY id DESC LIMIT 1;
+DROP TABLE by_refresh;
+REFRESH MATERIALIZED VIEW CONCURRENTLY tap_filled;
+SELECT is(logged(), E'DROP TABLE direct\nCREATE TABLE AS direct\nALTER TABLE direct', 'CONCURRENTLY as well');
+RESET client_min_messages;
+DROP MATERIALIZED VIEW tap_filled;
+DROP FUNCTION tap_does();
+DROP TABLE by_refresh;
+
 -- Secrets.
 
 CREATE ROLE tap_secret PASSWORD 'geheim';
