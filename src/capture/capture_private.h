@@ -119,6 +119,7 @@ typedef struct Origin
 	const char *origin;			/* as ddl_log.origin */
 	int64		history_id;		/* 0: none */
 	const char *reason;			/* or NULL */
+	bool		glass;				/* the session's user gave it when he broke the glass */
 } Origin;
 
 extern Origin mig_origin(void);

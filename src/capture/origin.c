@@ -74,7 +74,7 @@ reason_of_this_transaction(void)
 Origin
 mig_origin(void)
 {
-	Origin		result = {"direct", 0, reason_of_this_transaction()};
+	Origin		result = {"direct", 0, reason_of_this_transaction(), false};
 
 	if (ledger_changes_schema())
 		result.origin = "extension";
@@ -94,7 +94,10 @@ mig_origin(void)
 		result.history_id = external.history_id;
 	}
 	else if (result.reason == NULL)
+	{
 		result.reason = ledger_open_glass();
+		result.glass = result.reason != NULL;
+	}
 	return result;
 }
 

@@ -99,6 +99,14 @@ ledger_allows(const char *capability, const char *project)
 		(project != NULL && allowed_in(role, capability, project));
 }
 
+/* For all projects, to the session's user, whatever role he has set? */
+bool
+ledger_allows_session(const char *capability)
+{
+	(void) ledger_owner();
+	return allowed_everywhere(GetSessionUserId(), capability);
+}
+
 /* For at least one project? */
 bool
 ledger_allows_any(const char *capability)

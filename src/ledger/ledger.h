@@ -476,6 +476,7 @@ extern void ledger_hand_over_client(const char *address);
 extern void ledger_require(const char *capability, const char *project);
 extern bool ledger_allows(const char *capability, const char *project);
 extern bool ledger_allows_any(const char *capability);
+extern bool ledger_allows_session(const char *capability);
 extern void ledger_grant_project(Oid role, const char *capability, const char *project, bool grant);
 extern void ledger_grant_marker(const char *role_name, const char *capability, bool grant);
 extern void ledger_grant_views(Oid role, const char *role_name);

@@ -415,12 +415,17 @@ RESET ROLE;
 SELECT throws_ok(call, code, NULL, call) FROM (VALUES
     ('SELECT migrate.break_glass(NULL)', '22004'), ('SELECT migrate.break_glass('''')', '22023'), ('SELECT migrate.break_glass(''x'', NULL)', '22004'),
     ('SELECT migrate.break_glass(''x'', ''-1 s'')', '22023'), ('SELECT migrate.break_glass(''x'', ''25 h'')', '22023')) AS t (call, code);
+SELECT migrate.break_glass('flood', '1 min') \g /dev/null
+SET ROLE tap_maker;
+CREATE TABLE broken_as_owner ();
+RESET ROLE;
+SELECT is(logged(), 'CREATE TABLE direct flood', 'whoever breaks the glass may, as any role');
 SELECT migrate.break_glass('fire', '3 s') \g /dev/null
 CREATE TABLE broken ();
 SELECT is(logged(), 'CREATE TABLE direct fire', 'the glass is broken');
 SELECT pg_sleep(3.1) \g /dev/null
 SELECT is(verdict('CREATE TABLE x ()'), 'MG013', 'for a time');
-SELECT pg_temp.rows_are($$SELECT decision, reason FROM migrate.decisions WHERE decision = 'glass_broken'$$, $$VALUES ('glass_broken', 'fire')$$, 'a decision');
+SELECT pg_temp.rows_are($$SELECT decision, reason FROM migrate.decisions WHERE decision = 'glass_broken'$$, $$VALUES ('glass_broken', 'flood'), ('glass_broken', 'fire')$$, 'a decision');
 SET pg_migrations.out_of_band = log;
 
 -- Gaps.
