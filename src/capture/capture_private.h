@@ -137,6 +137,7 @@ typedef struct EventTriggerName
 
 #define MIG_EVENT_TRIGGERS 3
 extern const EventTriggerName mig_event_triggers[MIG_EVENT_TRIGGERS];
+extern bool mig_fires_always(const char *name);
 extern bool mig_event_triggers_fire(void);
 extern bool mig_is_our_event_trigger(const char *name);
 

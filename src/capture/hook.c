@@ -43,8 +43,8 @@ mig_is_our_event_trigger(const char *name)
 	return false;
 }
 
-static bool
-fires_always(const char *name)
+bool
+mig_fires_always(const char *name)
 {
 	HeapTuple	tuple = SearchSysCache1(EVENTTRIGGERNAME, CStringGetDatum(name));
 	bool		result;
@@ -60,7 +60,7 @@ bool
 mig_event_triggers_fire(void)
 {
 	for (int i = 0; i < lengthof(mig_event_triggers); i++)
-		if (!fires_always(mig_event_triggers[i].name))
+		if (!mig_fires_always(mig_event_triggers[i].name))
 			return false;
 	return true;
 }

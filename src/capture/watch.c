@@ -157,7 +157,8 @@ mig_watch_body(PG_FUNCTION_ARGS)
 		if (!OidIsValid(get_event_trigger_oid(trigger->name, true)))
 			ledger_change_schema(psprintf("CREATE EVENT TRIGGER %s ON %s EXECUTE FUNCTION migrate.%s()",
 							 trigger->name, trigger->event, trigger->function));
-		ledger_change_schema(psprintf("ALTER EVENT TRIGGER %s ENABLE ALWAYS", trigger->name));
+		if (!mig_fires_always(trigger->name))
+			ledger_change_schema(psprintf("ALTER EVENT TRIGGER %s ENABLE ALWAYS", trigger->name));
 	}
 	preload(true);
 	if (mig_capture_at_watch)
