@@ -9,10 +9,12 @@
 #include "access/table.h"
 #include "access/xact.h"
 #include "capture/capture_private.h"
+#include "catalog/dependency.h"
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
 #include "catalog/objectaddress.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_constraint.h"
 #include "catalog/pg_depend.h"
 #include "catalog/pg_type.h"
 #include "commands/event_trigger.h"
@@ -174,6 +176,21 @@ add_partitions(List *objects, const CollectedCommand *command)
 	return objects;
 }
 
+/* The constraint of an index, which goes by the same name. */
+static List *
+add_renamed_constraint(List *objects, const CollectedCommand *command)
+{
+	ObjectAddress address;
+
+	if (command->type != SCT_Simple || !IsA(command->parsetree, RenameStmt) ||
+		command->d.simple.address.classId != RelationRelationId || command->d.simple.address.objectSubId != 0)
+		return objects;
+	ObjectAddressSet(address, ConstraintRelationId, get_index_constraint(command->d.simple.address.objectId));
+	if (!OidIsValid(address.objectId))
+		return objects;
+	return mig_touched_add(objects, "alter", getObjectTypeDescription(&address, false), NULL, getObjectIdentity(&address, false));
+}
+
 /* A row of pg_event_trigger_ddl_commands(). */
 static List *
 add_command(List *objects, const EventRow *row)
@@ -187,7 +204,7 @@ add_command(List *objects, const EventRow *row)
 	if (did_nothing(command, objects))
 		return objects;
 	objects = mig_touched_add(objects, action_of(column_text(row, 3)), column_text(row, 4), schema, column_text(row, 6));
-	return add_partitions(objects, command);
+	return add_renamed_constraint(add_partitions(objects, command), command);
 }
 
 /* Is it a default or a trigger of a table or column that is in the list already? */

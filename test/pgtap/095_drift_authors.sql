@@ -22,6 +22,7 @@ CREATE TABLE owned (i int);
 ALTER TABLE owned OWNER TO tap_who;
 CREATE TABLE given (i int);
 GRANT SELECT ON given TO tap_who;
+CREATE TABLE keyed (i int PRIMARY KEY, j int UNIQUE);
 CREATE FUNCTION talks() RETURNS text LANGUAGE sql AS $$
 SELECT '
 comment: one
@@ -63,6 +64,19 @@ CREATE INDEX unseen ON part (b);
 SELECT migrate.watch('test') \g /dev/null
 CREATE INDEX whole_b ON whole (b);
 SELECT set_has($$SELECT * FROM authored('ON \w+')$$, $$VALUES ('added index public.unseen', NULL::text[])$$, 'also where nobody knows by whom');
+ROLLBACK;
+
+-- A key and its index go by one name.
+
+BEGIN;
+ALTER INDEX keyed_pkey RENAME TO keyed_i;
+ALTER TABLE keyed RENAME CONSTRAINT keyed_j_key TO keyed_j;
+SELECT set_eq($$SELECT * FROM authored('^\w+ \w+')$$,
+    $$VALUES ('removed index public.keyed_pkey', '{ALTER INDEX}'::text[]), ('added index public.keyed_i', '{ALTER INDEX}'),
+             ('removed table constraint keyed_pkey on public.keyed', '{ALTER INDEX}'), ('added table constraint keyed_i on public.keyed', '{ALTER INDEX}'),
+             ('removed index public.keyed_j_key', '{ALTER TABLE}'), ('added index public.keyed_j', '{ALTER TABLE}'),
+             ('removed table constraint keyed_j_key on public.keyed', '{ALTER TABLE}'), ('added table constraint keyed_j on public.keyed', '{ALTER TABLE}')$$,
+    'whichever of them is renamed');
 ROLLBACK;
 
 -- Triggers of partitions.
