@@ -47,6 +47,9 @@ extern bool mig_is_secret_name(const char *name);
 extern bool mig_is_connection_string(const char *text);
 extern bool mig_has_connection_string(const char *text);
 
+/* Does it call a program of PostgreSQL's with a password, PGPASSWORD=secret, among whatever commands? */
+extern bool mig_has_environment(const char *text);
+
 /* Has a query, which is at its end, written to the catalogs? */
 struct QueryDesc;
 extern bool mig_changes_catalogs(const struct QueryDesc *query);

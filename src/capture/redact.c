@@ -58,7 +58,25 @@ typedef struct Before
 	bool		expects;		/* it is a secret */
 	bool		begins;			/* a statement or declaration begins here */
 	bool		declares;		/* it began with a secret name, behind which there may be a type */
+	bool		sets;			/* in a call of set_config, before the name of the setting */
+	bool		sets_secret;	/* behind it, and it is a secret one */
 } Before;
+
+/* set_config('app.token', '...'): here the name is a string as well. */
+static void
+look_at_call(const Lexer *lexer, Before *before)
+{
+	if (lexer->token == ')' || lexer->token == ';')
+		before->sets = before->sets_secret = false;
+	else if (mig_lexer_is(lexer, "set_config"))
+		before->sets = true;
+	else if (before->sets && is_string(lexer))
+	{
+		before->sets = false;
+		before->sets_secret = mig_is_secret_name(mig_lowered(lexer->text + lexer->start, lexer->end - lexer->start));
+	}
+	before->expects = before->expects || before->sets_secret;
+}
 
 static void
 look_at(const Lexer *lexer, Before *before)
@@ -75,6 +93,7 @@ look_at(const Lexer *lexer, Before *before)
 	else if (lexer->token == ';')
 		before->declares = false;
 	before->begins = lexer->token == ';' || mig_lexer_is(lexer, "declare");
+	look_at_call(lexer, before);
 }
 
 static void redact_into(StringInfo result, const char *text, const char *instead, int depth);
@@ -117,10 +136,11 @@ add_quoted(StringInfo result, const char *start, int length, int depth)
 {
 	bool		plain;
 	char	   *inner = unquoted(start, length, &plain);
-	bool		whole = mig_has_connection_string(inner);
+	bool		nested = strpbrk(inner, "'$") != NULL;
+	bool		whole = mig_has_connection_string(inner) || (!nested && mig_has_environment(inner));
 	StringInfoData redacted;
 
-	if (!whole && (strpbrk(inner, "'$") == NULL || !mig_may_have_secrets(inner)))
+	if (!whole && (!nested || !mig_may_have_secrets(inner)))
 		appendBinaryStringInfo(result, start, length);
 	else if (whole || !plain || depth > MAX_DEPTH)
 		appendStringInfoString(result, "'" REDACTED "'");
@@ -128,6 +148,11 @@ add_quoted(StringInfo result, const char *start, int length, int depth)
 	{
 		initStringInfo(&redacted);
 		redact_into(&redacted, inner, NULL, depth);
+		if (mig_has_environment(redacted.data))
+		{
+			resetStringInfo(&redacted);
+			appendStringInfoString(&redacted, REDACTED);
+		}
 		appendStringInfoChar(result, '\'');
 		for (const char *p = redacted.data; *p; p++)
 		{
@@ -146,7 +171,8 @@ add_body(StringInfo result, const char *body, int depth)
 	int			length = result->len;
 
 	redact_into(result, body, NULL, depth);
-	if (strchr(body, '\n') || !mig_has_connection_string(result->data + length))
+	if (strchr(body, '\n') ||
+		!(mig_has_connection_string(result->data + length) || mig_has_environment(result->data + length)))
 		return;
 	result->len = length;
 	appendStringInfoString(result, REDACTED);
@@ -173,7 +199,7 @@ add_string(StringInfo result, const Lexer *lexer, int depth)
 	inner = pnstrdup(body, length - 2 * delimiter);
 	if (!mig_may_have_secrets(inner))
 		appendStringInfoString(result, inner);
-	else if (depth > MAX_DEPTH || mig_is_connection_string(inner) || (strchr(inner, '\'') == NULL && mig_has_connection_string(inner)))
+	else if (depth > MAX_DEPTH || mig_is_connection_string(inner) || (strchr(inner, '\'') == NULL && (mig_has_connection_string(inner) || mig_has_environment(inner))))
 		appendStringInfoString(result, REDACTED);
 	else
 		add_body(result, inner, depth);
@@ -192,7 +218,7 @@ static void
 redact_tokens(StringInfo result, const char *text, int depth, volatile Progress *progress)
 {
 	Lexer		lexer;
-	Before		before = {false, true, false};
+	Before		before = {false, true, false, false, false};
 
 	mig_lexer_begin(&lexer, text);
 	lexer.extra.standard_conforming_strings = standard_conforming_strings;

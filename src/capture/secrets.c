@@ -201,3 +201,15 @@ mig_has_connection_string(const char *text)
 	pfree(lower);
 	return result || mig_is_connection_string(text);
 }
+
+bool
+mig_has_environment(const char *text)
+{
+	static const char word[] = "pgpassword=";
+	char	   *lower = mig_lowered(text, strlen(text));
+	const char *found = strstr(lower, word);
+	bool		result = found && strchr(BLANKS ENDS_OF_SETTINGS, found[strlen(word)]) == NULL;
+
+	pfree(lower);
+	return result;
+}

@@ -128,13 +128,16 @@ INSERT INTO tap_forms (is_secret, statement)
     FROM (VALUES ('v_password text;', 'v_password := ''geheim'';'), ('', 'PERFORM f(password => ''geheim'', host => ''h'');'), ('', 'PERFORM f(a, password := $$geheim$$);'),
                  ('', 'EXECUTE ''CREATE USER MAPPING FOR bob SERVER s OPTIONS (password ''''geheim'''', user '''''' || x || '''''')'';'),
                  ('', 'EXECUTE ''ALTER ROLE bob PASSWORD ''''geheim'' || x || '''''''';'), ('', 'EXECUTE E''ALTER ROLE bob PASSWORD \''geheim\'''';'),
-                 ('v_password text := ''geheim'';', ''), ('i int; password CONSTANT varchar(20) NOT NULL DEFAULT ''geheim'';', ''), ('x int; my_token text = E''geheim'';', '')) x (d, b);
+                 ('v_password text := ''geheim'';', ''), ('i int; password CONSTANT varchar(20) NOT NULL DEFAULT ''geheim'';', ''), ('x int; my_token text = E''geheim'';', ''),
+                 ('', 'PERFORM set_config(''app.token'', ''geheim'', true);'), ('', 'PERFORM pg_catalog.set_config(new_value => x, setting_name => ''app.password'') , set_config(setting_name => E''app.password'', new_value => ''geheim'' || x, is_local => false);'),
+                 ('', 'COPY t FROM PROGRAM ''export PGPASSWORD=geheim; psql'';'), ('', 'COPY t FROM PROGRAM $$sh -c "PGPASSWORD=''geheim'' psql -c ''SELECT 1; SELECT 2''"$$;'), ('', 'EXECUTE ''COPY t FROM PROGRAM ''''PGPASSWORD=geheim psql; true'''';'';')) x (d, b);
 INSERT INTO tap_forms (is_secret, statement)
     SELECT false, format('COMMENT ON FOREIGN DATA WRAPPER tap_fdw IS %s', quote_literal(t))
     FROM unnest(ARRAY['password = required; see manual', E'Notes on the password:\nhost = any', E'host=h;\nport=1', 'http://h:80/x', 'token', 'SET app.token = ',
                       $$SELECT f('http://h:80','b@c') AS password$$, 'UPDATE u SET password = $1, token = $2', E'a := 1;\npassword := b;', 'f(password => b)', 'password := b', 'password:=b']) t
     UNION ALL SELECT false, format('CREATE OR REPLACE FUNCTION tap_form(text) RETURNS SETOF pg_authid LANGUAGE %s AS $body$%s$body$', l, b)
     FROM (VALUES ('plpgsql', E'DECLARE\n  password text;\n  other text := ''x'';\nBEGIN\n  password := $1;\n  other = ''y'';\n  IF password = other THEN RETURN; END IF;\nEND'),
+                 ('plpgsql', E'BEGIN\n  PERFORM set_config(''app.password'', $1, true), ''x'', set_config(''app.x'', ''y'', true);\n  RETURN;\nEND'),
                  ('sql', 'SELECT * FROM pg_authid WHERE rolpassword = $1'), ('sql', E'SELECT *\nFROM pg_authid\nWHERE rolpassword = $1;\n')) x (l, b);
 SET client_min_messages = error;
 SET check_function_bodies = off;
