@@ -60,7 +60,7 @@ SET application_name = 'tap';
 
 -- What functions do while a materialized view is filled: the server keeps it from event triggers.
 
-CREATE FUNCTION tap_does() RETURNS int LANGUAGE plpgsql AS $$
+CREATE FUNCTION tap_does() RETURNS int LANGUAGE plpgsql SET search_path = public AS $$
 BEGIN
     BEGIN
         CREATE TABLE seen ();
