@@ -41,6 +41,22 @@ mig_node_in(const PlanNode *node, const char *project)
 	return project == NULL || strcmp(node->migration->project, project) == 0;
 }
 
+bool
+mig_node_undecided(const PlanNode *node)
+{
+	return node->state == STATE_INTERRUPTED && node->unfinished && node->unfinished->under_way > 0 &&
+		node->detail && strncmp(node->detail, "MG012", 5) == 0;
+}
+
+char *
+mig_resolve_calls(const Migration *migration)
+{
+	const char *literal = quote_literal_cstr(mig_full_name(migration));
+
+	return psprintf("SELECT migrate.resolve(%s, 'skip_statement', '<it was done>');"
+					" or SELECT migrate.resolve(%s, 'continue', '<it was not done>');", literal, literal);
+}
+
 const char *
 mig_kind_name(MigrationKind kind)
 {

@@ -76,6 +76,10 @@ extern char *mig_join_name(const char *project, const char *name);
 extern char *mig_full_name(const Migration *migration);
 /* Of this project?  NULL is every one. */
 extern bool mig_node_in(const PlanNode *node, const char *project);
+/* Is it not known what became of its statement under way, and has an apply said so? */
+extern bool mig_node_undecided(const PlanNode *node);
+/* The calls of which one decides that. */
+extern char *mig_resolve_calls(const Migration *migration);
 extern const char *mig_kind_name(MigrationKind kind);
 
 /* Does a state as the ledger has it count as applied? */

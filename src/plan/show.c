@@ -152,6 +152,8 @@ cure(const PlanNode *node)
 	if (node->state == STATE_FAILED)
 		return psprintf("SELECT * FROM migrate.history WHERE id = " INT64_FORMAT ";   %s, CALL migrate.apply();",
 						migration->history_id, remedy(node->detail ? node->detail : ""));
+	if (mig_node_undecided(node))
+		return mig_resolve_calls(migration);
 	if (node->state == STATE_INTERRUPTED)
 		return psprintf("CALL migrate.%s();   goes on where it stopped",
 						node->unfinished && node->unfinished->part == PART_DOWN ? "revert" : "apply");

@@ -48,15 +48,12 @@ set_again(Apart *apart)
 static void
 raise_unknown(const Apart *apart, const ScriptStatement *stmt, const char *evidence)
 {
-	const char *name = mig_full_name(apart->migration);
-	const char *literal = quote_literal_cstr(name);
-
 	ereport(ERROR,
 			(errcode(ERRCODE_MIG_INTERRUPTED),
-			 errmsg("migration \"%s\" was interrupted in statement %d, and nobody knows whether it was done", name, stmt->number),
+			 errmsg("migration \"%s\" was interrupted in statement %d, and nobody knows whether it was done",
+					mig_full_name(apart->migration), stmt->number),
 			 errdetail("%s  %s: %s", mig_place(apart->text->path, stmt->line), GetCommandTagName(stmt->tag), evidence),
-			 errhint("Look, then say which: SELECT migrate.resolve(%s, 'skip_statement', '<it was done>');"
-					 " or SELECT migrate.resolve(%s, 'continue', '<it was not done>');", literal, literal)));
+			 errhint("Look, then say which: %s", mig_resolve_calls(apart->migration))));
 }
 
 /* The statement that was under way, as it was then. */
