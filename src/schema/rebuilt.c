@@ -13,7 +13,6 @@
 #include "catalog/pg_statistic_ext.h"
 #include "common/compat.h"
 #include "schema/rebuilt.h"
-#include "utils/memutils.h"
 
 typedef struct Named
 {
@@ -22,12 +21,7 @@ typedef struct Named
 } Named;
 
 /* NULL: no such statement runs. */
-static MemoryContext running = NULL;
-static List *dropped = NIL;
-static List *made = NIL;
-
-/* The old ones are called otherwise when they are dropped. */
-static bool all_made = false;
+static Rebuilding *innermost = NULL;
 
 bool
 mig_rebuilds(const Node *stmt)
@@ -43,27 +37,34 @@ mig_rebuilds(const Node *stmt)
 }
 
 void
-mig_rebuilt_begin(const Node *stmt)
+mig_rebuilt_begin(Rebuilding *rebuilding, const Node *stmt)
 {
-	all_made = IsA(stmt, ReindexStmt);
-	if (running)
-		MemoryContextReset(running);
-	else
-		running = AllocSetContextCreate(TopMemoryContext, "rebuilt objects", ALLOCSET_SMALL_SIZES);
-	dropped = made = NIL;
+	rebuilding->outer = innermost;
+	rebuilding->context = CurrentMemoryContext;
+	rebuilding->all_made = IsA(stmt, ReindexStmt);
+	rebuilding->dropped = rebuilding->made = NIL;
+	innermost = rebuilding;
+}
+
+void
+mig_rebuilt_end(const Rebuilding *rebuilding)
+{
+	innermost = rebuilding->outer;
+}
+
+static bool
+may_be_rebuilt(const ObjectAddress *address)
+{
+	return address->objectSubId == 0 &&
+		(address->classId == RelationRelationId || address->classId == ConstraintRelationId || address->classId == StatisticExtRelationId);
 }
 
 static List *
 with_named(List *list, const ObjectAddress *address, bool with_identity)
 {
-	MemoryContext before;
-	Named	   *named;
+	MemoryContext before = MemoryContextSwitchTo(innermost->context);
+	Named	   *named = palloc(sizeof(Named));
 
-	if (running == NULL || address->objectSubId != 0 ||
-		(address->classId != RelationRelationId && address->classId != ConstraintRelationId && address->classId != StatisticExtRelationId))
-		return list;
-	before = MemoryContextSwitchTo(running);
-	named = palloc(sizeof(Named));
 	named->address = *address;
 	named->identity = with_identity ? getObjectIdentity(address, true) : NULL;
 	list = lappend(list, named);
@@ -74,14 +75,16 @@ with_named(List *list, const ObjectAddress *address, bool with_identity)
 void
 mig_rebuilt_note_dropped(const ObjectAddress *address)
 {
-	dropped = with_named(dropped, address, true);
+	if (innermost && may_be_rebuilt(address))
+		innermost->dropped = with_named(innermost->dropped, address, true);
 }
 
 /* It can be read once the statement is over. */
 void
 mig_rebuilt_note_made(const ObjectAddress *address)
 {
-	made = with_named(made, address, false);
+	if (innermost && may_be_rebuilt(address))
+		innermost->made = with_named(innermost->made, address, false);
 }
 
 static int
@@ -106,7 +109,7 @@ with_rebuilt(List *result, const ObjectAddress *was, const ObjectAddress *is)
 }
 
 static List *
-all_that_were_made(void)
+all_that_were_made(const List *made)
 {
 	List	   *result = NIL;
 	ListCell   *cell;
@@ -118,7 +121,7 @@ all_that_were_made(void)
 
 /* Both in the order of their names. */
 static List *
-matched(void)
+matched(const List *dropped, const List *made)
 {
 	List	   *result = NIL;
 	int			i = 0;
@@ -138,22 +141,19 @@ matched(void)
 }
 
 List *
-mig_rebuilt_end(void)
+mig_rebuilt(Rebuilding *rebuilding)
 {
-	List	   *result;
 	ListCell   *cell;
 
-	foreach(cell, made)
+	if (rebuilding->all_made)
+		return all_that_were_made(rebuilding->made);
+	foreach(cell, rebuilding->made)
 	{
 		Named	   *named = lfirst(cell);
 
 		named->identity = getObjectIdentity(&named->address, true);
 	}
-	list_sort(dropped, compare_named);
-	list_sort(made, compare_named);
-	result = all_made ? all_that_were_made() : matched();
-	MemoryContextDelete(running);
-	running = NULL;
-	dropped = made = NIL;
-	return result;
+	list_sort(rebuilding->dropped, compare_named);
+	list_sort(rebuilding->made, compare_named);
+	return matched(rebuilding->dropped, rebuilding->made);
 }

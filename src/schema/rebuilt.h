@@ -18,10 +18,26 @@ typedef struct Rebuilt
 /* Does a statement do such a thing? */
 extern bool mig_rebuilds(const Node *stmt);
 
-/* While it runs, and what it has rebuilt, as a list of Rebuilt. */
-extern void mig_rebuilt_begin(const Node *stmt);
+/*
+ * A statement that does it, while it runs: on the C stack, since a trigger may run
+ * another one within.
+ */
+typedef struct Rebuilding
+{
+	struct Rebuilding *outer;
+	MemoryContext context;
+	bool		all_made;		/* the old ones are called otherwise when they are dropped */
+	List	   *dropped;
+	List	   *made;
+} Rebuilding;
+
+/* The second one also where it has failed. */
+extern void mig_rebuilt_begin(Rebuilding *rebuilding, const Node *stmt);
+extern void mig_rebuilt_end(const Rebuilding *rebuilding);
 extern void mig_rebuilt_note_dropped(const ObjectAddress *address);
 extern void mig_rebuilt_note_made(const ObjectAddress *address);
-extern List *mig_rebuilt_end(void);
+
+/* What it has rebuilt, as a list of Rebuilt. */
+extern List *mig_rebuilt(Rebuilding *rebuilding);
 
 #endif							/* MIG_REBUILT_H */

@@ -383,20 +383,39 @@ run_utility(PlannedStmt *pstmt, const char *source, bool read_only_tree, Process
 }
 
 static void
+run_rebuilding(PlannedStmt *pstmt, const char *source, bool read_only_tree, ProcessUtilityContext context,
+			   ParamListInfo params, QueryEnvironment *environment, DestReceiver *dest, QueryCompletion *completion)
+{
+	Rebuilding	rebuilding;
+	ListCell   *cell;
+
+	mig_rebuilt_begin(&rebuilding, pstmt->utilityStmt);
+	PG_TRY();
+	{
+		run_utility(pstmt, source, read_only_tree, context, params, environment, dest, completion);
+	}
+	PG_FINALLY();
+	{
+		mig_rebuilt_end(&rebuilding);
+	}
+	PG_END_TRY();
+	/* What it calls may have ended the transaction, or a run of its own. */
+	if (touched == NULL)
+		return;
+	foreach(cell, mig_rebuilt(&rebuilding))
+		note_rebuilt(lfirst(cell));
+}
+
+static void
 note_utility(PlannedStmt *pstmt, const char *source, bool read_only_tree, ProcessUtilityContext context,
 			 ParamListInfo params, QueryEnvironment *environment, DestReceiver *dest, QueryCompletion *completion)
 {
-	bool		rebuilds = touched && mig_rebuilds(pstmt->utilityStmt);
-	ListCell   *cell;
-
 	if (touched)
 		note_statement(pstmt->utilityStmt);
-	if (rebuilds)
-		mig_rebuilt_begin(pstmt->utilityStmt);
-	run_utility(pstmt, source, read_only_tree, context, params, environment, dest, completion);
-	if (rebuilds)
-		foreach(cell, mig_rebuilt_end())
-			note_rebuilt(lfirst(cell));
+	if (touched && mig_rebuilds(pstmt->utilityStmt))
+		run_rebuilding(pstmt, source, read_only_tree, context, params, environment, dest, completion);
+	else
+		run_utility(pstmt, source, read_only_tree, context, params, environment, dest, completion);
 	if (touched && IsA(pstmt->utilityStmt, RenameStmt))
 		mig_renames_note((const RenameStmt *) pstmt->utilityStmt);
 }

@@ -188,6 +188,21 @@ COMMENT ON CONSTRAINT refers_b_fkey ON refers IS NULL;
 SELECT is_empty($$SELECT * FROM drifted WHERE d !~ 'theirs'$$, 'undone, it is as it should be');
 ROLLBACK;
 
+-- An event trigger that does the same while it runs.
+
+BEGIN;
+SELECT migrate.accept_drift('*', 'test') \g /dev/null
+CREATE TABLE outside (a int PRIMARY KEY);
+CREATE TABLE inside (a int PRIMARY KEY);
+CREATE FUNCTION rebuilds() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN REINDEX TABLE inside; END';
+CREATE EVENT TRIGGER rebuilds ON ddl_command_end WHEN TAG IN ('ALTER TABLE') EXECUTE FUNCTION rebuilds();
+SELECT migrate.accept_drift('*', 'test') \g /dev/null
+COMMENT ON INDEX outside_pkey IS 'theirs';
+SELECT migrate.register('0092_within', 'ALTER TABLE outside ALTER a TYPE bigint') \g /dev/null
+CALL migrate.apply() \g /dev/null
+SELECT set_eq('TABLE drifted', $$VALUES ('changed index public.outside_pkey')$$, 'one statement within another');
+ROLLBACK;
+
 -- Accepted.
 
 CREATE TABLE extra (i int);
