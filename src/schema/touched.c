@@ -464,22 +464,34 @@ mig_touched_note_new(Oid class_id, Oid object_id)
 	note(class_id, object_id, true);
 }
 
-List *
-mig_touched(bool *all)
+/* As a list of Touched, which stay where they are. */
+static List *
+entries(void)
 {
 	HASH_SEQ_STATUS status;
-	const Touched *entry;
+	Touched    *entry;
 	List	   *result = NIL;
 
-	*all = touches_all;
 	if (touched == NULL)
 		return NIL;
 	hash_seq_init(&status, touched);
 	while ((entry = hash_seq_search(&status)) != NULL)
+		result = lappend(result, entry);
+	return result;
+}
+
+List *
+mig_touched(bool *all)
+{
+	List	   *result = NIL;
+	ListCell   *cell;
+
+	*all = touches_all;
+	foreach(cell, entries())
 	{
 		ObjectAddress *copy = palloc(sizeof(ObjectAddress));
 
-		*copy = entry->address;
+		*copy = ((const Touched *) lfirst(cell))->address;
 		result = lappend(result, copy);
 	}
 	return result;
@@ -488,31 +500,28 @@ mig_touched(bool *all)
 List *
 mig_touched_names(void)
 {
-	HASH_SEQ_STATUS status;
-	const Touched *entry;
 	List	   *result = NIL;
+	ListCell   *cell;
 
-	if (touched == NULL)
-		return NIL;
-	hash_seq_init(&status, touched);
-	while ((entry = hash_seq_search(&status)) != NULL)
+	foreach(cell, entries())
+	{
+		const Touched *entry = lfirst(cell);
+
 		if (entry->name && !entry->is_new && !entry->is_rebuilt)
 			result = lappend(result, entry->name);
+	}
 	return result;
 }
 
 List *
 mig_touched_rebuilt(void)
 {
-	HASH_SEQ_STATUS status;
-	const Touched *entry;
 	List	   *result = NIL;
+	ListCell   *cell;
 
-	if (touched == NULL)
-		return NIL;
-	hash_seq_init(&status, touched);
-	while ((entry = hash_seq_search(&status)) != NULL)
+	foreach(cell, entries())
 	{
+		const Touched *entry = lfirst(cell);
 		Rebuilt    *rebuilt;
 
 		if (!entry->is_rebuilt)
