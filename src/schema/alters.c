@@ -14,24 +14,57 @@
 
 /* ---- what a command names ---- */
 
-/* NULL: it is about no column. */
-static const char *
-column_of(const AlterTableCmd *command)
+/* What a command is about, if it is neither the table nor a column of it. */
+typedef enum Subject
+{
+	SUBJECT_TABLE,
+	SUBJECT_CONSTRAINT,
+	SUBJECT_TRIGGER,
+	SUBJECT_RULE,
+	SUBJECT_PARENT
+} Subject;
+
+static Subject
+subject_of(const AlterTableCmd *command)
 {
 	switch (command->subtype)
 	{
-		case AT_AddColumn:
-			return castNode(ColumnDef, command->def)->colname;
+		case AT_AddConstraint:
+		case AT_AlterConstraint:
 		case AT_ValidateConstraint:
 		case AT_DropConstraint:
+			return SUBJECT_CONSTRAINT;
 		case AT_EnableTrig:
 		case AT_EnableAlwaysTrig:
 		case AT_EnableReplicaTrig:
 		case AT_DisableTrig:
+			return SUBJECT_TRIGGER;
 		case AT_EnableRule:
 		case AT_EnableAlwaysRule:
 		case AT_EnableReplicaRule:
 		case AT_DisableRule:
+			return SUBJECT_RULE;
+		case AT_AttachPartition:
+		case AT_DetachPartition:
+		case AT_DetachPartitionFinalize:
+		case AT_AddInherit:
+		case AT_DropInherit:
+			return SUBJECT_PARENT;
+		default:
+			return SUBJECT_TABLE;
+	}
+}
+
+/* NULL: it is about no column. */
+static const char *
+column_of(const AlterTableCmd *command)
+{
+	if (subject_of(command) != SUBJECT_TABLE)
+		return NULL;
+	switch (command->subtype)
+	{
+		case AT_AddColumn:
+			return castNode(ColumnDef, command->def)->colname;
 		case AT_ClusterOn:
 		case AT_SetTableSpace:
 		case AT_SetAccessMethod:
@@ -106,7 +139,7 @@ is_index(const Drift *drift)
 }
 
 static int
-lines_of_command(const AlterTableCmd *command, const Drift *drift)
+lines_of_table(const AlterTableCmd *command, const Drift *drift)
 {
 	switch (command->subtype)
 	{
@@ -116,23 +149,10 @@ lines_of_command(const AlterTableCmd *command, const Drift *drift)
 		case AT_DropColumn:
 		case AT_AlterColumnType:
 			return LINES_OF_COLUMN | LINES_PARENTS | LINES_GRANTS | LINES_LABELS;
-		case AT_AddConstraint:
-		case AT_AlterConstraint:
-		case AT_ValidateConstraint:
-		case AT_DropConstraint:
-			return lines_of_constraint(command, drift);
-		case AT_EnableTrig:
-		case AT_EnableAlwaysTrig:
-		case AT_EnableReplicaTrig:
-		case AT_DisableTrig:
 		case AT_EnableTrigUser:
 		case AT_DisableTrigUser:
 		case AT_EnableTrigAll:
 		case AT_DisableTrigAll:
-		case AT_EnableRule:
-		case AT_EnableAlwaysRule:
-		case AT_EnableReplicaRule:
-		case AT_DisableRule:
 			return LINES_ENABLED;
 		case AT_ReplicaIdentity:
 			return LINES_REPLICA;
@@ -153,14 +173,25 @@ lines_of_command(const AlterTableCmd *command, const Drift *drift)
 		case AT_ForceRowSecurity:
 		case AT_NoForceRowSecurity:
 			return LINES_SECURITY;
-		case AT_AttachPartition:
-		case AT_DetachPartition:
-		case AT_DetachPartitionFinalize:
-		case AT_AddInherit:
-		case AT_DropInherit:
-			return LINES_PARENTS | LINES_COLUMN | LINES_COLUMN_VALUE | LINES_OTHERS;
 		default:
 			return column_of(command) ? LINES_OF_COLUMN | LINES_STATISTICS : LINES_ALL & ~LINES_OWNER;
+	}
+}
+
+static int
+lines_of_command(const AlterTableCmd *command, const Drift *drift)
+{
+	switch (subject_of(command))
+	{
+		case SUBJECT_CONSTRAINT:
+			return lines_of_constraint(command, drift);
+		case SUBJECT_TRIGGER:
+		case SUBJECT_RULE:
+			return LINES_ENABLED;
+		case SUBJECT_PARENT:
+			return LINES_PARENTS | LINES_COLUMN | LINES_COLUMN_VALUE | LINES_OTHERS;
+		default:
+			return lines_of_table(command, drift);
 	}
 }
 
@@ -168,17 +199,8 @@ lines_of_command(const AlterTableCmd *command, const Drift *drift)
 static bool
 may_be_child(const AlterTableStmt *stmt, const AlterTableCmd *command, const Drift *drift)
 {
-	switch (command->subtype)
-	{
-		case AT_AttachPartition:
-		case AT_DetachPartition:
-		case AT_DetachPartitionFinalize:
-		case AT_AddInherit:
-		case AT_DropInherit:
-			return stmt->objtype == OBJECT_INDEX || mig_differs_has_name(drift->identity, child_of(stmt, command));
-		default:
-			return true;
-	}
+	return subject_of(command) != SUBJECT_PARENT || stmt->objtype == OBJECT_INDEX ||
+		mig_differs_has_name(drift->identity, child_of(stmt, command));
 }
 
 static bool
@@ -219,26 +241,12 @@ reach_of_whole(const AlterTableCmd *command)
 {
 	switch (command->subtype)
 	{
-		case AT_EnableTrig:
-		case AT_EnableAlwaysTrig:
-		case AT_EnableReplicaTrig:
-		case AT_DisableTrig:
 		case AT_EnableTrigUser:
 		case AT_DisableTrigUser:
 			return REACHES_TRIGGERS;
 		case AT_EnableTrigAll:
 		case AT_DisableTrigAll:
 			return REACHES_TRIGGERS | REACHES_CONSTRAINTS;
-		case AT_EnableRule:
-		case AT_EnableAlwaysRule:
-		case AT_EnableReplicaRule:
-		case AT_DisableRule:
-			return REACHES_RULES;
-		case AT_AddConstraint:
-		case AT_AlterConstraint:
-		case AT_ValidateConstraint:
-		case AT_DropConstraint:
-			return REACHES_CONSTRAINTS | REACHES_INDEXES | REACHES_CHILDREN;
 		case AT_ReplicaIdentity:
 		case AT_ClusterOn:
 		case AT_DropCluster:
@@ -247,12 +255,6 @@ reach_of_whole(const AlterTableCmd *command)
 		case AT_SetLogged:
 		case AT_SetUnLogged:
 			return REACHES_SEQUENCES;
-		case AT_AttachPartition:
-		case AT_DetachPartition:
-		case AT_DetachPartitionFinalize:
-		case AT_AddInherit:
-		case AT_DropInherit:
-			return REACHES_TRIGGERS | REACHES_CONSTRAINTS | REACHES_INDEXES | REACHES_CHILDREN;
 		case AT_SetRelOptions:
 		case AT_ResetRelOptions:
 		case AT_SetTableSpace:
@@ -272,7 +274,7 @@ reach_of_whole(const AlterTableCmd *command)
 
 /* By what it does to a column, or else to the whole. */
 static int
-reach_of(const AlterTableCmd *command)
+reach_of_table(const AlterTableCmd *command)
 {
 	switch (command->subtype)
 	{
@@ -298,6 +300,24 @@ reach_of(const AlterTableCmd *command)
 			return 0;
 		default:
 			return reach_of_whole(command);
+	}
+}
+
+static int
+reach_of(const AlterTableCmd *command)
+{
+	switch (subject_of(command))
+	{
+		case SUBJECT_CONSTRAINT:
+			return REACHES_CONSTRAINTS | REACHES_INDEXES | REACHES_CHILDREN;
+		case SUBJECT_TRIGGER:
+			return REACHES_TRIGGERS;
+		case SUBJECT_RULE:
+			return REACHES_RULES;
+		case SUBJECT_PARENT:
+			return REACHES_TRIGGERS | REACHES_CONSTRAINTS | REACHES_INDEXES | REACHES_CHILDREN;
+		default:
+			return reach_of_table(command);
 	}
 }
 
@@ -382,37 +402,12 @@ names_constraint(const AlterTableStmt *stmt, const AlterTableCmd *command, const
 	return added == NULL || (is_added(drift) && is_of_kind(added, drift));
 }
 
+/* What is of the kind that it changes, where it names nothing. */
 static bool
-names_other(const AlterTableStmt *stmt, const AlterTableCmd *command, const Drift *drift)
+may_be_other(const AlterTableCmd *command, const Drift *drift)
 {
-	const char *column = column_of(command);
-
-	/* A row of a composite type has another value then, and not the name of it. */
-	if (column)
-		return mig_differs_has_name(drift->differing, column) ||
-			(stmt->objtype == OBJECT_TYPE && mig_differs_has_name(drift->differing, stmt->relation->relname));
 	switch (command->subtype)
 	{
-		case AT_AddConstraint:
-		case AT_AlterConstraint:
-		case AT_ValidateConstraint:
-		case AT_DropConstraint:
-			return names_constraint(stmt, command, drift);
-		case AT_EnableTrig:
-		case AT_EnableAlwaysTrig:
-		case AT_EnableReplicaTrig:
-		case AT_DisableTrig:
-		case AT_EnableRule:
-		case AT_EnableAlwaysRule:
-		case AT_EnableReplicaRule:
-		case AT_DisableRule:
-			return mig_differs_has_name(drift->identity, command->name);
-		case AT_AttachPartition:
-		case AT_DetachPartition:
-		case AT_DetachPartitionFinalize:
-		case AT_AddInherit:
-		case AT_DropInherit:
-			return is_of(drift, child_of(stmt, command)) && (drift->lines & (LINES_PARENTS | LINES_OTHERS));
 		case AT_ChangeOwner:
 		case AT_SetLogged:
 		case AT_SetUnLogged:
@@ -422,6 +417,29 @@ names_other(const AlterTableStmt *stmt, const AlterTableCmd *command, const Drif
 			return (lines_of_command(command, drift) & drift->lines) != 0;
 		default:
 			return true;
+	}
+}
+
+static bool
+names_other(const AlterTableStmt *stmt, const AlterTableCmd *command, const Drift *drift)
+{
+	const char *column = column_of(command);
+
+	/* A row of a composite type has another value then, and not the name of it. */
+	if (column)
+		return mig_differs_has_name(drift->differing, column) ||
+			(stmt->objtype == OBJECT_TYPE && mig_differs_has_name(drift->differing, stmt->relation->relname));
+	switch (subject_of(command))
+	{
+		case SUBJECT_CONSTRAINT:
+			return names_constraint(stmt, command, drift);
+		case SUBJECT_TRIGGER:
+		case SUBJECT_RULE:
+			return mig_differs_has_name(drift->identity, command->name);
+		case SUBJECT_PARENT:
+			return is_of(drift, child_of(stmt, command)) && (drift->lines & (LINES_PARENTS | LINES_OTHERS));
+		default:
+			return may_be_other(command, drift);
 	}
 }
 
