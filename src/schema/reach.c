@@ -100,7 +100,7 @@ is_named(const Drift *drift, const char *name)
 
 /* NULL: it has no name that is a word. */
 static const char *
-name_of(const Node *object)
+name_of(Node *object)
 {
 	if (object == NULL)
 		return NULL;
@@ -109,11 +109,11 @@ name_of(const Node *object)
 		case T_String:
 			return strVal(object);
 		case T_List:
-			return last_of((const List *) object);
+			return last_of((List *) object);
 		case T_TypeName:
-			return last_of(((const TypeName *) object)->names);
+			return last_of(((TypeName *) object)->names);
 		case T_ObjectWithArgs:
-			return last_of(((const ObjectWithArgs *) object)->objname);
+			return last_of(((ObjectWithArgs *) object)->objname);
 		default:
 			return NULL;
 	}
