@@ -112,6 +112,7 @@ typedef struct LedgerChange
 	char	   *action;
 	char	   *object_type;
 	char	   *identity;
+	bool		may_rename;		/* or give it another schema */
 } LedgerChange;
 
 /*

@@ -32,6 +32,7 @@
 #define Anum_log_ddl_id				1
 #define Anum_log_ddl_transaction_id	3
 #define Anum_log_ddl_command_tag	4
+#define Anum_log_ddl_statement		5
 #define Anum_log_ddl_objects		7
 #define Anum_log_ddl_origin			8
 
@@ -130,7 +131,7 @@ string_of(JsonbContainer *object, const char *key)
 
 /* The objects of a row. */
 static List *
-add_changes(List *changes, Jsonb *objects)
+add_changes(List *changes, bool may_rename, Jsonb *objects)
 {
 	JsonbIterator *iterator = JsonbIteratorInit(&objects->root);
 	JsonbIteratorToken token;
@@ -148,17 +149,39 @@ add_changes(List *changes, Jsonb *objects)
 		change->action = string_of(value.val.binary.data, "action");
 		change->object_type = string_of(value.val.binary.data, "object_type");
 		change->identity = string_of(value.val.binary.data, "identity");
+		change->may_rename = may_rename;
 		changes = lappend(changes, change);
 	}
 	return changes;
 }
 
-static bool
-column_is(HeapTuple row, TupleDesc desc, AttrNumber column, const char *value)
+static char *
+column_text(HeapTuple row, TupleDesc desc, AttrNumber column)
 {
 	bool		isnull;
 
-	return strcmp(TextDatumGetCString(heap_getattr(row, column, desc, &isnull)), value) == 0;
+	return TextDatumGetCString(heap_getattr(row, column, desc, &isnull));
+}
+
+/* ALTER ... RENAME or SET SCHEMA; rather too many than too few. */
+static bool
+may_rename(HeapTuple row, TupleDesc desc)
+{
+	char	   *statement;
+	bool		result;
+
+	if (strncmp(column_text(row, desc, Anum_log_ddl_command_tag), "ALTER ", 6) != 0)
+		return false;
+	statement = column_text(row, desc, Anum_log_ddl_statement);
+	result = strcasestr(statement, "rename") || strcasestr(statement, "schema");
+	pfree(statement);
+	return result;
+}
+
+static bool
+column_is(HeapTuple row, TupleDesc desc, AttrNumber column, const char *value)
+{
+	return strcmp(column_text(row, desc, column), value) == 0;
 }
 
 /* A row of others that was not seen so far, of a change of the schema: TRUNCATE is none. */
@@ -196,7 +219,8 @@ read_new(const LedgerLook *look, int64 *last)
 		CHECK_FOR_INTERRUPTS();
 		*last = Max(*last, id);
 		if (is_new(row, RelationGetDescr(log), id, look, seen))
-			changes = add_changes(changes, DatumGetJsonbPCopy(heap_getattr(row, Anum_log_ddl_objects, RelationGetDescr(log), &isnull)));
+			changes = add_changes(changes, may_rename(row, RelationGetDescr(log)),
+								  DatumGetJsonbPCopy(heap_getattr(row, Anum_log_ddl_objects, RelationGetDescr(log), &isnull)));
 	}
 	systable_endscan(scan);
 	table_close(log, AccessShareLock);

@@ -10,9 +10,13 @@
 #include "postgres.h"
 
 #include "catalog/dependency.h"
+#include "catalog/pg_authid.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_depend.h"
+#include "catalog/pg_largeobject.h"
 #include "catalog/pg_namespace.h"
+#include "catalog/pg_shdepend.h"
+#include "miscadmin.h"
 #include "schema/schema_private.h"
 #include "utils/hsearch.h"
 
@@ -64,6 +68,26 @@ is_close(Form_pg_depend depend)
 		(depend->refclassid == RelationRelationId && depend->classid == RelationRelationId);
 }
 
+/* What has the name of a role in it: its owner, in its privileges, or as whom a policy holds. */
+static void
+expand_role(Closure *closure, Oid role)
+{
+	CatalogScan scan;
+
+	catalog_scan2(&scan, SharedDependRelationId, SharedDependReferenceIndexId, Anum_pg_shdepend_refclassid, AuthIdRelationId,
+				  Anum_pg_shdepend_refobjid, role);
+	while (catalog_next(&scan))
+	{
+		Form_pg_shdepend depend = (Form_pg_shdepend) GETSTRUCT(scan.row.tuple);
+		ObjectAddress dependant;
+
+		if (depend->dbid != MyDatabaseId || depend->classid == LargeObjectRelationId)
+			continue;
+		ObjectAddressSet(dependant, depend->classid, depend->objid);
+		reach(closure, dependant, true);
+	}
+}
+
 static void
 expand(Closure *closure, const ObjectAddress *address)
 {
@@ -78,6 +102,8 @@ expand(Closure *closure, const ObjectAddress *address)
 	shown_by = schema_shown_by(*address);
 	reached->shown = shown_by.classId == address->classId && shown_by.objectId == address->objectId;
 	reach(closure, shown_by, by_name);
+	if (address->classId == AuthIdRelationId)
+		expand_role(closure, address->objectId);
 	catalog_scan2(&scan, DependRelationId, DependReferenceIndexId, Anum_pg_depend_refclassid, address->classId,
 				  Anum_pg_depend_refobjid, address->objectId);
 	while (catalog_next(&scan))

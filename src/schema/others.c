@@ -10,13 +10,27 @@
 #include "postgres.h"
 
 #include "catalog/namespace.h"
+#include "catalog/objectaddress.h"
+#include "catalog/pg_authid.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_collation.h"
+#include "catalog/pg_foreign_data_wrapper.h"
+#include "catalog/pg_foreign_server.h"
+#include "catalog/pg_language.h"
 #include "catalog/pg_namespace.h"
+#include "catalog/pg_opclass.h"
+#include "catalog/pg_operator.h"
+#include "catalog/pg_opfamily.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_ts_config.h"
+#include "catalog/pg_ts_dict.h"
+#include "catalog/pg_ts_parser.h"
+#include "catalog/pg_ts_template.h"
 #include "catalog/pg_type.h"
 #include "common/identity.h"
 #include "ledger/expected.h"
 #include "schema/others.h"
-#include "schema/schema.h"
+#include "schema/schema_private.h"
 #include "utils/hsearch.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
@@ -42,9 +56,8 @@ add_address(Others *others, Oid class_id, Oid object_id)
 		others->addresses = lappend(others->addresses, address);
 }
 
-/* A relation or type; of other kinds of objects only the texts change that have their names. */
 static void
-add_named(Others *others, const char *identity)
+add_relation_or_type(Others *others, const char *identity)
 {
 	List	   *names;
 	Oid			schema;
@@ -57,6 +70,77 @@ add_named(Others *others, const char *identity)
 	add_address(others, RelationRelationId, get_relname_relid(lsecond(names), schema));
 	add_address(others, TypeRelationId,
 				GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum(lsecond(names)), ObjectIdGetDatum(schema)));
+}
+
+/* Others that texts have the names of. */
+static const struct
+{
+	const char *object_type;
+	Oid			class_id;
+}			other_types[] =
+{
+	{"aggregate", ProcedureRelationId},
+	{"collation", CollationRelationId},
+	{"foreign-data wrapper", ForeignDataWrapperRelationId},
+	{"function", ProcedureRelationId},
+	{"language", LanguageRelationId},
+	{"operator", OperatorRelationId},
+	{"operator class", OperatorClassRelationId},
+	{"operator family", OperatorFamilyRelationId},
+	{"procedure", ProcedureRelationId},
+	{"role", AuthIdRelationId},
+	{"server", ForeignServerRelationId},
+	{"text search configuration", TSConfigRelationId},
+	{"text search dictionary", TSDictionaryRelationId},
+	{"text search parser", TSParserRelationId},
+	{"text search template", TSTemplateRelationId}
+};
+
+/* The names at the beginning of an identity, without arguments and the like. */
+static List *
+names_of(const char *identity)
+{
+	char	   *text = pstrdup(identity);
+	List	   *names;
+	bool		quoted = false;
+
+	for (char *end = text; *end; end++)
+		if (*end == '"')
+			quoted = !quoted;
+		else if (!quoted && (*end == '(' || *end == ' '))
+		{
+			*end = '\0';
+			break;
+		}
+	return SplitIdentifierString(text, '.', &names) ? names : NIL;
+}
+
+/* All that have this name, whatever their arguments. */
+static void
+add_all_named(Others *others, Oid class_id, const char *identity)
+{
+	const List *names = names_of(identity);
+	AttrNumber	name = get_object_attnum_name(class_id);
+	AttrNumber	schema = get_object_attnum_namespace(class_id);
+	CatalogScan scan;
+	bool		isnull;
+
+	if (list_length(names) != (schema == InvalidAttrNumber ? 1 : 2))
+		return;
+	catalog_scan_all(&scan, class_id);
+	while (catalog_next(&scan))
+		if (strcmp(NameStr(*DatumGetName(heap_getattr(scan.row.tuple, name, scan.row.desc, &isnull))), llast(names)) == 0 &&
+			(schema == InvalidAttrNumber ||
+			 DatumGetObjectId(heap_getattr(scan.row.tuple, schema, scan.row.desc, &isnull)) == get_namespace_oid(linitial(names), true)))
+			add_address(others, class_id, field_oid(&scan.row, "oid"));
+}
+
+static void
+add_renamed(Others *others, const LedgerChange *change)
+{
+	for (int i = 0; i < lengthof(other_types); i++)
+		if (strcmp(other_types[i].object_type, change->object_type) == 0)
+			add_all_named(others, other_types[i].class_id, change->identity);
 }
 
 static void
@@ -122,7 +206,9 @@ add_change(Others *others, const LedgerChange *change)
 	if (!reaches_others(change))
 		return;
 	on = mig_behind_word(identity, " on ");
-	add_named(others, on ? on : identity);
+	add_relation_or_type(others, on ? on : identity);
+	if (change->may_rename)
+		add_renamed(others, change);
 	if (strcmp(change->object_type, "schema") == 0)
 		add_schema(others, identity);
 }

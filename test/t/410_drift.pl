@@ -294,6 +294,39 @@ ask('quiet', q{SELECT migrate.accept_drift('public.t', 'seen')});
 $number = 2000;
 is(warned(), '', 'who decide');
 
+# What has a name in its text reads otherwise when others give another to what is called so.
+
+my %renamed = (
+	'a function' => [ 'CREATE FUNCTION named(int) RETURNS int IMMUTABLE LANGUAGE sql AS $$SELECT 1$$; CREATE TABLE mentions (i int DEFAULT named(1))', 'ALTER FUNCTION named(int) RENAME TO renamed' ],
+	'the schema of a function' => [ 'CREATE SCHEMA away; CREATE FUNCTION named(int) RETURNS int IMMUTABLE LANGUAGE sql AS $$SELECT 1$$; CREATE TABLE mentions (i int CHECK (named(i) > 0))', 'ALTER FUNCTION named(int) SET SCHEMA away' ],
+	'an operator' => [ 'CREATE SCHEMA away; CREATE OPERATOR === (leftarg = int, rightarg = int, function = int4eq); CREATE TABLE mentions (i int CHECK (i OPERATOR(public.===) 1))', 'ALTER OPERATOR === (int, int) SET SCHEMA away' ],
+	'a collation' => [ q{CREATE COLLATION "named by." (locale = 'C'); CREATE TABLE mentions (i int, t text COLLATE "named by.")}, 'ALTER COLLATION "named by." RENAME TO renamed' ],
+	'an operator class' => [ 'CREATE OPERATOR CLASS named FOR TYPE int USING btree AS OPERATOR 1 <, OPERATOR 2 <=, OPERATOR 3 =, OPERATOR 4 >=, OPERATOR 5 >, FUNCTION 1 btint4cmp(int, int); CREATE TABLE mentions (i int); CREATE INDEX mentioning ON mentions (i named)', 'ALTER OPERATOR CLASS named USING btree RENAME TO renamed' ],
+	'a text search configuration' => [ q{CREATE TEXT SEARCH CONFIGURATION named (copy = simple); CREATE TABLE mentions (i int, v tsvector DEFAULT to_tsvector('named'::regconfig, 'x'))}, 'ALTER TEXT SEARCH CONFIGURATION named RENAME TO renamed' ],
+	'a server' => [ 'CREATE FOREIGN DATA WRAPPER w; CREATE SERVER named FOREIGN DATA WRAPPER w; CREATE FOREIGN TABLE mentions (i int) SERVER named', 'ALTER SERVER named RENAME TO renamed' ],
+	'an owner' => [ 'CREATE ROLE named; CREATE TABLE mentions (i int); ALTER TABLE mentions OWNER TO named', 'ALTER ROLE named RENAME TO renamed' ],
+	'who has a privilege' => [ 'CREATE ROLE named_too; CREATE TABLE mentions (i int); GRANT SELECT (i) ON mentions TO named_too', 'ALTER ROLE named_too RENAME TO "named otherwise"' ]);
+foreach my $what (sort keys %renamed)
+{
+	my ($make, $rename) = @{ $renamed{$what} };
+
+	ask('quiet', $make);
+	ask('quiet', q{SELECT migrate.accept_drift('*', 'test')});
+	ask('quiet', qq{SELECT migrate.register('${\ ++$number}_waits', 'SELECT pg_advisory_xact_lock(7); ALTER TABLE mentions ADD by_run int')});
+	ask_session($late, 'SELECT pg_advisory_lock(7)');
+	$run = start_client($node, 'quiet', 'CALL migrate.apply()');
+	wait_until($node, 'quiet', q{SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND objid = 7 AND NOT granted});
+	ask('quiet', $rename);
+	ask_session($late, 'SELECT pg_advisory_unlock(7)');
+	($done) = end_client($run);
+	ok($done, "$what: the run ends well");
+	like(ask('quiet', q{SELECT string_agg(coalesce(expected, ''), '') FROM migrate.drift() WHERE change = 'changed' AND identity LIKE '%mention%'}), qr/named|===/, "$what: what others renamed is not taken over");
+	ask('quiet', 'DROP FOREIGN DATA WRAPPER IF EXISTS w CASCADE; DROP TABLE IF EXISTS mentions; DROP SCHEMA IF EXISTS away CASCADE; DROP FUNCTION IF EXISTS named, renamed; DROP COLLATION IF EXISTS renamed; DROP OPERATOR CLASS IF EXISTS renamed USING btree; DROP TEXT SEARCH CONFIGURATION IF EXISTS renamed');
+}
+ask('quiet', 'DROP ROLE renamed, "named otherwise"');
+ask('quiet', q{SELECT migrate.accept_drift('*', 'test')});
+is(warned(), '', 'and all is as expected again');
+
 # The first try of the second finds what they did, and is rolled back for want of a lock.
 
 ask('quiet', q{SELECT migrate.register('3001_waits', 'SELECT pg_advisory_xact_lock(7)');
