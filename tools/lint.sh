@@ -39,6 +39,13 @@ warnings()
 	[ -f "$work/no_warning" ] || grep -E 'warning|error' "$work/warnings.log"
 }
 
+# What the macros of a server with assertions warn of, on any.
+warnings_with_assertions()
+{
+	make -nB COPT='-Werror -DUSE_ASSERT_CHECKING -fsyntax-only' | grep -e ' -c ' | sed 's/-MMD -MP//' |
+		xargs -d '\n' -n 1 -P 2 sh -c 2>&1 | grep -E 'warning|error'
+}
+
 version_numbers()
 {
 	sources | grep -v '^src/common/compat.h$' | xargs -r grep -n PG_VERSION_NUM
@@ -97,6 +104,7 @@ blanks()
 }
 
 check "compiles without a warning" warnings
+check "nor with assertions" warnings_with_assertions
 check "PG_VERSION_NUM occurs only in src/common/compat.h" version_numbers
 check "SQL against our tables occurs only in src/ledger/" sql_elsewhere
 check "every C file begins with a comment that names it" headless
