@@ -7,6 +7,7 @@
 
 #include "ledger/expected.h"
 #include "schema/again.h"
+#include "schema/called.h"
 #include "schema/rebuilt.h"
 #include "schema/state.h"
 #include "schema/touched.h"
@@ -33,7 +34,7 @@ follow_rebuilt(const Rebuilt *rebuilt)
 
 /* By others: what was called so is expected elsewhere, and there is nothing any more. */
 static void
-follow_name(const TouchedName *name)
+follow_name(const CalledName *name)
 {
 	const ExpectedRow *row;
 	uint8		key[LEDGER_KEY_BYTES];
@@ -54,7 +55,7 @@ known_addresses(const List *names)
 	ListCell   *cell;
 
 	foreach(cell, names)
-		addresses = lappend(addresses, &((TouchedName *) lfirst(cell))->address);
+		addresses = lappend(addresses, &((CalledName *) lfirst(cell))->address);
 	foreach(cell, ledger_expected_at(addresses))
 		(void) hash_search(result, &((ExpectedRow *) lfirst(cell))->address, HASH_ENTER, NULL);
 	return result;
@@ -69,7 +70,7 @@ mig_again_follow(void)
 
 	foreach(cell, names)
 	{
-		const TouchedName *name = lfirst(cell);
+		const CalledName *name = lfirst(cell);
 
 		if (hash_search(known, &name->address, HASH_FIND, NULL) == NULL)
 			follow_name(name);

@@ -36,6 +36,7 @@
 #include "executor/executor.h"
 #include "nodes/makefuncs.h"
 #include "nodes/parsenodes.h"
+#include "schema/called.h"
 #include "schema/rebuilt.h"
 #include "schema/renames.h"
 #include "schema/schema_private.h"
@@ -51,7 +52,7 @@ typedef struct Touched
 	bool		is_new;
 	bool		is_rebuilt;
 	ObjectAddress was;			/* where it was before it was rebuilt */
-	TouchedName *name;			/* NULL: unknown */
+	CalledName *name;			/* NULL: unknown */
 } Touched;
 
 /* NULL: nobody wants to know. */
@@ -140,31 +141,19 @@ class_told_of(Oid class_id)
 	}
 }
 
-/*
- * The catalogs still have it as it was, since the command counter has not gone on.
- * What is in the name of others, types of arguments say, may be dropped already.
- */
 static void
-note_name(Oid class_id, Oid object_id)
+note_name(Oid class_id, Oid object_id, bool is_dropped)
 {
 	ObjectAddress address;
 	Touched    *entry;
 	MemoryContext before;
-	char	   *identity;
 
 	ObjectAddressSet(address, class_id, object_id);
 	entry = hash_search(touched, &address, HASH_FIND, NULL);
-	if (class_id != RelationRelationId || entry == NULL || entry->is_new || entry->name)
+	if (entry == NULL || entry->is_new || entry->name)
 		return;
 	before = MemoryContextSwitchTo(names);
-	identity = getObjectIdentity(&address, true);
-	if (identity)
-	{
-		entry->name = palloc(sizeof(TouchedName));
-		entry->name->address = address;
-		entry->name->object_type = getObjectTypeDescription(&address, true);
-		entry->name->identity = identity;
-	}
+	entry->name = mig_called(&address, is_dropped);
 	MemoryContextSwitchTo(before);
 }
 
@@ -210,7 +199,7 @@ note_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id, vo
 					note_partners(object_id);
 			}
 			note_told(class_id, object_id, false);
-			note_name(class_id, object_id);
+			note_name(class_id, object_id, true);
 			break;
 		case OAT_POST_CREATE:
 			note_made(class_id, object_id, sub_id);
@@ -218,7 +207,7 @@ note_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id, vo
 			break;
 		case OAT_POST_ALTER:
 			note_told(class_told_of(class_id), object_id, false);
-			note_name(class_told_of(class_id), object_id);
+			note_name(class_told_of(class_id), object_id, false);
 			break;
 		default:
 			break;

@@ -24,14 +24,7 @@ extern List *mig_touched(bool *all);
 
 extern void mig_touched_note_new(Oid class_id, Oid object_id);
 
-/* What relations were called before, as far as the server told of them, as a list of TouchedName. */
-typedef struct TouchedName
-{
-	ObjectAddress address;
-	const char *object_type;
-	const char *identity;
-} TouchedName;
-
+/* What they were called before, as far as the server told of it, as a list of CalledName. */
 extern List *mig_touched_names(void);
 
 /* What was dropped and made anew since, as a list of Rebuilt, and may be again or be rolled back. */

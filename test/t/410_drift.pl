@@ -500,6 +500,42 @@ ask('quiet', q{SELECT migrate.register('9001_again', 'ALTER INDEX built_i RENAME
 ask('quiet', 'CALL migrate.apply()');
 is(ask('quiet', q{SELECT string_agg(change || ' ' || identity, ', ') FROM migrate.drift()}), '', 'renamed, moved or dropped');
 
+my $same = <<'SQL';
+CREATE FUNCTION same_f(again) RETURNS int LANGUAGE sql AS 'SELECT 1';
+CREATE FUNCTION same_g() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+CREATE DOMAIN same_d AS int CONSTRAINT same_dk CHECK (VALUE > 0);
+CREATE TYPE same_e AS ENUM ('a');
+CREATE OPERATOR === (leftarg = text, rightarg = text, function = texteq);
+ALTER TABLE same ADD CONSTRAINT same_k CHECK (i > 0);
+CREATE TRIGGER same_t BEFORE UPDATE ON same FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger();
+CREATE RULE same_r AS ON INSERT TO same DO ALSO SELECT 1;
+CREATE POLICY same_p ON same;
+SQL
+my $none = <<'SQL';
+DROP FUNCTION same_f(again), same_g(); DROP DOMAIN same_d; DROP TYPE same_e; DROP OPERATOR === (text, text);
+ALTER TABLE same DROP CONSTRAINT same_k; DROP TRIGGER same_t ON same; DROP RULE same_r ON same; DROP POLICY same_p ON same;
+SQL
+my $renamed = <<'SQL';
+ALTER FUNCTION same_f(again) RENAME TO other_f; ALTER FUNCTION same_g() RENAME TO other_g;
+ALTER DOMAIN same_d RENAME CONSTRAINT same_dk TO other_k; ALTER DOMAIN same_d RENAME TO other_d; ALTER TYPE same_e RENAME TO other_e;
+ALTER OPERATOR === (text, text) SET SCHEMA away; ALTER TABLE same RENAME CONSTRAINT same_k TO other_k;
+ALTER TRIGGER same_t ON same RENAME TO other_t; ALTER RULE same_r ON same RENAME TO other_r; ALTER POLICY same_p ON same RENAME TO other_p;
+SQL
+ask('quiet', 'CREATE TYPE again AS (a int); CREATE TABLE same (i int)');
+$number = 9001;
+foreach my $then ([ 'renamed', $renamed ], [ 'dropped', $none ], [ 'dropped with what they are in', 'DROP TABLE same; DROP TYPE again CASCADE; DROP DOMAIN same_d; DROP TYPE same_e; DROP FUNCTION same_g(); DROP OPERATOR === (text, text)' ])
+{
+	ask('quiet', 'CREATE TABLE IF NOT EXISTS same (i int); DROP OPERATOR IF EXISTS away.=== (text, text); DROP FUNCTION IF EXISTS other_f, other_g; DROP DOMAIN IF EXISTS other_d; DROP TYPE IF EXISTS other_e');
+	ask('quiet', $same);
+	ask('quiet', q{SELECT migrate.accept_drift('*', 'test')});
+	ask('quiet', "$none $same");
+	is(ask('quiet', 'SELECT count(*) FROM migrate.drift()'), '0', 'more of them');
+	ask('quiet', qq{SELECT migrate.register('${\ ++$number}_same', \$sql\$$then->[1]\$sql\$)});
+	ask('quiet', 'CALL migrate.apply()');
+	is(ask('quiet', q{SELECT string_agg(change || ' ' || identity, ', ') FROM migrate.drift()}), '', $then->[0]);
+	ask('quiet', 'DROP TABLE same; CREATE TABLE same (i int)') if $then->[0] eq 'renamed';
+}
+
 $_->quit foreach ($late, $long);
 
 $node->stop;
