@@ -8,7 +8,12 @@
  */
 #include "postgres.h"
 
+#include <ctype.h>
+
+#include "access/genam.h"
 #include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/index.h"
 #include "catalog/namespace.h"
 #include "catalog/partition.h"
 #include "catalog/pg_index.h"
@@ -16,12 +21,15 @@
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_subscription.h"
 #include "commands/dbcommands.h"
+#include "commands/defrem.h"
 #include "commands/tablespace.h"
 #include "nodes/makefuncs.h"
 #include "nodes/parsenodes.h"
 #include "run/apart.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
+#include "utils/rel.h"
 #include "utils/syscache.h"
 
 static char *
@@ -85,15 +93,48 @@ index_is_valid(Oid index, bool *exists)
 	return valid;
 }
 
-/* What REINDEX CONCURRENTLY calls the old one of an index between swapping and dropping it, if it is left. */
+/* What REINDEX CONCURRENTLY calls the old one of an index: clipped to fit, and numbered where that is taken. */
+static bool
+is_old_name(const char *name, const char *index)
+{
+	const char *label = name + strlen(name);
+
+	while (label > name && isdigit((unsigned char) label[-1]))
+		label--;
+	if (label - name < (ptrdiff_t) strlen("_ccold"))
+		return false;
+	label -= strlen("ccold");
+	return strncmp(label, "ccold", strlen("ccold")) == 0 &&
+		strcmp(name, makeObjectName(index, NULL, label)) == 0;
+}
+
+/*
+ * The old one of an index that was rebuilt, if it is left between swapping and
+ * dropping.  What an earlier rebuild has left is older still.
+ */
 static Oid
 old_index_left(Oid index)
 {
-	char	   *name = psprintf("%s_ccold", get_rel_name(index));
-	Oid			old = get_relname_relid(name, get_rel_namespace(index));
-	bool		exists;
+	Relation	pg_index = table_open(IndexRelationId, AccessShareLock);
+	const char *name = get_rel_name(index);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	Oid			result = InvalidOid;
 
-	return OidIsValid(old) && !index_is_valid(old, &exists) && exists ? old : InvalidOid;
+	ScanKeyInit(&key, Anum_pg_index_indrelid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(IndexGetRelation(index, false)));
+	scan = systable_beginscan(pg_index, IndexIndrelidIndexId, true, NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_index row = (Form_pg_index) GETSTRUCT(tuple);
+		const char *other = row->indisvalid ? NULL : get_rel_name(row->indexrelid);
+
+		if (other && row->indexrelid < index && row->indexrelid > result && is_old_name(other, name))
+			result = row->indexrelid;
+	}
+	systable_endscan(scan);
+	table_close(pg_index, AccessShareLock);
+	return result;
 }
 
 static void
@@ -124,13 +165,15 @@ judge_indexes(Reconciliation *result, const Migration *migration, bool rebuilds)
 	foreach(cell, ledger_noted_indexes(migration->project, migration->name))
 	{
 		Oid			index = lfirst_oid(cell);
+		Oid			old;
 		bool		exists;
 
 		if (index_is_valid(index, &exists))
 		{
 			valid++;
-			if (rebuilds && OidIsValid(old_index_left(index)))
-				drop_first(result, old_index_left(index));
+			old = rebuilds ? old_index_left(index) : InvalidOid;
+			if (OidIsValid(old))
+				drop_first(result, old);
 		}
 		else if (exists)
 			drop_first(result, index);

@@ -335,6 +335,25 @@ foreach my $kind (
 }
 is(ask(q{SELECT count(*) FROM pg_inherits WHERE inhparent = 'u2'::regclass}) . ask(q{SELECT to_regclass('u3_i') IS NULL}) . ask(q{SELECT indisvalid FROM pg_index WHERE indexrelid = 'u1_i'::regclass}), '0tt', 'all of it is done');
 
+# Rebuilding leaves the old ones, under names that are clipped, and numbered behind what somebody else has left.
+{
+	my $kind = { name => 'rebuild', up => 'REINDEX TABLE CONCURRENTLY u7', holds => 'SELECT FROM u7' };
+	my $left = q{SELECT string_agg(relname, ' ' ORDER BY relname) FROM pg_index JOIN pg_class c ON c.oid = indexrelid WHERE NOT indisvalid};
+	my $holder = $node->background_psql('postgres');
+
+	try_is($kind, sprintf('CREATE TABLE u7 (i int); CREATE INDEX u7_i ON u7 (i); CREATE INDEX %s ON u7 (i);', 'u7_' . 'x' x 60), '00000', 'what it works on');
+	$holder->query_safe("BEGIN; $kind->{holds}");
+	try_is($kind, q{SET lock_timeout = '100ms'; REINDEX INDEX CONCURRENTLY u7_i;}, '55P03', 'somebody else leaves one');
+	$holder->query_safe('ROLLBACK');
+	$holder->quit;
+	define('rebuild', $kind->{up}, requires => '{}');
+	stop_in_the_middle($kind, q{CALL migrate.apply('rebuild');}, 'statement 1 of 1, line 1');
+	is(ask($left), join(' ', qw(u7_i_ccold u7_i_ccold1), 'u7_' . 'x' x 54 . '_ccold'), 'rebuild: what is left');
+	try_is($kind, q{CALL migrate.apply('rebuild');}, '00000', 'it goes on');
+	is(ask($left), 'u7_i_ccold', 'rebuild: what is left is what somebody else has left');
+	ask('DROP INDEX u7_i_ccold');
+}
+
 # Mended into something else: what the statement left as it was is cleared up, and what it did is for people to judge.
 $any->{name} = 'mended';
 try_is($any, 'CREATE TABLE u5 AS SELECT 1 AS i FROM generate_series(1, 2); CREATE TABLE u5p (i int) PARTITION BY LIST (i); CREATE TABLE u5a PARTITION OF u5p FOR VALUES IN (1)', '00000', 'what it works on');
