@@ -62,7 +62,10 @@ stays_here(const char *name)
 	return false;
 }
 
-/* What this session has set, or was started with, beyond what every new one has. */
+/*
+ * What a session can set, as it is in this one: what every new one begins with
+ * may have changed since.
+ */
 static void
 collect_settings(StringInfo out)
 {
@@ -71,11 +74,10 @@ collect_settings(StringInfo out)
 
 	for (int i = 0; i < n; i++)
 	{
-		const SettingAuthor author = {settings[i]->scontext, settings[i]->srole};
+		const SettingAuthor author = {settings[i]->scontext, settings[i]->srole, settings[i]->source >= PGC_S_CLIENT};
 		const char *value;
 
-		if (settings[i]->source < PGC_S_CLIENT || settings[i]->context < PGC_SUSET ||
-			stays_here(settings[i]->name))
+		if (settings[i]->context < PGC_SUSET || stays_here(settings[i]->name))
 			continue;
 		value = GetConfigOption(settings[i]->name, true, false);
 		if (value == NULL)

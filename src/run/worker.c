@@ -51,9 +51,19 @@ connect_as_caller(const WorkerJob *job)
 	BackgroundWorkerInitializeConnectionByOid(job->database, job->session_user, MIG_WORKER_FLAGS);
 }
 
+/* Does this session begin with another value? */
+static bool
+is_different(const char *name, const char *value)
+{
+	const char *here = GetConfigOption(name, true, false);
+
+	return here && strcmp(here, value) != 0;
+}
+
 /*
  * What the caller's session had set, as whoever set it there: a library that is
- * loaded here and not there asks whether he may.
+ * loaded here and not there asks whether he may.  What it began with holds as
+ * well, whatever has become of that since.
  */
 static void
 set_settings(const char *name)
@@ -65,7 +75,8 @@ set_settings(const char *name)
 		SettingAuthor author;
 
 		memcpy(&author, end, sizeof(author));
-		(void) set_config_option_ext(name, value, author.context, PGC_S_SESSION, author.role, GUC_ACTION_SET, true, DEBUG1, false);
+		if (author.chosen || is_different(name, value))
+			(void) set_config_option_ext(name, value, author.context, PGC_S_SESSION, author.role, GUC_ACTION_SET, true, DEBUG1, false);
 		name = end + sizeof(author);
 	}
 }

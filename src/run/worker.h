@@ -23,6 +23,7 @@ typedef struct SettingAuthor
 {
 	GucContext	context;
 	Oid			role;
+	bool		chosen;			/* by the session itself, and not what every one began with */
 } SettingAuthor;
 
 /* In memory that caller and worker share; a task's own struct begins with it. */

@@ -358,6 +358,14 @@ foreach my $case ([ 'option', '', options => '{"run_as": "owner"}' ], [ 'text', 
 		ask("SELECT ' ' || changed_by || ' ' || applied_by || ' ' || state FROM migrate.state WHERE name = '0030_$how'"),
 		'deployer deployer deployer deployer applied', "whose it is, whatever it becomes by its $how");
 }
+# What every new session begins with has changed since his began, in this very run.
+define('0030_setting', "ALTER DATABASE postgres SET search_path = elsewhere, public; ALTER ROLE owner IN DATABASE postgres SET work_mem = '9MB'; ALTER DATABASE postgres SET work_mem = '8MB'", requires => '{}');
+define('0030_settings', "VACUUM r;\nCREATE TABLE as_before AS SELECT concat_ws(' ', current_setting('search_path'), current_setting('work_mem'), current_setting('maintenance_work_mem')) AS s;", requires => '{0030_setting}');
+ask('CREATE SCHEMA elsewhere');
+is((try("SET maintenance_work_mem = '6MB'; $apply"))[0], '00000', 'settings that change while he is there');
+is(ask('SELECT string_agg(s, chr(32)) FROM public.as_before'), '"$user", public 4MB 6MB', 'are not his');
+ask('ALTER DATABASE postgres RESET ALL; ALTER ROLE owner IN DATABASE postgres RESET ALL; DROP TABLE public.as_before; DROP SCHEMA elsewhere CASCADE');
+
 define('0031_denied', 'CREATE INDEX CONCURRENTLY ON held (i)', requires => '{}');
 (undef, undef, $err) = $node->psql('postgres', $apply, extra_params => [ '-U', 'deployer' ]);
 like($err, qr/must be owner of table held/, 'and he may no more than he might');
