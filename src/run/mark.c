@@ -144,6 +144,27 @@ mig_mark_pending_body(PG_FUNCTION_ARGS)
 
 /* ---- what was interrupted ---- */
 
+/*
+ * The statement that was under way counts as done.  Behind what stands, with
+ * none under way, is one that has not begun, as for whoever says it twice.
+ */
+static void
+skip_statement(const Mark *mark)
+{
+	const Unfinished *unfinished = mark->node->unfinished;
+
+	if (unfinished->under_way == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("no statement of migration \"%s\" is in doubt, so that there is none to skip",
+						mig_full_name(mark->node->migration)),
+				 errdetail_plural("Its first %d statement stands, and no other does.",
+								  "Its first %d statements stand, and no other does.", unfinished->done, unfinished->done),
+				 errhint("CALL migrate.%s();  goes on behind that.  To leave out what was done by hand, register the text without it.",
+						 unfinished->part == PART_DOWN ? "revert" : "apply")));
+	ledger_note_done(mark->full->project, mark->full->name, unfinished->checksum, unfinished->under_way);
+}
+
 /* Do what was decided; returns the state that follows. */
 static const char *
 resolve(Mark *mark, const char *decision)
@@ -154,7 +175,7 @@ resolve(Mark *mark, const char *decision)
 	if (strcmp(decision, "continue") == 0)
 		ledger_note_done(mark->full->project, mark->full->name, unfinished->checksum, unfinished->done);
 	else if (strcmp(decision, "skip_statement") == 0)
-		ledger_note_done(mark->full->project, mark->full->name, unfinished->checksum, unfinished->done + 1);
+		skip_statement(mark);
 	else if (strcmp(decision, "restart") == 0)
 		state = unfinished->part == PART_DOWN ? "marked" : "pending";
 	else if (strcmp(decision, "applied") == 0)

@@ -73,7 +73,7 @@ SELECT migrate.release('0003_c', 'go');
 SELECT migrate.configure('heads', 'many', 'we said so', 'default');
 SELECT migrate.grant_capability('reader', 'author', 'default'), migrate.grant_capability('reader', 'monitor');
 SELECT migrate.revoke_capability('reader', 'author', 'default');
-SELECT migrate.register('0001_s', E'CREATE TABLE public.s ();\\nVACUUM public.s;\\nSELECT 1 OPERATOR(pg_catalog./) 0', project => 'steps');
+SELECT migrate.register('0001_s', E'CREATE TABLE public.s ();\\nVACUUM public.s;\\nDO ''BEGIN COMMIT; PERFORM 1 OPERATOR(pg_catalog./) 0; END''', project => 'steps');
 CALL migrate.apply(project => 'steps');
 SELECT migrate.resolve('0001_s', 'skip_statement', 'known');
 CALL migrate.apply(project => 'steps');

@@ -295,6 +295,9 @@ like(ask(q{SELECT ltrim(show, ' ->') FROM migrate.show() WHERE show ~ '^ +-> .*0
 is((try(q{SELECT migrate.resolve('0020_unknown', 'skip_statement', '')}))[0], '22023', 'a decision needs a reason');
 is(ask(q{SELECT migrate.resolve('0020_unknown', 'skip_statement', 'it was done')}), 'interrupted', 'somebody says it');
 is(ask(q{SELECT decision, reason, detail FROM migrate.decisions ORDER BY id DESC LIMIT 1}), 'resolved|it was done|{"decision": "skip_statement"}', 'which is recorded');
+($code, $err) = try(q{SELECT migrate.resolve('0020_unknown', 'skip_statement', 'it was done')});
+is($code, '55000', 'and says it twice');
+like($err, qr/no statement of migration "default:0020_unknown" is in doubt.*Its first 2 statements stand, and no other does/s, 'which passes over nothing');
 is(ask(q{SELECT hint FROM migrate.check() WHERE code = 'interrupted'}), q{CALL migrate.apply(project => 'default');}, 'then it can go on');
 is((try($apply))[0], '00000', 'it goes on');
 is(ask('SELECT string_agg(i::text, chr(32) ORDER BY i) FROM c WHERE i >= 20'), '20 21', 'behind it');
