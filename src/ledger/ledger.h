@@ -289,8 +289,8 @@ extern char *ledger_running_migration(void);
 
 extern bool ledger_deployer_waits_for(int blocker);
 
-/* Something valid if a transaction of this name is prepared. */
-extern Oid	ledger_prepared_transaction(const char *gid);
+/* The transaction that is prepared under this name, if there is one. */
+extern TransactionId ledger_prepared_transaction(const char *gid);
 
 /* The prepared transaction with this number, or NULL. */
 typedef struct PreparedTransaction

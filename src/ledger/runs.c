@@ -163,21 +163,28 @@ ledger_deployer_waits_for(int blocker)
 	return waits;
 }
 
-Oid
+TransactionId
 ledger_prepared_transaction(const char *gid)
 {
 	static LedgerQuery query = {
-		"SELECT 1 FROM pg_catalog.pg_prepared_xacts WHERE gid OPERATOR(pg_catalog.=) $1"
+		"SELECT transaction::pg_catalog.text::pg_catalog.int8 FROM pg_catalog.pg_prepared_xacts"
+		" WHERE gid OPERATOR(pg_catalog.=) $1"
 	};
 	LedgerArgs	args = {0};
 	LedgerScope scope;
-	uint64		n;
+	TransactionId result = InvalidTransactionId;
 
 	ledger_enter(&scope);
 	arg_text(&args, gid);
-	n = ledger_run(&query, &args);
+	if (ledger_run(&query, &args) > 0)
+	{
+		LedgerRow	row;
+
+		row_begin(&row, 0);
+		result = (TransactionId) row_int8(&row);
+	}
 	ledger_leave(&scope);
-	return n > 0 ? 1 : InvalidOid;
+	return result;
 }
 
 PreparedTransaction *

@@ -13,6 +13,7 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "access/transam.h"
 #include "catalog/index.h"
 #include "catalog/namespace.h"
 #include "catalog/partition.h"
@@ -208,6 +209,17 @@ judge_presence(Reconciliation *result, const ScriptStatement *stmt, Oid before, 
 	result->verdict = done ? VERDICT_DONE : VERDICT_AGAIN;
 }
 
+/* One that has gone was committed or rolled back, by the statement or by somebody else. */
+static void
+judge_prepared(Reconciliation *result, const ScriptStatement *stmt, TransactionId before)
+{
+	bool		commits = ((const TransactionStmt *) stmt->raw->stmt)->kind == TRANS_STMT_COMMIT_PREPARED;
+
+	judge_presence(result, stmt, before, false);
+	if (result->verdict == VERDICT_DONE && TransactionIdDidCommit(before) != commits)
+		result->verdict = VERDICT_AGAIN;
+}
+
 static void
 judge_unknown(Reconciliation *result, const char *evidence)
 {
@@ -241,8 +253,10 @@ mig_reconcile(const Migration *migration, const ScriptStatement *stmt, Oid objec
 		case T_DropdbStmt:
 		case T_DropTableSpaceStmt:
 		case T_DropSubscriptionStmt:
-		case T_TransactionStmt:
 			judge_presence(&result, stmt, object, false);
+			break;
+		case T_TransactionStmt:
+			judge_prepared(&result, stmt, object);
 			break;
 		case T_CallStmt:
 		case T_DoStmt:

@@ -342,6 +342,31 @@ is(state_of('0027_begun'), 'pending', 'what has done nothing is not half done');
 ask(q{SELECT migrate.unregister('0027_begun')});
 is(ask($half_done), '', 'and is unregistered as a whole');
 
+# It was killed before its COMMIT PREPARED, and somebody has decided about the transaction meanwhile.
+sub prepare
+{
+	my ($i) = @_;
+
+	ask("BEGIN; INSERT INTO c VALUES ($i); PREPARE TRANSACTION 'p28'");
+	return;
+}
+foreach my $case ([ 'ROLLBACK', '42704', 30 ], [ 'COMMIT', '00000', 31 ])
+{
+	my ($ended, $wanted, $i) = @$case;
+
+	define("0028_$ended", "SELECT 1;\nCOMMIT PREPARED 'p28';", requires => '{}');
+	prepare($i);
+	ask(qq{SET session_replication_role = replica; INSERT INTO migrate.unfinished (project, name, part, checksum, attempt_id, run_id, done, under_way, object_oid)
+		SELECT project, name, 'up', checksum, 1, 1, 1, 2, transaction::text::oid FROM migrate.migrations, pg_prepared_xacts WHERE name = '0028_$ended'});
+	ask("$ended PREPARED 'p28'");
+	prepare(32) if $ended eq 'COMMIT';
+	is((try("CALL migrate.apply('0028_$ended')"))[0], $wanted, "a transaction that is gone since somebody said $ended PREPARED");
+	ask(q{SELECT migrate.resolve('0028_ROLLBACK', 'applied', 'without it')}) if $ended eq 'ROLLBACK';
+}
+is(ask('SELECT string_agg(i::text, chr(32) ORDER BY i) FROM c WHERE i >= 30') . state_of('0028_COMMIT'), '31applied', 'is known for what became of it');
+is(ask(q{SELECT gid FROM pg_prepared_xacts}), 'p28', 'and another of its name is left alone');
+ask(q{ROLLBACK PREPARED 'p28'});
+
 # ---- who runs it, and with what
 
 ask(q{CREATE ROLE deployer LOGIN; CREATE ROLE owner; GRANT owner TO deployer; GRANT CREATE ON SCHEMA public TO deployer, owner});
