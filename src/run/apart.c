@@ -91,6 +91,7 @@ read_migration(Apart *apart)
 	mig_apart_take_over(job, &apart->run);
 	apart->migration = apart->run.order.migration;
 	apart->run.locks = apart->locks;
+	apart->ledger = ledger_identity();
 	apart->run.tells = true;
 	mig_step_prepare(&apart->run, job->attempt_id);
 	/* What the migration becomes lasts, here, until all is written. */

@@ -20,6 +20,7 @@ typedef struct Apart
 	bool		every;			/* each statement is a step */
 	int			done;			/* statements that stand, of this attempt and those before */
 	Oid			user;			/* to be again, after a superuser */
+	Oid			ledger;			/* ledger_identity() before anything has run */
 	int			began;			/* number of the last statement begun at top level */
 	Unfinished *before;			/* where another attempt stopped, or NULL */
 	MemoryContext context;

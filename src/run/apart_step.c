@@ -42,6 +42,7 @@ run_transaction(Apart *apart, ScriptStep step)
 	MIG_FAULT("apart_executed");
 	mig_step_check_deferred(execution, false);
 	mig_capture_migration(0);
+	mig_step_check_ledger(execution, apart->ledger);
 	mig_expected_move(apart->migration->project, apart->migration->name);
 	note_half_done(apart);
 	ledger_write_statements(apart->job->attempt_id, execution->records, execution->done);
@@ -84,6 +85,7 @@ write_done(uint64 rows, void *arg)
 	record->duration = GetCurrentTimestamp() - record->started_at;
 	record->wal_bytes = pgWalUsage.wal_bytes - top->wal;
 	mig_locks_after(apart->locks, record);
+	mig_step_check_ledger(&apart->run.execution, apart->ledger);
 	mig_expected_move(apart->migration->project, apart->migration->name);
 	ledger_write_statements(apart->job->attempt_id, record, 1);
 	apart_note_done(apart, record->number);

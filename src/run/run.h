@@ -90,6 +90,9 @@ extern void mig_step_failed(StepRun *run, const ErrorData *error);
 
 /* Constraints that were put off to the commit count against this migration. */
 extern void mig_step_check_deferred(Execution *execution, bool again);
+
+/* The extension is still the one whose ledger_identity() this was. */
+extern void mig_step_check_ledger(const Execution *execution, Oid ledger);
 extern void mig_step_verify(StepRun *run, const Migration *migration);
 extern void mig_step_succeeded(StepRun *run);
 

@@ -135,6 +135,16 @@ mig_step_check_deferred(Execution *execution, bool again)
 	error_context_stack = callback.previous;
 }
 
+void
+mig_step_check_ledger(const Execution *execution, Oid ledger)
+{
+	if (ledger_identity() != ledger)
+		ereport(ERROR,
+				(errcode(ERRCODE_MIG_CANNOT_RUN),
+				 errmsg("migration \"%s\" removes pg_migrations itself", execution->full_name),
+				 errhint("Drop the extension outside of migrations: DROP EXTENSION pg_migrations;")));
+}
+
 static void
 run_script(StepRun *run, const Migration *migration, ScriptPart part)
 {
@@ -159,11 +169,7 @@ run_script(StepRun *run, const Migration *migration, ScriptPart part)
 		mig_step_verify(run, migration);
 	mig_capture_migration(0);
 	mig_guard_leave(level);
-	if (ledger_identity() != ledger)
-		ereport(ERROR,
-				(errcode(ERRCODE_MIG_CANNOT_RUN),
-				 errmsg("migration \"%s\" removes pg_migrations itself", run->execution.full_name),
-				 errhint("Drop the extension outside of migrations: DROP EXTENSION pg_migrations;")));
+	mig_step_check_ledger(&run->execution, ledger);
 	mig_expected_move(migration->project, migration->name);
 }
 

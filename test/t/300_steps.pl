@@ -342,6 +342,16 @@ is(state_of('0027_begun'), 'pending', 'what has done nothing is not half done');
 ask(q{SELECT migrate.unregister('0027_begun')});
 is(ask($half_done), '', 'and is unregistered as a whole');
 
+# A step that drops the extension, also at the end of a block that commits.
+foreach my $drop ('DROP EXTENSION pg_migrations CASCADE', q{DO 'BEGIN COMMIT; DROP EXTENSION pg_migrations CASCADE; END'})
+{
+	define('0027_drops', "CREATE TABLE kept27 ();\nVACUUM kept27;\n$drop;", requires => '{}');
+	($code, $err) = try($apply);
+	like($err, qr/^(?:psql:\S+ )?ERROR:  MG009: migration "default:0027_drops" removes pg_migrations itself/m, "not with $drop");
+	like(state_of('0027_drops'), qr/^interrupted: MG009.*; 2 of 3 statements stand/, 'and what stands is on record');
+}
+ask(q{SELECT migrate.resolve('0027_drops', 'applied', 'without it')});
+
 # It was killed before its COMMIT PREPARED, and somebody has decided about the transaction meanwhile.
 sub prepare
 {
