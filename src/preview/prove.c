@@ -205,6 +205,15 @@ not_the_same(const Adrift *target, const Adrift *still)
 								mig_state_diff("expected", still->should, "after it", still->is))));
 }
 
+pg_noreturn static void
+not_alone(const Adrift *target, const char *does, const Adrift *other)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("the SQL that was made for %s %s %s %s %s, too", mig_adrift_name(target)->object_type,
+					mig_adrift_name(target)->identity, does, mig_adrift_name(other)->object_type, mig_adrift_name(other)->identity)));
+}
+
 static void
 compare(const AllAdrift *before, const Adrift *target, const AllAdrift *after)
 {
@@ -221,10 +230,13 @@ compare(const AllAdrift *before, const Adrift *target, const AllAdrift *after)
 		const Adrift *was = mig_adrift_find(before, other->key);
 
 		if (was == NULL || (other->problem && was->problem == NULL))
-			ereport(ERROR,
-					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-					 errmsg("the SQL that was made for %s %s changes %s %s, too", mig_adrift_name(target)->object_type,
-							mig_adrift_name(target)->identity, mig_adrift_name(other)->object_type, mig_adrift_name(other)->identity)));
+			not_alone(target, "changes", other);
+		/* A partition or a sequence goes with what somebody has made it a part of. */
+		if (other->is == NULL && (was->should && was->is))
+			not_alone(target, "drops", was);
+		/* Under another name, too. */
+		if (other->is == NULL && other->moved == NULL && was->moved)
+			not_alone(target, "drops", was->moved);
 	}
 }
 

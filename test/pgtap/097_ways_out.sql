@@ -95,6 +95,34 @@ SELECT lives_ok($$SELECT migrate.undo_drift('public.on_big', 'why')$$, 'one afte
 SELECT matches(migrate.undo_drift('public.big', 'why'), 'DATA LOST: The rows of table public.big', 'with what is lost');
 SELECT is_empty('TABLE drifted', 'nothing is left');
 
+-- What is expected does not go with what somebody has made it a part of, under whichever name.
+
+CREATE TABLE alone (i int);
+CREATE TABLE alone_too (i int);
+CREATE SEQUENCE counts;
+SELECT migrate.accept_drift('*', 'to be made a part of something') \g /dev/null
+INSERT INTO alone VALUES (1);
+CREATE TABLE whole (i int, j int) PARTITION BY RANGE (i);
+ALTER TABLE whole DROP j;
+ALTER TABLE whole ATTACH PARTITION alone FOR VALUES FROM (1) TO (10);
+CREATE TABLE whole_too (i int) PARTITION BY RANGE (i);
+ALTER TABLE alone_too RENAME TO renamed;
+ALTER TABLE whole_too ATTACH PARTITION renamed FOR VALUES FROM (1) TO (10);
+ALTER TABLE customers ADD n int;
+ALTER SEQUENCE counts OWNED BY customers.n;
+SELECT ok((e).code = '0A000' AND (e).message ~ ('drops ' || with_it) AND (e).hint ~ ('propose_revert..' || first), what || ' is not dropped with ' || with_it)
+    FROM (VALUES ('public.whole', 'table public.alone', 'public.alone'), ('public.whole_too', 'table public.renamed', 'public.(alone_too|renamed)'),
+                 ('public.customers', 'sequence public.counts', 'public.counts')) o (what, with_it, first),
+         pg_temp.error_of(format('SELECT migrate.propose_revert(%L)', what)) e;
+SELECT lives_ok(format('SELECT migrate.undo_drift(%L, %L)', i, 'why'), i || ' in this order')
+    FROM (VALUES (1, 'public.alone'), (2, 'public.whole'), (3, 'public.whole_too'), (4, 'public.counts'), (5, 'public.customers')) x (n, i) WHERE n <> 3 ORDER BY n;
+SELECT set_eq('TABLE drifted', $$VALUES ('added table public.whole_too'), ('added table public.renamed'), ('removed table public.alone_too')$$, 'what is left');
+SELECT is((SELECT count(*) FROM alone), 1::bigint, 'with its rows');
+ALTER TABLE whole_too DETACH PARTITION renamed;
+DROP TABLE whole_too;
+ALTER TABLE renamed RENAME TO alone_too;
+SELECT is_empty('TABLE drifted', 'as it was');
+
 CREATE FOREIGN DATA WRAPPER plain VALIDATOR postgresql_fdw_validator;
 CREATE SERVER plain TYPE 't' VERSION '1' FOREIGN DATA WRAPPER plain OPTIONS (host 'a, b''c');
 CREATE TEXT SEARCH PARSER plain (start = prsd_start, gettoken = prsd_nexttoken, end = prsd_end, lextypes = prsd_lextype);
