@@ -225,7 +225,10 @@ typedef struct Drift
 	bool		is_gone;		/* only a DROP does that */
 	int			lines;			/* kinds of lines that differ, as schema/differs.h counts them */
 	List	   *columns;		/* names of the columns that they are of */
+	List	   *keys;			/* their keys, behind a column and a newline where they are of one */
 	char	   *differing;		/* their values, and its name where all of it does */
+	char	   *core;			/* the same without what lines of one key begin and end with in both */
+	bool		stays;			/* it is at the place where it was when it was expected */
 	List	   *names;			/* of DriftName: what a statement that explains it was about */
 } Drift;
 

@@ -143,8 +143,9 @@ lines_of_table(const AlterTableCmd *command, const Drift *drift)
 {
 	switch (command->subtype)
 	{
+		/* With the owner who has granted what is another one, too. */
 		case AT_ChangeOwner:
-			return LINES_OWNER | LINES_GRANTS;
+			return LINES_OWNER;
 		case AT_AddColumn:
 		case AT_DropColumn:
 		case AT_AlterColumnType:
@@ -203,12 +204,74 @@ may_be_child(const AlterTableStmt *stmt, const AlterTableCmd *command, const Dri
 		mig_differs_has_name(drift->identity, child_of(stmt, command));
 }
 
+/* The keys of the lines of a column that a command changes; NULL: they may be others. */
+static const char *const *
+keys_of_column(const AlterTableCmd *command)
+{
+	static const char *const statistics[] = {"statistics", NULL};
+	static const char *const storage[] = {"storage", NULL};
+	static const char *const compression[] = {"compression", NULL};
+	static const char *const options[] = {"options", NULL};
+	static const char *const foreign_options[] = {"foreign options", NULL};
+	static const char *const value[] = {"default", "generated stored", "generated virtual", NULL};
+	static const char *const not_null[] = {"column", "not null", NULL};
+
+	switch (command->subtype)
+	{
+		case AT_SetStatistics:
+			return statistics;
+		case AT_SetStorage:
+			return storage;
+		case AT_SetCompression:
+			return compression;
+		case AT_SetOptions:
+		case AT_ResetOptions:
+			return options;
+		case AT_AlterColumnGenericOptions:
+			return foreign_options;
+		case AT_ColumnDefault:
+			return value;
+		case AT_SetNotNull:
+		case AT_DropNotNull:
+			return not_null;
+		default:
+			return NULL;
+	}
+}
+
+static bool
+changes_column(const AlterTableCmd *command, const Drift *drift)
+{
+	const char *column = column_of(command);
+	const char *const *keys = column ? keys_of_column(command) : NULL;
+
+	if (keys == NULL)
+		return column == NULL || mig_differs_column(drift, column);
+	for (; *keys; keys++)
+		if (mig_differs_key(drift, column, *keys))
+			return true;
+	return false;
+}
+
+/* Those that are named; of an index they stand in its definition. */
+static bool
+changes_options(const AlterTableCmd *command, const Drift *drift)
+{
+	const char *text = is_index(drift) ? drift->differing : drift->core;
+	ListCell   *cell;
+
+	if (command->subtype != AT_SetRelOptions && command->subtype != AT_ResetRelOptions && command->subtype != AT_GenericOptions)
+		return true;
+	foreach(cell, castNode(List, command->def))
+		if (mig_differs_has_name(text, lfirst_node(DefElem, cell)->defname))
+			return true;
+	return false;
+}
+
 static bool
 changes_lines(const AlterTableStmt *stmt, const AlterTableCmd *command, const Drift *drift)
 {
-	const char *column = column_of(command);
-
-	return (lines_of_command(command, drift) & drift->lines) && (column == NULL || mig_differs_column(drift, column)) &&
+	return (lines_of_command(command, drift) & drift->lines) && changes_column(command, drift) && changes_options(command, drift) &&
 		may_be_child(stmt, command, drift);
 }
 
@@ -418,6 +481,53 @@ may_be_other(const AlterTableCmd *command, const Drift *drift)
 		default:
 			return true;
 	}
+}
+
+static bool
+is_object(const Constraint *constraint)
+{
+	switch (constraint->contype)
+	{
+		case CONSTR_CHECK:
+		case CONSTR_PRIMARY:
+		case CONSTR_UNIQUE:
+		case CONSTR_EXCLUSION:
+		case CONSTR_FOREIGN:
+			return true;
+		default:
+			return false;
+	}
+}
+
+/* Of a column, which its constraints do not name. */
+static bool
+makes_of_column(const ColumnDef *column, const Drift *drift)
+{
+	ListCell   *cell;
+
+	if (!mig_differs_has_name(drift->differing, column->colname))
+		return false;
+	foreach(cell, column->constraints)
+	{
+		const Constraint *constraint = lfirst_node(Constraint, cell);
+
+		if (is_object(constraint) &&
+			(constraint->conname ? mig_differs_has_name(drift->identity, constraint->conname) : is_of_kind(constraint, drift)))
+			return true;
+	}
+	return false;
+}
+
+bool
+mig_alters_makes_constraint(const Node *element, const Drift *drift)
+{
+	const Constraint *constraint = (const Constraint *) element;
+
+	if (IsA(element, ColumnDef))
+		return makes_of_column((const ColumnDef *) element, drift);
+	if (!IsA(element, Constraint))
+		return true;
+	return constraint->conname ? mig_differs_has_name(drift->identity, constraint->conname) : is_of_kind(constraint, drift);
 }
 
 static bool

@@ -14,4 +14,7 @@ extern bool mig_alters_own(const AlterTableStmt *stmt, const Drift *drift);
 /* What is a part of that, or mentions it. */
 extern bool mig_alters_other(const AlterTableStmt *stmt, const Drift *drift, DriftTie tie);
 
+/* Can an element of a CREATE TABLE have made a constraint, or the index of one? */
+extern bool mig_alters_makes_constraint(const Node *element, const Drift *drift);
+
 #endif							/* MIG_ALTERS_H */

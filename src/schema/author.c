@@ -437,6 +437,8 @@ mig_author_names(const Difference *difference, const ObjectAddress *known, Drift
 	List	   *own = add_name(NIL, TIE_OWN, by_name ? NULL : row->object_type, row->identity);
 	Naming		naming = {difference, address, drift};
 
+	drift->stays = known && difference->object && known->classId == difference->object->address.classId &&
+		known->objectId == difference->object->address.objectId;
 	drift->names = list_copy(own);
 	if (mig_attempt(name_all, &naming, false) != NULL)
 		drift->names = own;

@@ -141,6 +141,24 @@ mig_differs_column(const Drift *drift, const char *column)
 	return false;
 }
 
+static const char *
+key_name(const char *column, const char *key)
+{
+	return column && *column ? psprintf("%s\n%s", column, key) : key;
+}
+
+bool
+mig_differs_key(const Drift *drift, const char *column, const char *key)
+{
+	const char *name = key_name(column, key);
+	ListCell   *cell;
+
+	foreach(cell, drift->keys)
+		if (strcmp(lfirst(cell), name) == 0)
+			return true;
+	return false;
+}
+
 bool
 mig_differs_has_constraint(const Drift *drift)
 {
@@ -166,11 +184,18 @@ typedef struct Line
 } Line;
 
 static int
-compare_lines(const Line *one, const Line *other)
+compare_keys(const Line *one, const Line *other)
 {
 	int			order = strcmp(one->column, other->column);
 
-	order = order ? order : strcmp(one->property->key, other->property->key);
+	return order ? order : strcmp(one->property->key, other->property->key);
+}
+
+static int
+compare_lines(const Line *one, const Line *other)
+{
+	int			order = compare_keys(one, other);
+
 	return order ? order : strcmp(one->property->value, other->property->value);
 }
 
@@ -212,6 +237,129 @@ note_line(Drift *drift, StringInfo text, const Line *line, bool differs)
 	drift->lines |= kind_of_line(line->property);
 	if (*line->column && !mig_differs_column(drift, line->column))
 		drift->columns = lappend(drift->columns, unconstify(char *, line->column));
+	if (!mig_differs_key(drift, line->column, line->property->key))
+		drift->keys = lappend(drift->keys, unconstify(char *, key_name(line->column, line->property->key)));
+}
+
+/* ---- what differs within lines ---- */
+
+/* The length of the name that a text begins with, with its quotes, or of a single character. */
+static int
+token_length(const char *text)
+{
+	const char *p = text;
+
+	if (*text == '"')
+	{
+		for (p++; *p && (*p != '"' || p[1] == '"'); p++)
+			if (*p == '"')
+				p++;
+		return p + (*p != '\0') - text;
+	}
+	while (is_of_name(*p))
+		p++;
+	return Max(p - text, 1);
+}
+
+/* An option goes with its value, and without the comma behind it. */
+static int
+option_length(const char *text)
+{
+	const char *comma = strstr(text, ", ");
+
+	return comma == text ? 2 : comma ? comma - text : strlen(text);
+}
+
+static List *
+tokens_of(const char *text, bool options)
+{
+	List	   *tokens = NIL;
+	int			length;
+
+	for (const char *p = text; *p; p += length)
+	{
+		length = options ? option_length(p) : token_length(p);
+		tokens = lappend(tokens, pnstrdup(p, length));
+	}
+	return tokens;
+}
+
+static bool
+same_token(const List *one, int i, const List *other, int j)
+{
+	return i < list_length(one) && j < list_length(other) && i >= 0 && j >= 0 && strcmp(list_nth(one, i), list_nth(other, j)) == 0;
+}
+
+static void
+append_tokens(StringInfo text, const List *tokens, int from, int behind)
+{
+	for (int i = from; i < list_length(tokens) - behind; i++)
+		appendStringInfoString(text, list_nth(tokens, i));
+	appendStringInfoChar(text, '\n');
+}
+
+/* Of two values what is between that which they begin and that which they end with. */
+static void
+append_core(StringInfo text, const Property *property, const Property *other_property)
+{
+	bool		options = strstr(property->key, "options") != NULL;
+	List	   *one = tokens_of(property->value, options);
+	List	   *other = tokens_of(other_property->value, options);
+	int			least = Min(list_length(one), list_length(other));
+	int			begin = 0;
+	int			end = 0;
+
+	while (same_token(one, begin, other, begin))
+		begin++;
+	while (end < least - begin && same_token(one, list_length(one) - 1 - end, other, list_length(other) - 1 - end))
+		end++;
+	append_tokens(text, one, begin, end);
+	append_tokens(text, other, begin, end);
+}
+
+/* How many lines from one on are of its key. */
+static int
+count_of_key(const List *lines, int from, const Line *line)
+{
+	int			n = 0;
+
+	while (from + n < list_length(lines) && compare_keys(list_nth(lines, from + n), line) == 0)
+		n++;
+	return n;
+}
+
+static void
+append_values(StringInfo text, const List *lines, int from, int n)
+{
+	for (int i = from; i < from + n; i++)
+		appendStringInfo(text, "%s\n", ((const Line *) list_nth(lines, i))->property->value);
+}
+
+/* Two lines that are the only ones of their key, one on each side, are compared with each other. */
+static void
+note_core(StringInfo text, const List *one, const List *other)
+{
+	int			i = 0;
+	int			j = 0;
+
+	while (i < list_length(one) || j < list_length(other))
+	{
+		const Line *a = i < list_length(one) ? list_nth(one, i) : NULL;
+		const Line *b = j < list_length(other) ? list_nth(other, j) : NULL;
+		const Line *line = a == NULL ? b : b == NULL || compare_keys(a, b) <= 0 ? a : b;
+		int			n = count_of_key(one, i, line);
+		int			m = count_of_key(other, j, line);
+
+		if (n == 1 && m == 1)
+			append_core(text, a->property, b->property);
+		else
+		{
+			append_values(text, one, i, n);
+			append_values(text, other, j, m);
+		}
+		i += n;
+		j += m;
+	}
 }
 
 void
@@ -219,11 +367,15 @@ mig_differs_note(Drift *drift)
 {
 	List	   *one = sorted_lines(drift->expected);
 	List	   *other = sorted_lines(drift->actual);
+	List	   *only_one = NIL;
+	List	   *only_other = NIL;
 	StringInfoData text;
+	StringInfoData core;
 	int			i = 0;
 	int			j = 0;
 
 	initStringInfo(&text);
+	initStringInfo(&core);
 	if (drift->expected == NULL || drift->actual == NULL)
 		appendStringInfo(&text, "%s\n", drift->identity);
 	while (i < list_length(one) || j < list_length(other))
@@ -232,8 +384,14 @@ mig_differs_note(Drift *drift)
 			compare_lines(list_nth(one, i), list_nth(other, j));
 
 		note_line(drift, &text, order <= 0 ? list_nth(one, i) : list_nth(other, j), order != 0);
+		if (order < 0)
+			only_one = lappend(only_one, list_nth(one, i));
+		else if (order > 0)
+			only_other = lappend(only_other, list_nth(other, j));
 		i += order <= 0;
 		j += order >= 0;
 	}
+	note_core(&core, only_one, only_other);
 	drift->differing = text.data;
+	drift->core = core.data;
 }

@@ -46,4 +46,7 @@ extern bool mig_differs_has_constraint(const Drift *drift);
 /* Does any line of this column differ? */
 extern bool mig_differs_column(const Drift *drift, const char *column);
 
+/* Does a line with this key, of a column or of none (NULL)? */
+extern bool mig_differs_key(const Drift *drift, const char *column, const char *key);
+
 #endif							/* MIG_DIFFERS_H */

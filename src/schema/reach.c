@@ -13,66 +13,11 @@
 #include "nodes/parsenodes.h"
 #include "parser/parser.h"
 #include "schema/alters.h"
+#include "schema/amends.h"
 #include "schema/author.h"
 #include "script/script.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
-
-/* ---- the object itself ---- */
-
-static const char *
-last_of(const List *names)
-{
-	return strVal(llast(names));
-}
-
-/* Its conditions are objects of their own; since 18 that it is NOT NULL is a constraint, too. */
-static int
-lines_of_domain(const AlterDomainStmt *stmt)
-{
-	return MIG_NOT_NULL_HAS_ROW || strchr("TNO", stmt->subtype) ? LINES_OTHERS : 0;
-}
-
-/* The kinds of lines that a statement changes of what it is about; of an ALTER TABLE schema/alters.c knows. */
-static int
-lines_of(const Node *stmt)
-{
-	switch (nodeTag(stmt))
-	{
-		case T_GrantStmt:
-			return LINES_GRANTS;
-		case T_CommentStmt:
-			switch (((const CommentStmt *) stmt)->objtype)
-			{
-				case OBJECT_COLUMN:
-					return LINES_COLUMN_REMARKS;
-				case OBJECT_TABCONSTRAINT:
-					return LINES_COMMENTS | LINES_COLUMN_REMARKS;
-				default:
-					return LINES_COMMENTS;
-			}
-		case T_SecLabelStmt:
-			return LINES_LABELS;
-		case T_AlterOwnerStmt:
-			return LINES_OWNER | LINES_GRANTS;
-		case T_AlterDomainStmt:
-			return lines_of_domain((const AlterDomainStmt *) stmt);
-		default:
-			return LINES_ALL;
-	}
-}
-
-static bool
-changes_lines(const Node *stmt, const Drift *drift)
-{
-	const CommentStmt *comment = (const CommentStmt *) stmt;
-
-	if (IsA(stmt, AlterTableStmt))
-		return mig_alters_own((const AlterTableStmt *) stmt, drift);
-	if (IsA(stmt, CommentStmt) && comment->objtype == OBJECT_COLUMN && !mig_differs_column(drift, last_of(castNode(List, comment->object))))
-		return false;
-	return (lines_of(stmt) & drift->lines) != 0;
-}
 
 /* ---- others ---- */
 
@@ -98,40 +43,21 @@ is_named(const Drift *drift, const char *name)
 	return name && mig_differs_has_name(drift->differing, name);
 }
 
-/* NULL: it has no name that is a word. */
-static const char *
-name_of(Node *object)
-{
-	if (object == NULL)
-		return NULL;
-	switch (nodeTag(object))
-	{
-		case T_String:
-			return strVal(object);
-		case T_List:
-			return last_of((List *) object);
-		case T_TypeName:
-			return last_of(((TypeName *) object)->names);
-		case T_ObjectWithArgs:
-			return last_of(((ObjectWithArgs *) object)->objname);
-		default:
-			return NULL;
-	}
-}
-
-/* What mentions an object is printed with its new name, and was with its old one. */
+/* What mentions an object is printed with its new name, and was with its old one; what is new, or gone, is not so unless it is called so. */
 static bool
 names_renamed(const RenameStmt *stmt, const Drift *drift)
 {
-	const char *before = stmt->subname ? stmt->subname : stmt->relation ? stmt->relation->relname : name_of(stmt->object);
+	const char *before = mig_name_before(stmt);
 
-	return before == NULL || is_named(drift, before) || is_named(drift, stmt->newname);
+	if (strcmp(drift->change, "changed") == 0)
+		return before == NULL || mig_differs_has_name(drift->core, before) || mig_differs_has_name(drift->core, stmt->newname);
+	return mig_differs_has_name(drift->identity, is_added(drift) ? stmt->newname : before);
 }
 
 static bool
 names_moved(const AlterObjectSchemaStmt *stmt, const Drift *drift)
 {
-	const char *name = stmt->relation ? stmt->relation->relname : name_of(stmt->object);
+	const char *name = stmt->relation ? stmt->relation->relname : mig_last_name(stmt->object);
 
 	/* Members of an extension have other names than that. */
 	return stmt->objectType == OBJECT_EXTENSION || name == NULL || is_named(drift, name);
@@ -167,22 +93,32 @@ may_drop(const DropStmt *stmt, const Drift *drift)
 	return strcmp(drift->change, "removed") != 0 || stmt->behavior == DROP_CASCADE || is_type(drift, parts, lengthof(parts));
 }
 
+/* Of its own, of a column, of another table. */
+static bool
+may_have_constraint(const CreateStmt *stmt, const Drift *drift)
+{
+	ListCell   *cell;
+
+	foreach(cell, stmt->tableElts)
+		if (mig_alters_makes_constraint(lfirst(cell), drift))
+			return true;
+	return stmt->inhRelations != NIL;
+}
+
 /* With a table come its constraints and what they need, and on a partition what is on the whole table. */
 static bool
 may_come_with(const CreateStmt *stmt, const Drift *drift)
 {
 	ListCell   *cell;
 
-	if (stmt->partbound)
+	if (stmt->partbound || strcmp(drift->object_type, "sequence") == 0)
 		return true;
-	if (strcmp(drift->object_type, "index") == 0)
-	{
-		foreach(cell, stmt->tableElts)
-			if (IsA(lfirst(cell), TableLikeClause))
-				return true;
-		return mig_differs_has_constraint(drift);
-	}
-	return strcmp(drift->object_type, "trigger") != 0;
+	foreach(cell, stmt->tableElts)
+		if (IsA(lfirst(cell), TableLikeClause))
+			return strcmp(drift->object_type, "trigger") != 0;
+	if (strcmp(drift->object_type, "table constraint") == 0)
+		return may_have_constraint(stmt, drift);
+	return strcmp(drift->object_type, "index") == 0 && mig_differs_has_constraint(drift) && may_have_constraint(stmt, drift);
 }
 
 /* What is made changes nothing that there is, and brings along only what is a part of it. */
@@ -190,6 +126,29 @@ static bool
 may_bring(const Node *stmt, const Drift *drift, DriftTie tie)
 {
 	return is_added(drift) && tie != TIE_MENTIONED && (!IsA(stmt, CreateStmt) || may_come_with((const CreateStmt *) stmt, drift));
+}
+
+/* Of all tables, or of what is named; SET leaves out what is not. */
+static bool
+names_published(const List *objects, const Drift *drift)
+{
+	const ListCell *cell;
+
+	foreach(cell, objects)
+	{
+		const PublicationObjSpec *object = lfirst_node(PublicationObjSpec, cell);
+		const char *name = object->pubtable ? object->pubtable->relation->relname : object->name;
+
+		if (name == NULL || mig_differs_has_name(drift->identity, name))
+			return true;
+	}
+	return false;
+}
+
+static bool
+changes_published(const AlterPublicationStmt *stmt, const Drift *drift)
+{
+	return names_published(stmt->pubobjects, drift) || (stmt->pubobjects && stmt->action == AP_SetObjects && !is_added(drift));
 }
 
 /* May it change what is a part of its object, or mentions it? */
@@ -232,12 +191,15 @@ reaches_others(const Node *stmt, const Drift *drift, DriftTie tie)
 		case T_AlterExtensionStmt:
 		case T_AlterExtensionContentsStmt:
 		case T_ImportForeignSchemaStmt:
-		case T_CreatePublicationStmt:
-		case T_AlterPublicationStmt:
 		case T_CreateOpClassStmt:
 		case T_AlterOpFamilyStmt:
-		case T_AlterDefaultPrivilegesStmt:
 			return true;
+		case T_CreatePublicationStmt:
+			return names_published(((const CreatePublicationStmt *) stmt)->pubobjects, drift);
+		case T_AlterPublicationStmt:
+			return changes_published((const AlterPublicationStmt *) stmt, drift);
+		case T_AlterDefaultPrivilegesStmt:
+			return mig_amends_grants(((const AlterDefaultPrivilegesStmt *) stmt)->action, drift);
 		default:
 			return false;
 	}
@@ -378,7 +340,7 @@ grants_on_all(const Node *stmt, const Drift *drift)
 	static const char *const routines[] = {"function", "aggregate", "procedure"};
 	static const char *const procedures[] = {"procedure"};
 
-	if (!IsA(stmt, GrantStmt) || !(drift->lines & LINES_GRANTS))
+	if (!IsA(stmt, GrantStmt) || !mig_amends_grants((const GrantStmt *) stmt, drift))
 		return false;
 	switch (((const GrantStmt *) stmt)->objtype)
 	{
@@ -399,7 +361,7 @@ static bool
 may_have(const Node *stmt, const Drift *drift, DriftTie tie)
 {
 	bool		is_changed = strcmp(drift->change, "changed") == 0;
-	bool		changes_it = !is_changed || changes_lines(stmt, drift);
+	bool		changes_it = !is_changed || mig_amends(stmt, drift);
 
 	/* Captured, but no change of the schema. */
 	if (IsA(stmt, TruncateStmt))

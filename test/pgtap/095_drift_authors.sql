@@ -198,6 +198,91 @@ SELECT set_eq($$SELECT * FROM authored('^\w+ \w+')$$,
     'on what somebody has made');
 ROLLBACK;
 
+-- Nor is who did something else to an object, or undid what he did, the author of what came in unseen, or of what another one did.
+
+CREATE TABLE host (a int DEFAULT 0, b text, c int NULL UNIQUE, CONSTRAINT positive CHECK (a > 0)) WITH (autovacuum_enabled = off);
+CREATE TABLE guest (a int);
+CREATE INDEX host_a ON host (a);
+CREATE VIEW host_v AS SELECT a, b FROM host;
+CREATE FUNCTION host_f(i int) RETURNS int LANGUAGE sql AS 'SELECT 1';
+CREATE SEQUENCE host_s;
+CREATE TYPE host_e AS ENUM ('a', 'b');
+CREATE DOMAIN host_d AS int DEFAULT 1;
+CREATE POLICY host_p ON host USING (a > 1);
+CREATE TRIGGER host_t BEFORE INSERT ON host FOR EACH ROW EXECUTE FUNCTION fires();
+CREATE PUBLICATION host_u FOR TABLE host;
+CREATE STATISTICS host_x ON a, c FROM host;
+CREATE OPERATOR === (LEFTARG = int, RIGHTARG = int, FUNCTION = int4eq);
+CREATE TEXT SEARCH CONFIGURATION host_c (COPY = simple);
+CREATE FOREIGN DATA WRAPPER host_w;
+CREATE SERVER host_w FOREIGN DATA WRAPPER host_w OPTIONS (o 'p');
+CREATE USER MAPPING FOR tap_who SERVER host_w OPTIONS (a 'b');
+CREATE FUNCTION host_r() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
+CREATE EVENT TRIGGER host_r ON ddl_command_end WHEN TAG IN ('CREATE CAST') EXECUTE FUNCTION host_r();
+CREATE ROLE tap_guest SUPERUSER;
+SELECT migrate.accept_drift('*', 'test') \g /dev/null
+-- Who is named for a change, if another one does something before or behind it; NULL: nobody.
+CREATE FUNCTION pg_temp.author(change text, seen boolean, others text[], OUT identities text[], OUT wrong text[], OUT nobody text[]) LANGUAGE plpgsql AS $$
+DECLARE
+    other text;
+BEGIN
+    IF NOT seen THEN
+        PERFORM migrate.unwatch('test');
+    END IF;
+    EXECUTE change;
+    IF NOT seen THEN
+        PERFORM migrate.watch('test');
+    END IF;
+    SET SESSION AUTHORIZATION tap_guest;
+    FOREACH other IN ARRAY others LOOP
+        EXECUTE other;
+    END LOOP;
+    RESET SESSION AUTHORIZATION;
+    SELECT array_agg(d.identity), array_agg(d.identity) FILTER (WHERE d.changed_by = 'tap_guest' OR (NOT seen AND d.changed_by IS NOT NULL)),
+        array_agg(d.identity) FILTER (WHERE seen AND d.changed_by IS NULL)
+        INTO identities, wrong, nobody FROM migrate.drift() d;
+    RAISE 'back' USING ERRCODE = 'P0101';
+EXCEPTION WHEN SQLSTATE 'P0101' THEN
+    NULL;
+END
+$$;
+CREATE TEMP TABLE beside (id serial, change text, others text[]);
+INSERT INTO beside (change, others) VALUES
+    ($$CREATE OR REPLACE FUNCTION host_f(i int) RETURNS int LANGUAGE sql AS 'SELECT 2'$$,
+        '{ALTER FUNCTION host_f COST 50,ALTER FUNCTION host_f COST 100,ALTER FUNCTION host_f VOLATILE,ALTER FUNCTION host_f RENAME TO elsewhere,ALTER FUNCTION elsewhere RENAME TO host_f}'),
+    ('GRANT EXECUTE ON FUNCTION host_f TO tap_who', ARRAY[$$CREATE OR REPLACE FUNCTION host_f(i int) RETURNS int LANGUAGE sql AS 'SELECT 1'$$,
+        'GRANT EXECUTE ON FUNCTION host_f TO tap_who_too', 'REVOKE EXECUTE ON FUNCTION host_f FROM tap_who_too']),
+    ('ALTER SEQUENCE host_s CACHE 3', '{ALTER SEQUENCE host_s INCREMENT 1,ALTER SEQUENCE host_s OWNED BY NONE,ALTER SEQUENCE host_s RESTART}'),
+    ($$ALTER TYPE host_e ADD VALUE 'c'$$, ARRAY[$$ALTER TYPE host_e RENAME VALUE 'a' TO 'x'$$, $$ALTER TYPE host_e RENAME VALUE 'x' TO 'a'$$]),
+    ('ALTER DOMAIN host_d DROP DEFAULT', '{ALTER DOMAIN host_d RENAME TO elsewhere,ALTER DOMAIN elsewhere RENAME TO host_d,ALTER DOMAIN host_d SET SCHEMA pg_catalog,ALTER DOMAIN pg_catalog.host_d SET SCHEMA public}'),
+    ('ALTER POLICY host_p ON host USING (a > 2)', '{ALTER POLICY host_p ON host TO public,ALTER POLICY host_p ON host RENAME TO elsewhere,ALTER POLICY elsewhere ON host RENAME TO host_p}'),
+    ('ALTER TABLE host DISABLE TRIGGER host_t', '{ALTER TRIGGER host_t ON host RENAME TO elsewhere,ALTER TRIGGER elsewhere ON host RENAME TO host_t}'),
+    ('ALTER PUBLICATION host_u ADD TABLE guest WHERE (a > 1)', '{ALTER PUBLICATION host_u SET (publish_via_partition_root = false)}'),
+    ($$ALTER PUBLICATION host_u SET (publish = 'insert')$$, '{ALTER PUBLICATION host_u ADD TABLE guest,ALTER PUBLICATION host_u DROP TABLE guest}'),
+    ('ALTER STATISTICS host_x SET STATISTICS 9', '{ALTER STATISTICS host_x RENAME TO elsewhere,ALTER STATISTICS elsewhere RENAME TO host_x}'),
+    ('ALTER OPERATOR === (int, int) SET (RESTRICT = eqsel)', ARRAY['ALTER OPERATOR === (int, int) SET (JOIN = NONE)']),
+    ('ALTER TEXT SEARCH CONFIGURATION host_c DROP MAPPING FOR int', '{ALTER TEXT SEARCH CONFIGURATION host_c ALTER MAPPING FOR word WITH simple}'),
+    ($$ALTER SERVER host_w VERSION '3'$$, ARRAY[$$ALTER SERVER host_w OPTIONS (SET o 'p')$$, $$ALTER SERVER host_w OPTIONS (ADD q 'r')$$, 'ALTER SERVER host_w OPTIONS (DROP q)']),
+    ($$ALTER FOREIGN DATA WRAPPER host_w OPTIONS (ADD x 'y')$$, '{ALTER FOREIGN DATA WRAPPER host_w NO VALIDATOR}'),
+    ($$ALTER USER MAPPING FOR tap_who SERVER host_w OPTIONS (ADD c 'd')$$, ARRAY[$$ALTER USER MAPPING FOR tap_who SERVER host_w OPTIONS (SET a 'c')$$]),
+    ('ALTER EVENT TRIGGER host_r DISABLE', '{ALTER EVENT TRIGGER host_r RENAME TO elsewhere,ALTER EVENT TRIGGER elsewhere RENAME TO host_r}'),
+    ('CREATE OR REPLACE VIEW host_v AS SELECT a, b, c FROM host', '{ALTER VIEW host_v RENAME TO elsewhere,ALTER VIEW elsewhere RENAME TO host_v,ALTER VIEW host_v SET (security_barrier),ALTER VIEW host_v RESET (security_barrier)}'),
+    ('COMMENT ON VIEW host_v IS $$x$$', ARRAY['CREATE OR REPLACE VIEW host_v AS SELECT a, b FROM host']),
+    ('ALTER TABLE host SET (fillfactor = 50)', '{ALTER TABLE host RENAME TO elsewhere,ALTER TABLE elsewhere RENAME TO host,ALTER TABLE host SET (autovacuum_enabled = off),ALTER TABLE host RESET (parallel_workers)}'),
+    ('ALTER TABLE host ALTER a SET DEFAULT 1', '{ALTER TABLE host RENAME a TO elsewhere,ALTER TABLE host RENAME elsewhere TO a,ALTER TABLE host RENAME b TO elsewhere,ALTER TABLE host RENAME elsewhere TO b,'
+        'ALTER TABLE host ALTER a SET STATISTICS 3,ALTER TABLE host ALTER a SET STATISTICS -1,ALTER TABLE host ALTER a SET NOT NULL,ALTER TABLE host ALTER a DROP NOT NULL}'),
+    ('ALTER TABLE host ALTER b SET STORAGE external', '{ALTER TABLE host ALTER b SET STATISTICS 3,ALTER TABLE host ALTER b SET STATISTICS -1,ALTER TABLE host ALTER b SET (n_distinct = 1),ALTER TABLE host ALTER b RESET (n_distinct)}'),
+    ('ALTER INDEX host_a SET (fillfactor = 50)', '{ALTER TABLE host RENAME a TO elsewhere,ALTER TABLE host RENAME elsewhere TO a,ALTER INDEX host_a RENAME TO elsewhere,ALTER INDEX elsewhere RENAME TO host_a}'),
+    ('DROP INDEX host_a', '{ALTER TABLE host RENAME a TO elsewhere,ALTER TABLE host RENAME elsewhere TO a}'),
+    ('ALTER TABLE host ADD CONSTRAINT checked CHECK (a > 1)', '{ALTER TABLE host RENAME a TO elsewhere,ALTER TABLE host RENAME elsewhere TO a}'),
+    ('ALTER TABLE host ADD UNIQUE (a)', '{ALTER TABLE host ALTER a SET STATISTICS 3,ALTER TABLE host ALTER a SET STATISTICS -1}'),
+    ('GRANT SELECT ON host TO tap_who', '{GRANT INSERT ON host TO tap_who,REVOKE INSERT ON host FROM tap_who,GRANT SELECT ON host TO tap_who_too,REVOKE SELECT ON host FROM tap_who_too,'
+        'ALTER TABLE host OWNER TO tap_guest,ALTER TABLE host OWNER TO CURRENT_USER}'),
+    ('GRANT SELECT (a) ON host TO tap_who', '{GRANT SELECT (b) ON host TO tap_who,REVOKE SELECT (b) ON host FROM tap_who}');
+UPDATE beside SET others = array_replace(others, 'ALTER TABLE host OWNER TO CURRENT_USER', format('ALTER TABLE host OWNER TO %I', current_user));
+SELECT unnest(ARRAY[isnt(identities, NULL, change), is(wrong, NULL, '... is not by the other one' || CASE WHEN seen THEN '' ELSE ', nor by anybody' END), is(nobody, NULL, '... but by somebody, if seen')])
+    FROM beside, unnest('{true,false}'::boolean[]) seen, pg_temp.author(change, seen, others) ORDER BY id, seen;
+
 -- Who grants on all has not done more, and who sets something for one role not for another one.
 
 BEGIN;
@@ -246,6 +331,7 @@ SELECT migrate.accept_drift('*', 'test') \g /dev/null
 COMMENT ON FUNCTION talks() IS E'it talks\nof that';
 SELECT set_eq($$SELECT * FROM authored('^\w+')$$, $$VALUES ('changed function public.talks()', '{COMMENT}'::text[])$$, 'a second line of a comment is one');
 ROLLBACK;
-SELECT is_empty('SELECT * FROM migrate.drift()', 'nothing of all that is left');
+DROP EVENT TRIGGER host_r;
+SELECT is_empty($$SELECT * FROM migrate.drift() WHERE identity <> 'host_r'$$, 'nothing of all that is left');
 SELECT migrate.unwatch('test') \g /dev/null
 SELECT * FROM finish();

@@ -1,0 +1,23 @@
+/*
+ * amends.h
+ *		What a statement can have changed of the object that it is about.
+ */
+#ifndef MIG_AMENDS_H
+#define MIG_AMENDS_H
+
+#include "nodes/parsenodes.h"
+#include "schema/differs.h"
+
+/* May a statement about the object itself have changed what differs? */
+extern bool mig_amends(const Node *stmt, const Drift *drift);
+
+/* Has a GRANT or REVOKE to do with the privileges that differ? */
+extern bool mig_amends_grants(const GrantStmt *stmt, const Drift *drift);
+
+/* The name that a RenameStmt begins with; NULL: it has none that is a word. */
+extern const char *mig_name_before(const RenameStmt *stmt);
+
+/* The last word of the name of an object; NULL likewise. */
+extern const char *mig_last_name(const Node *object);
+
+#endif							/* MIG_AMENDS_H */
