@@ -43,6 +43,7 @@ typedef struct Adoption
 	ArrayType  *ids;
 	List	   *captured;		/* of CapturedStatement, in order */
 	const char *run_as;			/* who ran all of them, if not the caller; else NULL */
+	List	   *touched;		/* of Drift: what any of them has made, by itself or with others */
 	bool		wide;			/* what other statements have touched, too, is theirs */
 	AllAdrift  *before;			/* as it is */
 	AllAdrift  *base;			/* as it is without them */
@@ -71,6 +72,16 @@ check_captured(const CapturedStatement *captured)
 				 errhint("SELECT migrate.accept_drift('<identity>', '<why>');  takes over what it did.")));
 }
 
+/* SELECT INTO makes a table. */
+static bool
+writes_rows(const ScriptStatement *statement)
+{
+	const Node *stmt = statement->raw->stmt;
+
+	return IsA(stmt, InsertStmt) || IsA(stmt, UpdateStmt) || IsA(stmt, DeleteStmt) || IsA(stmt, MergeStmt) ||
+		(IsA(stmt, SelectStmt) && ((const SelectStmt *) stmt)->intoClause == NULL);
+}
+
 /* Only the hook knows where in what a client sent a statement begins and ends. */
 static void
 check_text(const CapturedStatement *captured)
@@ -88,6 +99,12 @@ check_text(const CapturedStatement *captured)
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("statement " INT64_FORMAT " cannot be adopted: %s cannot run inside a transaction, and so not be tried",
 						captured->id, GetCommandTagName(script->top_level->tag)),
+				 errhint("SELECT migrate.accept_drift('<identity>', '<why>');  takes over what it did.")));
+	/* It would be proven by doing nothing. */
+	if (writes_rows(linitial(script->statements)))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("statement " INT64_FORMAT " cannot be adopted: which objects it has changed in the catalogs is not known", captured->id),
 				 errhint("SELECT migrate.accept_drift('<identity>', '<why>');  takes over what it did.")));
 }
 
@@ -165,23 +182,32 @@ has_captured(const List *captured, int64 id)
 	return low < list_length(captured) && ((const CapturedStatement *) list_nth(captured, low))->id == id;
 }
 
-/* Some of a drift, or as much as is known of it. */
-static bool
-explains(const Adoption *adoption, const Explanation *explanation)
+/* How many of them are known to have made a drift. */
+static int
+count_common(const Adoption *adoption, const Explanation *explanation)
 {
 	int			n = explanation->ids ? ArrayGetNItems(ARR_NDIM(explanation->ids), ARR_DIMS(explanation->ids)) : 0;
 	int			common = 0;
 
 	for (int i = 0; i < n; i++)
 		common += has_captured(adoption->captured, ((const int64 *) ARR_DATA_PTR(explanation->ids))[i]);
-	return common > 0 && (adoption->wide || common == n);
+	return common;
+}
+
+/* Some of a drift, or as much as is known of it. */
+static bool
+explains(const Adoption *adoption, const Explanation *explanation)
+{
+	int			common = count_common(adoption, explanation);
+
+	return common > 0 && (adoption->wide || common == ArrayGetNItems(ARR_NDIM(explanation->ids), ARR_DIMS(explanation->ids)));
 }
 
 /* The keys of what the statements have touched, under both names of what was renamed. */
 static HTAB *
-touched_keys(const Adoption *adoption)
+touched_keys(Adoption *adoption)
 {
-	List	   *drifts = mig_drift_collect(NULL);
+	List	   *drifts = mig_drift_collect_all();
 	Explanation *explanations = ledger_explain(drifts, &mig_author_reader);
 	HASHCTL		control = {.keysize = LEDGER_KEY_BYTES, .entrysize = LEDGER_KEY_BYTES, .hcxt = CurrentMemoryContext};
 	HTAB	   *keys = hash_create("touched objects", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
@@ -192,6 +218,8 @@ touched_keys(const Adoption *adoption)
 		const Drift *drift = lfirst(cell);
 		const Adrift *adrift;
 
+		if (count_common(adoption, &explanations[foreach_current_index(cell)]) > 0)
+			adoption->touched = lappend(adoption->touched, unconstify(Drift *, drift));
 		if (!explains(adoption, &explanations[foreach_current_index(cell)]))
 			continue;
 		(void) hash_search(keys, drift->key, HASH_ENTER, NULL);
@@ -266,13 +294,40 @@ compare(const AllAdrift *before, const AllAdrift *after)
 	}
 }
 
+pg_noreturn static void
+refuse_shared(const ObjectState *name)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("%s %s was changed by others, too", name->object_type, name->identity),
+			 errhint("Undo or adopt first what others did to it: SELECT * FROM migrate.drift() WHERE identity = %s;",
+					 quote_literal_cstr(name->identity))));
+}
+
+/* Run again on what they have made already, many statements do nothing, which proves nothing. */
+static void
+require_back(const Adoption *adoption)
+{
+	ListCell   *cell;
+
+	foreach(cell, adoption->touched)
+	{
+		const Adrift *was = mig_adrift_find(adoption->before, ((const Drift *) lfirst(cell))->key);
+
+		if (was && same_adrift(was, mig_adrift_find(adoption->base, was->key)))
+			refuse_shared(mig_adrift_name(was));
+	}
+}
+
 static void
 prove(void *arg)
 {
 	Adoption   *adoption = arg;
 
+	adoption->touched = NIL;
 	mig_bring_back(touched_keys(adoption));
 	adoption->base = mig_adrift_read();
+	require_back(adoption);
 	run_again(adoption);
 	compare(adoption->before, mig_adrift_read());
 }

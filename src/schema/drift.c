@@ -82,11 +82,11 @@ notice_other_server(void)
 				 errhint("SELECT migrate.rebase_expected('<why>', '<snapshot that was taken before the upgrade>');  takes over how it is said now.")));
 }
 
-List *
-mig_drift_collect(const char *project)
+static List *
+collect_those(const char *project, List *rules)
 {
 	LedgerLook	look;
-	Collect		collect = {CurrentMemoryContext, project, ledger_ignore_rules(), ledger_read_look(&look), NIL};
+	Collect		collect = {CurrentMemoryContext, project, rules, ledger_read_look(&look), NIL};
 
 	if (!ledger_expects())
 	{
@@ -100,6 +100,18 @@ mig_drift_collect(const char *project)
 	if (collect.drifts != NIL)
 		notice_other_server();
 	return collect.drifts;
+}
+
+List *
+mig_drift_collect(const char *project)
+{
+	return collect_those(project, ledger_ignore_rules());
+}
+
+List *
+mig_drift_collect_all(void)
+{
+	return collect_those(NULL, NIL);
 }
 
 /* ---- SQL ---- */

@@ -10,6 +10,9 @@
 /* A list of Drift, by identity. */
 extern List *mig_drift_collect(const char *project);
 
+/* Also of what is ignored. */
+extern List *mig_drift_collect_all(void);
+
 /* Take over what is there of the objects that are called so; "*": of all.  Returns their drifts. */
 extern List *mig_drift_accept(const char *identity, const char *object_type);
 

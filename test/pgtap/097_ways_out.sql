@@ -228,6 +228,23 @@ SELECT ok((e).code = '23502' AND (e).context ~ 'statement 2 of 2', 'what needs r
     FROM pg_temp.error_of($$SELECT migrate.adopt('0005_must', ids('must'), 'why')$$) e;
 SELECT migrate.undo_drift('public.clients', 'why') \g /dev/null
 SELECT migrate.acknowledge(ids('must'), 'undone') \g /dev/null
+-- What does nothing when it is run again is proven from what is expected as well.
+BEGIN;
+ALTER TABLE orders ALTER a SET DEFAULT 1;
+COMMENT ON TABLE orders IS 'theirs';
+CREATE OR REPLACE FUNCTION twice(i int) RETURNS int LANGUAGE sql AS 'SELECT i + i';
+ALTER FUNCTION twice COST 9;
+UPDATE pg_proc SET procost = 7 WHERE oid = 'later'::regproc;
+SELECT ok((e).code = '55000' AND (e).message ~ object, pattern || ' alone') FROM (VALUES ('COMMENT', 'public.orders'), ('DEFAULT 1', 'public.orders'), ('COST 9', 'public.twice'), ('i . i', 'public.twice')) p (pattern, object),
+    pg_temp.error_of(format($$SELECT migrate.adopt('0005_x', ids(%L), 'why')$$, pattern)) e;
+SELECT ok((e).code = '0A000' AND (e).message ~ 'in the catalogs', 'what was written to the catalogs') FROM pg_temp.error_of($$SELECT migrate.adopt('0005_x', ids('procost'), 'why')$$) e;
+SELECT lives_ok($$SELECT migrate.adopt('0005_x', ids('DEFAULT 1|COMMENT|i . i|COST 9'), 'why')$$, 'all of them');
+SELECT set_eq('TABLE drifted', $$VALUES ('changed function public.later()')$$, 'are expected then');
+SELECT migrate.ignore('why', identity_like => '%.later%') \g /dev/null
+ALTER FUNCTION later STABLE COST 100;
+SELECT lives_ok($$SELECT migrate.adopt('0006_x', ids('STABLE'), 'why')$$, 'so is what is ignored');
+SELECT is_empty($$SELECT * FROM migrate.compare('expected', 'current')$$, 'once it is adopted');
+ROLLBACK;
 CREATE INDEX CONCURRENTLY slow ON clients (email);
 SELECT is((pg_temp.error_of($$SELECT migrate.adopt('0005_slow', ids('slow'), 'why')$$)).code, '0A000', 'what cannot run inside a transaction');
 SELECT migrate.undo_drift('public.slow', 'why') \g /dev/null
