@@ -24,7 +24,7 @@ last_of(const List *names)
 }
 
 const char *
-mig_last_name(const Node *object)
+mig_last_name(Node *object)
 {
 	if (object == NULL)
 		return NULL;
@@ -33,11 +33,11 @@ mig_last_name(const Node *object)
 		case T_String:
 			return strVal(object);
 		case T_List:
-			return last_of((const List *) object);
+			return last_of((List *) object);
 		case T_TypeName:
-			return last_of(((const TypeName *) object)->names);
+			return last_of(((TypeName *) object)->names);
 		case T_ObjectWithArgs:
-			return last_of(((const ObjectWithArgs *) object)->objname);
+			return last_of(((ObjectWithArgs *) object)->objname);
 		default:
 			return NULL;
 	}

@@ -18,6 +18,6 @@ extern bool mig_amends_grants(const GrantStmt *stmt, const Drift *drift);
 extern const char *mig_name_before(const RenameStmt *stmt);
 
 /* The last word of the name of an object; NULL likewise. */
-extern const char *mig_last_name(const Node *object);
+extern const char *mig_last_name(Node *object);
 
 #endif							/* MIG_AMENDS_H */
