@@ -228,7 +228,8 @@ typedef struct Drift
 	List	   *keys;			/* their keys, behind a column and a newline where they are of one */
 	char	   *differing;		/* their values, and its name where all of it does */
 	char	   *core;			/* the same without what lines of one key begin and end with in both */
-	bool		stays;			/* it is at the place where it was when it was expected */
+	ObjectAddress address;		/* of what is there */
+	bool		stays;			/* it is at the place where it was when it was expected, maybe under another name */
 	List	   *names;			/* of DriftName: what a statement that explains it was about */
 } Drift;
 

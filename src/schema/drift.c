@@ -52,11 +52,42 @@ add_drift(const Difference *difference, void *arg)
 		drift->last_migration = expected ? expected->name : NULL;
 		drift->since = expected ? expected->ddl_id : 0;
 		memcpy(drift->key, row->key, LEDGER_KEY_BYTES);
+		if (difference->object)
+			drift->address = difference->object->address;
 		mig_differs_note(drift);
 		mig_author_names(difference, expected && collect->knows_addresses ? &expected->address : NULL, drift);
 		collect->drifts = lappend(collect->drifts, drift);
 	}
 	MemoryContextSwitchTo(before);
+}
+
+static bool
+is_added(const Drift *drift)
+{
+	return strcmp(drift->change, "added") == 0;
+}
+
+/* What has another name now is expected at its place. */
+static void
+find_renamed(const List *drifts)
+{
+	HASHCTL		control = {.keysize = sizeof(ObjectAddress), .entrysize = sizeof(ObjectAddress), .hcxt = CurrentMemoryContext};
+	HTAB	   *expected = hash_create("expected addresses", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	List	   *addresses = NIL;
+	ListCell   *cell;
+
+	foreach(cell, drifts)
+		if (is_added(lfirst(cell)))
+			addresses = lappend(addresses, &((Drift *) lfirst(cell))->address);
+	foreach(cell, addresses ? ledger_expected_at(addresses) : NIL)
+		(void) hash_search(expected, &((const ExpectedRow *) lfirst(cell))->address, HASH_ENTER, NULL);
+	foreach(cell, drifts)
+	{
+		Drift	   *drift = lfirst(cell);
+
+		drift->stays = drift->stays || (is_added(drift) && hash_search(expected, &drift->address, HASH_FIND, NULL) != NULL);
+	}
+	hash_destroy(expected);
 }
 
 static int
@@ -97,6 +128,8 @@ collect_those(const char *project, List *rules)
 	}
 	mig_state_compare("expected", "current", add_drift, NULL, &collect);
 	list_sort(collect.drifts, by_identity);
+	if (collect.knows_addresses)
+		find_renamed(collect.drifts);
 	if (collect.drifts != NIL)
 		notice_other_server();
 	return collect.drifts;

@@ -43,7 +43,11 @@ is_named(const Drift *drift, const char *name)
 	return name && mig_differs_has_name(drift->differing, name);
 }
 
-/* What mentions an object is printed with its new name, and was with its old one; what is new, or gone, is not so unless it is called so. */
+/*
+ * What mentions an object is printed with its new name, and was with its old one.
+ * What is not expected, or is not there, is so for that only if it is called so, and
+ * if it was there before.
+ */
 static bool
 names_renamed(const RenameStmt *stmt, const Drift *drift)
 {
@@ -51,7 +55,9 @@ names_renamed(const RenameStmt *stmt, const Drift *drift)
 
 	if (strcmp(drift->change, "changed") == 0)
 		return before == NULL || mig_differs_has_name(drift->core, before) || mig_differs_has_name(drift->core, stmt->newname);
-	return mig_differs_has_name(drift->identity, is_added(drift) ? stmt->newname : before);
+	if (is_added(drift))
+		return drift->stays && mig_differs_has_name(drift->identity, stmt->newname);
+	return before == NULL || mig_differs_has_name(drift->identity, before);
 }
 
 static bool
