@@ -6,6 +6,7 @@
 
 #include "preview/propose_private.h"
 #include "utils/builtins.h"
+#include "utils/varlena.h"
 
 static char *
 publish_options(const ObjectState *to)
@@ -36,53 +37,51 @@ change_publication(Proposal *p, const ObjectState *from, const ObjectState *to)
 		put(p, "ALTER PUBLICATION %s SET (%s)", to->identity, publish_options(to));
 }
 
-/* "what in publication name" */
-static char *
-publication_of(const char *identity, char **what)
+/* "what in publication name", where the server quotes neither a schema nor the publication. */
+static const char *
+publication_of(const ObjectState *state, const char *what)
 {
-	char	   *publication;
+	return quote_identifier(state->identity + strlen(what) + strlen(" in publication "));
+}
 
-	split_at(identity, " in publication ", what, &publication);
-	return publication;
+static const char *
+table_publication(const ObjectState *state)
+{
+	return publication_of(state, needed(state, "table"));
+}
+
+static const char *
+schema_publication(const ObjectState *state)
+{
+	return publication_of(state, strVal(linitial(textToQualifiedNameList(cstring_to_text(needed(state, "schema"))))));
 }
 
 static void
 create_published_table(Proposal *p, const ObjectState *to)
 {
-	char	   *what;
-	char	   *publication = publication_of(to->identity, &what);
 	const char *columns = defined(to, "columns");
 	const char *where = defined(to, "where");
 
-	put(p, "ALTER PUBLICATION %s ADD TABLE ONLY %s%s%s", publication, what, columns ? psprintf(" (%s)", columns) : "",
-		where ? psprintf(" WHERE (%s)", where) : "");
+	put(p, "ALTER PUBLICATION %s ADD TABLE ONLY %s%s%s", table_publication(to), needed(to, "table"),
+		columns ? psprintf(" (%s)", columns) : "", where ? psprintf(" WHERE (%s)", where) : "");
 }
 
 static void
 drop_published_table(Proposal *p, const ObjectState *from)
 {
-	char	   *what;
-	char	   *publication = publication_of(from->identity, &what);
-
-	put(p, "ALTER PUBLICATION %s DROP TABLE ONLY %s", publication, what);
+	put(p, "ALTER PUBLICATION %s DROP TABLE ONLY %s", table_publication(from), needed(from, "table"));
 }
 
 static void
 create_published_schema(Proposal *p, const ObjectState *to)
 {
-	char	   *what;
-	char	   *publication = publication_of(to->identity, &what);
-
-	put(p, "ALTER PUBLICATION %s ADD TABLES IN SCHEMA %s", publication, what);
+	put(p, "ALTER PUBLICATION %s ADD TABLES IN SCHEMA %s", schema_publication(to), needed(to, "schema"));
 }
 
 static void
 drop_published_schema(Proposal *p, const ObjectState *from)
 {
-	char	   *what;
-	char	   *publication = publication_of(from->identity, &what);
-
-	put(p, "ALTER PUBLICATION %s DROP TABLES IN SCHEMA %s", publication, what);
+	put(p, "ALTER PUBLICATION %s DROP TABLES IN SCHEMA %s", schema_publication(from), needed(from, "schema"));
 }
 
 /* Nothing of them but this can be changed in a transaction and without its secrets. */

@@ -350,7 +350,7 @@ names_of_gone(List *names, const char *object_type, const char *identity, const 
 	names = add_words(names, TIE_PART, identity);
 	names = names_in(names, TIE_PART, definition);
 	if (in)
-		return add_name(names, TIE_PART, "publication", pstrdup(in + 16));
+		return add_name(names, TIE_PART, "publication", unconstify(char *, quote_identifier(in + 16)));
 	if (strcmp(object_type, "user mapping") == 0 && (on = strstr(identity, " on server ")) != NULL)
 		return add_name(names, TIE_PART, "server", pstrdup(on + 11));
 	if (on == NULL || (strcmp(object_type, "trigger") != 0 && strcmp(object_type, "table constraint") != 0))

@@ -132,6 +132,19 @@ SELECT lives_ok(format('SELECT migrate.undo_drift(%L, %L, %L)', i, 'why', t), t 
     FROM (VALUES (1, 'plain', 'foreign-data wrapper'), (2, 'plain', 'server'), (3, 'public.plain', 'text search parser')) x (n, i, t) ORDER BY n;
 SELECT is_empty('TABLE drifted', 'as they were');
 
+-- What is in a publication, where names stand in quotes.
+
+CREATE SCHEMA "The shop";
+CREATE TABLE "The shop"."in publication x" (i int, j int);
+CREATE PUBLICATION "Pub in publication" FOR TABLE "The shop"."in publication x" WHERE (i > 1);
+CREATE PUBLICATION "Pub 2" FOR TABLES IN SCHEMA "The shop";
+SELECT migrate.accept_drift('*', 'to be changed') \g /dev/null
+ALTER PUBLICATION "Pub in publication" SET TABLE "The shop"."in publication x" WHERE (i > 2), TABLES IN SCHEMA public;
+ALTER PUBLICATION "Pub 2" DROP TABLES IN SCHEMA "The shop";
+ALTER PUBLICATION "Pub 2" ADD TABLE customers;
+SELECT lives_ok(format('SELECT migrate.undo_drift(%L, %L)', identity, 'why'), change || ' ' || identity) FROM migrate.drift() ORDER BY change = 'added', identity;
+SELECT is_empty('TABLE drifted', 'all is as it was published');
+
 -- Settings whose values are lists of names, an empty one among them.
 
 CREATE FUNCTION no_path() RETURNS text LANGUAGE sql SET search_path = '' AS $$SELECT current_setting('search_path')$$;
