@@ -273,6 +273,7 @@ mig_apart_main(ApartJob *job)
 		error = CopyErrorData();
 		FlushErrorState();
 		HOLD_CANCEL_INTERRUPTS();
+		mig_reconcile_explain(apart->run.execution.current, error);
 		write_failure(apart, error);
 		RESUME_CANCEL_INTERRUPTS();
 		ReThrowError(error);

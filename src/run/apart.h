@@ -79,4 +79,7 @@ extern Reconciliation mig_reconcile(const Migration *migration, const ScriptStat
 /* Does anything stand of one that has failed? */
 extern bool mig_reconcile_left(const Migration *migration, const ScriptStatement *stmt, Oid object);
 
+/* Add a hint to the error of a statement that has also to do with another server. */
+extern void mig_reconcile_explain(const ScriptStatement *stmt, ErrorData *error);
+
 #endif							/* MIG_APART_H */

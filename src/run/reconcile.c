@@ -280,3 +280,37 @@ mig_reconcile_left(const Migration *migration, const ScriptStatement *stmt, Oid 
 		return true;
 	return result.verdict != VERDICT_AGAIN || result.before != NIL;
 }
+
+static char *
+slot_of(const CreateSubscriptionStmt *stmt)
+{
+	ListCell   *cell;
+
+	foreach(cell, stmt->options)
+		if (strcmp(lfirst_node(DefElem, cell)->defname, "slot_name") == 0)
+			return defGetString(lfirst(cell));
+	return stmt->subname;
+}
+
+/*
+ * The slot on the publisher is made before the subscription is committed, and
+ * dropped before it has gone: whoever is killed in between finds it there, or not.
+ */
+void
+mig_reconcile_explain(const ScriptStatement *stmt, ErrorData *error)
+{
+	const Node *node = stmt ? stmt->raw->stmt : NULL;
+	const char *name;
+
+	if (node == NULL || error->hint)
+		return;
+	if (IsA(node, CreateSubscriptionStmt) && error->sqlerrcode == ERRCODE_PROTOCOL_VIOLATION)
+		error->hint = psprintf("If an earlier attempt has left it, on the publisher:  SELECT pg_drop_replication_slot(%s);",
+							   quote_literal_cstr(slot_of((const CreateSubscriptionStmt *) node)));
+	if (IsA(node, DropSubscriptionStmt) && error->sqlerrcode == ERRCODE_CONNECTION_FAILURE)
+	{
+		name = quote_identifier(((const DropSubscriptionStmt *) node)->subname);
+		error->hint = psprintf("If an earlier attempt has dropped it:  ALTER SUBSCRIPTION %s DISABLE;  ALTER SUBSCRIPTION %s SET (slot_name = NONE);",
+							   name, name);
+	}
+}

@@ -354,6 +354,31 @@ is(ask(q{SELECT count(*) FROM pg_inherits WHERE inhparent = 'u2'::regclass}) . a
 	ask('DROP INDEX u7_i_ccold');
 }
 
+# Killed when the publisher had done its part, a subscription needs a hand.
+{
+	my $kind = { name => 'killed', role => 'admin' };
+
+	ask(q{CREATE FUNCTION linger() RETURNS event_trigger LANGUAGE plpgsql AS $$BEGIN PERFORM pg_sleep(600); END$$;
+		CREATE EVENT TRIGGER made ON ddl_command_end WHEN tag IN ('CREATE SUBSCRIPTION') EXECUTE FUNCTION linger();
+		CREATE EVENT TRIGGER dropped ON sql_drop WHEN tag IN ('DROP SUBSCRIPTION') EXECUTE FUNCTION linger()});
+	define('killed', sprintf($subscription, q{"s'40"}, 's_40') . ')', requires => '{}', down => q{DROP SUBSCRIPTION "s'40"});
+	foreach my $case ([ 'made', q{CALL migrate.apply('killed')}, '08P01', $publisher ], [ 'dropped', q{CALL migrate.revert(steps => 1)}, '08006', $node ])
+	{
+		my ($trigger, $call, $code, $where) = @$case;
+		my $client = start_client($node, 'postgres', "SET ROLE admin; $call", connection => $node->connstr('postgres') . ' user=boss');
+
+		wait_until($node, 'postgres', q{SELECT count(*) = 1 FROM pg_stat_activity WHERE backend_type ~ 'pg_migrations' AND wait_event = 'PgSleep'});
+		ask(q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type ~ 'pg_migrations' AND wait_event = 'PgSleep'});
+		end_client($client);
+		ask("DROP EVENT TRIGGER $trigger");
+		my ($sql) = try_is($kind, $call, $code, "the slot is $trigger already") =~ /^HINT: .*?:  (.*)$/m;
+		$where->safe_psql('postgres', $sql);
+		try_is($kind, $call, '00000', 'after what the hint says');
+	}
+	is(ask(q{SELECT count(*) FROM pg_subscription WHERE subname = 's''40'}) . $publisher->safe_psql('postgres', q{SELECT count(*) FROM pg_replication_slots WHERE slot_name = 's_40'}), '00', 'nothing is left');
+	ask('DROP FUNCTION linger()');
+}
+
 # Mended into something else: what the statement left as it was is cleared up, and what it did is for people to judge.
 $any->{name} = 'mended';
 try_is($any, 'CREATE TABLE u5 AS SELECT 1 AS i FROM generate_series(1, 2); CREATE TABLE u5p (i int) PARTITION BY LIST (i); CREATE TABLE u5a PARTITION OF u5p FOR VALUES IN (1)', '00000', 'what it works on');
