@@ -45,29 +45,17 @@ follow_name(const CalledName *name)
 		ledger_readdress_key(key, &name->address);
 }
 
-/* The addresses at which something is expected, of those that have a name. */
-static HTAB *
-known_addresses(const List *names)
-{
-	HASHCTL		control = {.keysize = sizeof(ObjectAddress), .entrysize = sizeof(ObjectAddress), .hcxt = CurrentMemoryContext};
-	HTAB	   *result = hash_create("known addresses", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	List	   *addresses = NIL;
-	ListCell   *cell;
-
-	foreach(cell, names)
-		addresses = lappend(addresses, &((CalledName *) lfirst(cell))->address);
-	foreach(cell, ledger_expected_at(addresses))
-		(void) hash_search(result, &((ExpectedRow *) lfirst(cell))->address, HASH_ENTER, NULL);
-	return result;
-}
-
 void
 mig_again_follow(void)
 {
 	List	   *names = mig_touched_names();
-	HTAB	   *known = known_addresses(names);
+	List	   *addresses = NIL;
+	HTAB	   *known;
 	ListCell   *cell;
 
+	foreach(cell, names)
+		addresses = lappend(addresses, &((CalledName *) lfirst(cell))->address);
+	known = mig_state_addresses(addresses);
 	foreach(cell, names)
 	{
 		const CalledName *name = lfirst(cell);

@@ -499,6 +499,13 @@ is_object(const Constraint *constraint)
 	}
 }
 
+/* Called so, or, without a name of its own, of the kind of what differs. */
+static bool
+may_be_constraint(const Constraint *constraint, const Drift *drift)
+{
+	return constraint->conname ? mig_differs_has_name(drift->identity, constraint->conname) : is_of_kind(constraint, drift);
+}
+
 /* Of a column, which its constraints do not name. */
 static bool
 makes_of_column(const ColumnDef *column, const Drift *drift)
@@ -511,8 +518,7 @@ makes_of_column(const ColumnDef *column, const Drift *drift)
 	{
 		const Constraint *constraint = lfirst_node(Constraint, cell);
 
-		if (is_object(constraint) &&
-			(constraint->conname ? mig_differs_has_name(drift->identity, constraint->conname) : is_of_kind(constraint, drift)))
+		if (is_object(constraint) && may_be_constraint(constraint, drift))
 			return true;
 	}
 	return false;
@@ -521,13 +527,9 @@ makes_of_column(const ColumnDef *column, const Drift *drift)
 bool
 mig_alters_makes_constraint(const Node *element, const Drift *drift)
 {
-	const Constraint *constraint = (const Constraint *) element;
-
 	if (IsA(element, ColumnDef))
 		return makes_of_column((const ColumnDef *) element, drift);
-	if (!IsA(element, Constraint))
-		return true;
-	return constraint->conname ? mig_differs_has_name(drift->identity, constraint->conname) : is_of_kind(constraint, drift);
+	return !IsA(element, Constraint) || may_be_constraint((const Constraint *) element, drift);
 }
 
 static bool

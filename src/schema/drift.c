@@ -71,16 +71,16 @@ is_added(const Drift *drift)
 static void
 find_renamed(const List *drifts)
 {
-	HASHCTL		control = {.keysize = sizeof(ObjectAddress), .entrysize = sizeof(ObjectAddress), .hcxt = CurrentMemoryContext};
-	HTAB	   *expected = hash_create("expected addresses", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	List	   *addresses = NIL;
+	HTAB	   *expected;
 	ListCell   *cell;
 
 	foreach(cell, drifts)
 		if (is_added(lfirst(cell)))
 			addresses = lappend(addresses, &((Drift *) lfirst(cell))->address);
-	foreach(cell, addresses ? ledger_expected_at(addresses) : NIL)
-		(void) hash_search(expected, &((const ExpectedRow *) lfirst(cell))->address, HASH_ENTER, NULL);
+	if (addresses == NIL)
+		return;
+	expected = mig_state_addresses(addresses);
 	foreach(cell, drifts)
 	{
 		Drift	   *drift = lfirst(cell);

@@ -297,3 +297,15 @@ mig_state_compare(const char *from, const char *to, DifferenceFunction function,
 	hand_over_removed(&comparison);
 	MemoryContextDelete(comparison.context);
 }
+
+HTAB *
+mig_state_addresses(const List *addresses)
+{
+	HASHCTL		control = {.keysize = sizeof(ObjectAddress), .entrysize = sizeof(ObjectAddress), .hcxt = CurrentMemoryContext};
+	HTAB	   *result = hash_create("expected addresses", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	ListCell   *cell;
+
+	foreach(cell, ledger_expected_at(addresses))
+		(void) hash_search(result, &((const ExpectedRow *) lfirst(cell))->address, HASH_ENTER, NULL);
+	return result;
+}

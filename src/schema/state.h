@@ -8,6 +8,7 @@
 #include "ledger/expected.h"
 #include "lib/stringinfo.h"
 #include "schema/schema.h"
+#include "utils/hsearch.h"
 
 /* An object that two states do not have alike. */
 typedef struct Difference
@@ -53,6 +54,9 @@ extern SchemaObject *mig_state_copy(const SchemaObject *object);
 
 /* Where it was not possible to look. */
 extern void mig_state_warn(const SchemaObject *object);
+
+/* Those of the addresses at which something is expected, as a set of ObjectAddress. */
+extern HTAB *mig_state_addresses(const List *addresses);
 
 /* Unified diff of two definitions, either of which may be NULL, with so many lines around. */
 extern void mig_diff(StringInfo out, const char *from_name, const char *from, const char *to_name, const char *to);
