@@ -229,6 +229,7 @@ typedef struct Drift
 	char	   *differing;		/* their values, and its name where all of it does */
 	char	   *core;			/* the same without what lines of one key begin and end with in both */
 	ObjectAddress address;		/* of what is there */
+	bool		has_place;		/* it is known where what is expected was */
 	bool		stays;			/* it is at the place where it was when it was expected, maybe under another name */
 	List	   *names;			/* of DriftName: what a statement that explains it was about */
 } Drift;

@@ -99,18 +99,40 @@ with_doubled_quotes(const char *name)
 	return text.data;
 }
 
-bool
-mig_differs_has_name(const char *text, const char *plain_name)
+/* Where a name stands next in a text, as it is written there. */
+static const char *
+find_name(const char *text, const char *from, const char *name)
 {
-	const char *name = with_doubled_quotes(plain_name);
 	size_t		length = strlen(name);
 
-	if (length == 0)
-		return false;
-	for (const char *p = strstr(text, name); p; p = strstr(p + 1, name))
+	for (const char *p = length > 0 ? strstr(from, name) : NULL; p; p = strstr(p + 1, name))
 		if ((p == text || !is_of_name(p[-1])) && !is_of_name(p[length]))
-			return true;
-	return false;
+			return p;
+	return NULL;
+}
+
+bool
+mig_differs_has_name(const char *text, const char *name)
+{
+	return find_name(text, text, with_doubled_quotes(name)) != NULL;
+}
+
+char *
+mig_differs_with_name(const char *text, const char *name, const char *other)
+{
+	const char *written = with_doubled_quotes(name);
+	const char *rest = text;
+	StringInfoData result;
+
+	initStringInfo(&result);
+	for (const char *p = find_name(text, text, written); p; p = find_name(text, rest, written))
+	{
+		appendBinaryStringInfo(&result, rest, p - rest);
+		appendStringInfoString(&result, with_doubled_quotes(other));
+		rest = p + strlen(written);
+	}
+	appendStringInfoString(&result, rest);
+	return result.data;
 }
 
 /* The name that a value begins with, without its quotes. */

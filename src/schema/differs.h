@@ -40,6 +40,9 @@ extern void mig_differs_note(Drift *drift);
 /* Does a text have this name in it, be it quoted or not? */
 extern bool mig_differs_has_name(const char *text, const char *name);
 
+/* The text with another name wherever it has this one; the quotes stay as they are. */
+extern char *mig_differs_with_name(const char *text, const char *name, const char *other);
+
 /* May a constraint have been looked for that it goes with? */
 extern bool mig_differs_has_constraint(const Drift *drift);
 

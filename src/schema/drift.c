@@ -52,6 +52,7 @@ add_drift(const Difference *difference, void *arg)
 		drift->last_migration = expected ? expected->name : NULL;
 		drift->since = expected ? expected->ddl_id : 0;
 		memcpy(drift->key, row->key, LEDGER_KEY_BYTES);
+		drift->has_place = collect->knows_addresses;
 		if (difference->object)
 			drift->address = difference->object->address;
 		mig_differs_note(drift);

@@ -15,6 +15,7 @@
 #include "schema/alters.h"
 #include "schema/amends.h"
 #include "schema/author.h"
+#include "schema/state.h"
 #include "script/script.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -44,6 +45,21 @@ is_named(const Drift *drift, const char *name)
 }
 
 /*
+ * Was it there before under another name?  Its place tells, or what is expected
+ * where places do not count.
+ */
+static bool
+was_there(const RenameStmt *stmt, const char *before, const Drift *drift)
+{
+	uint8		key[LEDGER_KEY_BYTES];
+
+	if (drift->stays || drift->has_place || before == NULL)
+		return drift->stays;
+	mig_state_key(drift->object_type, mig_differs_with_name(drift->identity, stmt->newname, before), key);
+	return ledger_expected(key) != NULL;
+}
+
+/*
  * What mentions an object is printed with its new name, and was with its old one.
  * What is not expected, or is not there, is so for that only if it is called so, and
  * if it was there before.
@@ -56,7 +72,7 @@ names_renamed(const RenameStmt *stmt, const Drift *drift)
 	if (strcmp(drift->change, "changed") == 0)
 		return before == NULL || mig_differs_has_name(drift->core, before) || mig_differs_has_name(drift->core, stmt->newname);
 	if (is_added(drift))
-		return drift->stays && mig_differs_has_name(drift->identity, stmt->newname);
+		return mig_differs_has_name(drift->identity, stmt->newname) && was_there(stmt, before, drift);
 	return before == NULL || mig_differs_has_name(drift->identity, before);
 }
 
