@@ -5,9 +5,12 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
 #include "preview/adrift.h"
 #include "schema/reparse.h"
 #include "schema/state.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
 typedef struct Entry
@@ -136,18 +139,50 @@ added_by_address(const List *adrift)
 	return table;
 }
 
+/*
+ * How many columns of a relation, or attributes of a type, have none before them that
+ * was dropped: each of them was at this place from the beginning.
+ */
+static int
+columns_in_place(const ObjectAddress *address)
+{
+	Oid			relation = address->classId == TypeRelationId ? get_typ_typrelid(address->objectId) : address->objectId;
+	int			n = 0;
+
+	/* One that was dropped has no type, and none is behind the last. */
+	while (OidIsValid(relation) && OidIsValid(get_atttype(relation, n + 1)))
+		n++;
+	return n;
+}
+
+/* Of what is the same relation still, not another one of its name. */
+static void
+note_places(const List *adrift)
+{
+	ListCell   *cell;
+
+	foreach(cell, adrift)
+	{
+		const Adrift *item = lfirst(cell);
+		const ObjectAddress *address = item->is ? &item->object->address : NULL;
+		const ExpectedRow *row;
+
+		if (address == NULL || (address->classId != RelationRelationId && address->classId != TypeRelationId) ||
+			(item->should == NULL && item->moved == NULL))
+			continue;
+		row = ledger_expected(item->should ? item->key : item->moved->key);
+		if (row && row->address.classId == address->classId && row->address.objectId == address->objectId)
+			unconstify(ObjectState *, item->is)->n_in_place = columns_in_place(address);
+	}
+}
+
 /* One that is not there may be that which is at its place under another name. */
 static void
 pair_names(const List *adrift)
 {
-	HTAB	   *by_address;
-	LedgerLook	look;
+	HTAB	   *by_address = added_by_address(adrift);
 	ListCell   *cell;
 
-	/* Of a copy of the database it is not known yet where things are. */
-	if (!ledger_read_look(&look))
-		return;
-	by_address = added_by_address(adrift);
 	foreach(cell, adrift)
 	{
 		Adrift	   *removed = lfirst(cell);
@@ -169,6 +204,7 @@ mig_adrift_read(void)
 	Reading		reading = {CurrentMemoryContext, palloc0(sizeof(AllAdrift))};
 	HASHCTL		control = {.keysize = LEDGER_KEY_BYTES, .entrysize = sizeof(Entry), .hcxt = CurrentMemoryContext};
 	HASH_SEQ_STATUS status;
+	LedgerLook	look;
 	Entry	   *entry;
 
 	if (!ledger_expects())
@@ -183,7 +219,12 @@ mig_adrift_read(void)
 	while ((entry = hash_seq_search(&status)) != NULL)
 		if (!entry->seen)
 			add(&reading, entry, NULL);
-	pair_names(reading.all->list);
+	/* Of a copy of the database it is not known yet where things are. */
+	if (ledger_read_look(&look))
+	{
+		pair_names(reading.all->list);
+		note_places(reading.all->list);
+	}
 	return reading.all;
 }
 

@@ -283,8 +283,8 @@ change_identity(const Work *w)
 	}
 }
 
-static bool
-same_type(const Column *a, const Column *b)
+bool
+columns_same_type(const Column *a, const Column *b)
 {
 	return strcmp(a->type, b->type) == 0 &&
 		(a->collation == NULL || b->collation == NULL ? a->collation == b->collation : strcmp(a->collation, b->collation) == 0);
@@ -321,7 +321,7 @@ change_default(const Work *w, bool dropped)
 static void
 change_column(const Work *w)
 {
-	bool		retyped = !same_type(w->from, w->to);
+	bool		retyped = !columns_same_type(w->from, w->to);
 	bool		dropped = retyped && value_of(w->from->part, "default");
 
 	if (dropped)
@@ -367,33 +367,6 @@ set_columns(Proposal *p, const char *alter, const ObjectState *to)
 	}
 }
 
-/* But for how they are called, and their NOT NULLs. */
-static bool
-same_otherwise(const Column *a, const Column *b)
-{
-	static const char *const keys[] = {
-		"default", "generated stored", "generated virtual", "identity", "inherited", "storage", "compression", "statistics", "options",
-		"foreign options"
-	};
-
-	for (int i = 0; i < lengthof(keys); i++)
-		if (!same_value(a->part, b->part, keys[i]))
-			return false;
-	return same_type(a, b) && a->not_null == b->not_null;
-}
-
-/* The one that a column is taken to have been before: at the same place, and but for its name the same. */
-static const Column *
-former_self(const List *from, const List *to, int place)
-{
-	const Column *is = list_nth(from, place);
-	const Column *was = list_length(from) == list_length(to) ? list_nth(to, place) : NULL;
-
-	if (was == NULL || column_named(to, is->name) || column_named(from, was->name))
-		return NULL;
-	return same_otherwise(is, was) ? was : NULL;
-}
-
 static void
 check_order(const ObjectState *to, const List *columns, const List *order)
 {
@@ -407,55 +380,61 @@ check_order(const ObjectState *to, const List *columns, const List *order)
 			cannot(to, "Its columns would be in another order, since a column is always added behind the others.");
 }
 
+/* Returns the names in the order that they have then. */
 static List *
-drop_or_rename(Work *w, const List *from, const List *to)
+drop_columns(const Work *w, const List *pairs)
 {
 	List	   *order = NIL;
+	ListCell   *cell;
 
-	for (int i = 0; i < list_length(from); i++)
+	foreach(cell, pairs)
 	{
-		const Column *column = list_nth(from, i);
-		const Column *was = former_self(from, to, i);
+		const ColumnPair *pair = lfirst(cell);
 
-		if (was)
-			put(w->p, "%s RENAME %s %s TO %s", w->alter, w->word, column->name, was->name);
-		else if (column_named(to, column->name) == NULL)
+		if (pair->to)
 		{
-			put(w->p, "%s DROP %s %s", w->alter, w->word, column->name);
-			lose(w->p, "The values of column %s of %s.", column->name, w->table->identity);
+			order = lappend(order, unconstify(char *, pair->to->name));
 			continue;
 		}
-		order = lappend(order, unconstify(char *, was ? was->name : column->name));
+		put(w->p, "%s DROP %s %s", w->alter, w->word, pair->from->name);
+		lose(w->p, "The values of column %s of %s.", pair->from->name, w->table->identity);
 	}
 	return order;
 }
 
 static void
-change_all(Work *w, const ObjectState *from_state, const ObjectState *to_state)
+add_column(const Work *w)
 {
-	List	   *from = columns_of(from_state);
-	List	   *to = columns_of(to_state);
-	List	   *order = drop_or_rename(w, from, to);
+	bool		attribute = strcmp(w->word, "ATTRIBUTE") == 0;
 
-	for (int i = 0; i < list_length(to); i++)
+	put(w->p, "%s ADD %s %s", w->alter, w->word, attribute ? column_base(w->to) : column_clause(w->p, w->table, w->to));
+	miss(w->p, "The values of column %s of %s.", w->to->name, w->table->identity);
+	if (!attribute)
+		change_settings(w);
+}
+
+static void
+change_all(Work *w, const ObjectState *from_state)
+{
+	List	   *to = columns_of(w->table);
+	List	   *pairs = pair_columns(w->p, from_state, w->table, to);
+	List	   *order = drop_columns(w, pairs);
+	ListCell   *cell;
+
+	put_renames(w->p, psprintf("%s RENAME %s", w->alter, w->word), pairs);
+	foreach(cell, to)
 	{
-		w->to = list_nth(to, i);
-		w->from = column_named(from, w->to->name);
-		if (w->from == NULL && list_length(from) == list_length(to) && former_self(from, to, i))
-			w->from = list_nth(from, i);
+		w->to = lfirst(cell);
+		w->from = paired_with(pairs, w->to);
 		if (w->from)
 			change_column(w);
 		else
 		{
 			order = lappend(order, unconstify(char *, w->to->name));
-			put(w->p, "%s ADD %s %s", w->alter, w->word,
-				strcmp(w->word, "COLUMN") == 0 ? column_clause(w->p, to_state, w->to) : column_base(w->to));
-			miss(w->p, "The values of column %s of %s.", w->to->name, to_state->identity);
-			if (strcmp(w->word, "COLUMN") == 0)
-				change_settings(w);
+			add_column(w);
 		}
 	}
-	check_order(to_state, to, order);
+	check_order(w->table, to, order);
 }
 
 void
@@ -463,24 +442,14 @@ change_columns(Proposal *p, const char *alter, const ObjectState *from, const Ob
 {
 	Work		w = {p, alter, from, to, strcmp(to->object_type, "type") == 0 ? "ATTRIBUTE" : "COLUMN"};
 
-	change_all(&w, from, to);
+	change_all(&w, from);
 }
 
-/* Place by place. */
+/* Those of a view do not change places. */
 void
 rename_columns(Proposal *p, const char *alter, const ObjectState *from, const ObjectState *to)
 {
-	List	   *before = columns_of(from);
-	List	   *after = columns_of(to);
-
-	for (int i = 0; i < Min(list_length(before), list_length(after)); i++)
-	{
-		const Column *is = list_nth(before, i);
-		const Column *was = list_nth(after, i);
-
-		if (strcmp(is->name, was->name) != 0)
-			put(p, "%s RENAME COLUMN %s TO %s", alter, is->name, was->name);
-	}
+	put_renames(p, psprintf("%s RENAME COLUMN", alter), pair_places(columns_of(from), columns_of(to)));
 }
 
 bool
@@ -496,7 +465,7 @@ columns_begin_alike(const ObjectState *from, const ObjectState *to)
 		const Column *a = list_nth(before, i);
 		const Column *b = list_nth(after, i);
 
-		if (!same_type(a, b))
+		if (!columns_same_type(a, b))
 			return false;
 	}
 	return true;

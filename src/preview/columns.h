@@ -26,6 +26,8 @@ typedef struct Column
 extern List *columns_of(const ObjectState *state);
 extern const Column *column_named(const List *columns, const char *name);
 
+extern bool columns_same_type(const Column *a, const Column *b);
+
 /* "name type COLLATE collation". */
 extern char *column_base(const Column *column);
 
@@ -40,6 +42,28 @@ typedef struct Work
 	const Column *from;
 	const Column *to;
 } Work;
+
+/* ---- which is which (pairs.c) ---- */
+
+typedef struct ColumnPair
+{
+	const Column *from;
+	const Column *to;			/* NULL: it is to go */
+} ColumnPair;
+
+/* Each that is there, in order, with what it is to be; says where that is not certain. */
+extern List *pair_columns(Proposal *p, const ObjectState *from_state, const ObjectState *to_state, const List *to);
+
+/* Place by place, as far as both go. */
+extern List *pair_places(const List *from, const List *to);
+
+/* NULL: there is none. */
+extern const Column *paired_with(const List *pairs, const Column *to);
+
+/* prefix: ALTER TABLE name RENAME COLUMN. */
+extern void put_renames(Proposal *p, const char *prefix, const List *pairs);
+
+/* ---- changing one ---- */
 
 extern void put_alter(const Work *w, const char *what);
 

@@ -64,6 +64,16 @@ miss(Proposal *p, const char *format,...)
 }
 
 void
+doubt(Proposal *p, const char *format,...)
+{
+	va_list		args;
+
+	va_start(args, format);
+	p->losses = lappend(p->losses, formatted("NOT CERTAIN: ", format, args));
+	va_end(args);
+}
+
+void
 cannot(const ObjectState *state, const char *format,...)
 {
 	va_list		args;

@@ -14,6 +14,7 @@ typedef struct ObjectState
 	const char *identity;
 	List	   *parts;			/* of StoredPart */
 	const char *former;			/* identity that it has before it is renamed, or NULL */
+	int			n_in_place;		/* of what is there: how many of its first columns are those that are expected first, whatever they are called */
 	bool		exists;			/* of another one that a proposal may bring along: it is there, if not as it shall be */
 } ObjectState;
 
@@ -22,7 +23,7 @@ typedef struct Proposal
 	const List *others;			/* of ObjectState: what else is to be as it is not yet */
 	bool		anew;			/* drop it and make it anew, instead of changing it */
 	List	   *statements;		/* of char *, without semicolons */
-	List	   *losses;			/* of char *: what data that loses, a sentence each */
+	List	   *losses;			/* of char *: what data that loses, or may have lost, a sentence each */
 } Proposal;
 
 /*

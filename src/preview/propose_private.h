@@ -31,6 +31,7 @@ extern bool same_defined(const ObjectState *a, const ObjectState *b, const char 
 extern void put(Proposal *p, const char *format,...) pg_attribute_printf(2, 3);
 extern void lose(Proposal *p, const char *format,...) pg_attribute_printf(2, 3);	/* data, a sentence */
 extern void miss(Proposal *p, const char *format,...) pg_attribute_printf(2, 3);	/* the same of what is gone already */
+extern void doubt(Proposal *p, const char *format,...) pg_attribute_printf(2, 3);	/* what of it is not known, a sentence */
 pg_noreturn extern void cannot(const ObjectState *state, const char *format,...) pg_attribute_printf(2, 3);
 
 /* What else is to be there, by type and identity, or NULL. */

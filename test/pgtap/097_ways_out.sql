@@ -11,6 +11,12 @@ CREATE VIEW drifted AS SELECT change || ' ' || object_type || ' ' || identity AS
 CREATE FUNCTION shown(text) RETURNS text LANGUAGE sql AS $$SELECT regexp_replace($1, '\n$', '')$$;
 CREATE TABLE customers (id int PRIMARY KEY, name text DEFAULT 'x', email varchar(20) CHECK (email IN ('a', 'b')));
 INSERT INTO customers VALUES (1), (2);
+CREATE TABLE places (a int, b int, c int);
+INSERT INTO places VALUES (1, 2, 3);
+CREATE TABLE gap (a int, gone int, b int);
+ALTER TABLE gap DROP gone;
+INSERT INTO gap VALUES (1, 2);
+CREATE TYPE point_type AS (x int, y int);
 CREATE VIEW names AS SELECT id, name FROM customers;
 CREATE TABLE orders (nr serial PRIMARY KEY, line int GENERATED ALWAYS AS IDENTITY, customer int REFERENCES customers);
 CREATE FUNCTION twice(i int) RETURNS int LANGUAGE sql AS 'SELECT 2 * i';
@@ -67,6 +73,44 @@ ALTER TABLE clients RENAME COLUMN name TO called;
 SELECT ok(t ~ 'loses no data' AND t ~ 'RENAME TO customers' AND t ~ 'RENAME COLUMN called TO name', 'a table and a column are renamed') FROM migrate.undo_drift('public.customers', 'why') t;
 SELECT is_empty('TABLE drifted', 'what mentions them as well');
 SELECT is((SELECT count(name) FROM customers), 2::bigint, 'with all that is in them');
+
+-- A column is known by its place, until one before it was dropped.
+
+ALTER TABLE places RENAME a TO between;
+ALTER TABLE places RENAME b TO a;
+ALTER TABLE places RENAME between TO b;
+ALTER TABLE places RENAME c TO renamed_1;
+SELECT is(shown(migrate.undo_drift('public.places', 'why')),
+'-- Brings table public.places back to what is expected.
+-- It loses no data.
+SET LOCAL search_path = '''';
+ALTER TABLE public.places RENAME COLUMN renamed_1 TO c;
+ALTER TABLE public.places RENAME COLUMN b TO renamed_2;
+ALTER TABLE public.places RENAME COLUMN a TO b;
+ALTER TABLE public.places RENAME COLUMN renamed_2 TO a;', 'names that were changed in a circle');
+SELECT results_eq('SELECT a, b, c FROM places', 'VALUES (1, 2, 3)', 'are back at their values');
+ALTER TABLE places RENAME a TO b2;
+ALTER TABLE places ALTER b2 TYPE bigint, ADD a int DEFAULT 7;
+ALTER TABLE places RENAME TO elsewhere;
+SELECT ok(t ~ 'DROP COLUMN a;.*RENAME COLUMN b2 TO a;.*ALTER COLUMN a TYPE integer', 'one that has another type and another one in its name')
+    FROM migrate.undo_drift('public.elsewhere', 'why') t;
+SELECT results_eq('SELECT a, b, c FROM places', 'VALUES (1, 2, 3)', 'is back with its values');
+ALTER TABLE places DROP c;
+ALTER TABLE places ADD d int;
+SELECT ok(t ~ 'NOT CERTAIN: Column d of public.places is taken to be c under another name\. If that was dropped, its values are lost' AND t !~ 'loses no data',
+    'one that came instead of another may be that one') FROM migrate.undo_drift('public.places', 'why') t;
+ALTER TABLE gap RENAME b TO c;
+SELECT ok(t ~ 'NOT CERTAIN: Column c of public.gap' AND t ~ 'RENAME COLUMN c TO b', 'behind one that was dropped before nobody knows')
+    FROM migrate.undo_drift('public.gap', 'why') t;
+ALTER TYPE point_type RENAME ATTRIBUTE x TO z;
+ALTER TYPE point_type RENAME ATTRIBUTE y TO x;
+SELECT ok(t ~ 'loses no data' AND t ~ 'RENAME ATTRIBUTE x TO y;.*RENAME ATTRIBUTE z TO x;', 'attributes, too') FROM migrate.undo_drift('public.point_type', 'why') t;
+DROP TABLE gap;
+CREATE TABLE gap (b int, a int);
+SELECT is((pg_temp.error_of($$SELECT migrate.undo_drift('public.gap', 'why')$$)).code, '0A000', 'but not of another table of that name');
+DROP TABLE gap;
+CREATE TABLE gap (a int, b int);
+SELECT is_empty('TABLE drifted', 'all is as expected');
 
 -- What is refused.
 
