@@ -112,31 +112,36 @@ take_current(const SchemaObject *object, void *arg)
 	MemoryContextSwitchTo(before);
 }
 
-typedef struct AddedAt
+typedef struct AdriftAt
 {
 	ObjectAddress address;
 	Adrift	   *adrift;
-} AddedAt;
+} AdriftAt;
 
-/* What is not expected, by its address. */
+/* What is there, by its address. */
 static HTAB *
-added_by_address(const List *adrift)
+list_by_address(const List *list)
 {
-	HASHCTL		control = {.keysize = sizeof(ObjectAddress), .entrysize = sizeof(AddedAt), .hcxt = CurrentMemoryContext};
-	HTAB	   *table = hash_create("added objects", 1024, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	HASHCTL		control = {.keysize = sizeof(ObjectAddress), .entrysize = sizeof(AdriftAt), .hcxt = CurrentMemoryContext};
+	HTAB	   *table = hash_create("adrift objects", 1024, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	ListCell   *cell;
 
-	foreach(cell, adrift)
+	foreach(cell, list)
 	{
-		Adrift	   *added = lfirst(cell);
-		AddedAt    *at;
+		Adrift	   *adrift = lfirst(cell);
 
-		if (added->should)
-			continue;
-		at = hash_search(table, &added->object->address, HASH_ENTER, NULL);
-		at->adrift = added;
+		if (adrift->object)
+			((AdriftAt *) hash_search(table, &adrift->object->address, HASH_ENTER, NULL))->adrift = adrift;
 	}
 	return table;
+}
+
+const Adrift *
+mig_adrift_at(const AllAdrift *adrift, const ObjectAddress *address)
+{
+	const AdriftAt *at = hash_search(adrift->by_address, address, HASH_FIND, NULL);
+
+	return at ? at->adrift : NULL;
 }
 
 /*
@@ -178,24 +183,22 @@ note_places(const List *adrift)
 
 /* One that is not there may be that which is at its place under another name. */
 static void
-pair_names(const List *adrift)
+pair_names(const AllAdrift *all)
 {
-	HTAB	   *by_address = added_by_address(adrift);
 	ListCell   *cell;
 
-	foreach(cell, adrift)
+	foreach(cell, all->list)
 	{
 		Adrift	   *removed = lfirst(cell);
-		ExpectedRow *row = removed->is ? NULL : ledger_expected(removed->key);
-		const AddedAt *at = row && OidIsValid(row->address.objectId) ? hash_search(by_address, &row->address, HASH_FIND, NULL) : NULL;
+		const ExpectedRow *row = removed->is ? NULL : ledger_expected(removed->key);
+		Adrift	   *added = row && OidIsValid(row->address.objectId) ? unconstify(Adrift *, mig_adrift_at(all, &row->address)) : NULL;
 
-		if (at == NULL || strcmp(at->adrift->is->object_type, removed->should->object_type) != 0)
+		if (added == NULL || added->should || strcmp(added->is->object_type, removed->should->object_type) != 0)
 			continue;
-		removed->moved = at->adrift;
-		at->adrift->moved = removed;
+		removed->moved = added;
+		added->moved = removed;
 		unconstify(ObjectState *, removed->should)->exists = true;
 	}
-	hash_destroy(by_address);
 }
 
 AllAdrift *
@@ -219,10 +222,11 @@ mig_adrift_read(void)
 	while ((entry = hash_seq_search(&status)) != NULL)
 		if (!entry->seen)
 			add(&reading, entry, NULL);
+	reading.all->by_address = list_by_address(reading.all->list);
 	/* Of a copy of the database it is not known yet where things are. */
 	if (ledger_read_look(&look))
 	{
-		pair_names(reading.all->list);
+		pair_names(reading.all);
 		note_places(reading.all->list);
 	}
 	return reading.all;

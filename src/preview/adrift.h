@@ -26,6 +26,7 @@ typedef struct AllAdrift
 	List	   *list;			/* of Adrift, in the order in which they were found */
 	List	   *should;			/* of ObjectState: what they should be */
 	HTAB	   *by_key;			/* of what is expected, and of what is adrift */
+	HTAB	   *by_address;		/* of what is there and adrift */
 } AllAdrift;
 
 /* In the present memory context; 55000 where nothing is expected. */
@@ -33,6 +34,9 @@ extern AllAdrift *mig_adrift_read(void);
 
 /* NULL: it is as expected. */
 extern const Adrift *mig_adrift_find(const AllAdrift *adrift, const uint8 *key);
+
+/* Whatever it is called; NULL: it is as expected, or nothing is there. */
+extern const Adrift *mig_adrift_at(const AllAdrift *adrift, const ObjectAddress *address);
 
 /* Type and identity, of what is there if it is. */
 extern const ObjectState *mig_adrift_name(const Adrift *adrift);

@@ -229,6 +229,9 @@ compare(const AllAdrift *before, const Adrift *target, const AllAdrift *after)
 		const Adrift *other = lfirst(cell);
 		const Adrift *was = mig_adrift_find(before, other->key);
 
+		/* What was adrift is called otherwise where that in which it is gets its name back. */
+		if (was == NULL && other->object)
+			was = mig_adrift_at(before, &other->object->address);
 		if (was == NULL || (other->problem && was->problem == NULL))
 			not_alone(target, "changes", other);
 		/* A partition or a sequence goes with what somebody has made it a part of. */

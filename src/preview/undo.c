@@ -69,6 +69,13 @@ need(const AllAdrift *adrift, const char *identity, const char *object_type)
 
 /* ---- as a text ---- */
 
+/* Is it so whatever it was called? */
+static bool
+is_as_expected(const Adrift *before, const AllAdrift *after)
+{
+	return mig_adrift_find(after, before->key) == NULL && (before->object == NULL || mig_adrift_at(after, &before->object->address) == NULL);
+}
+
 /* What else is as expected then. */
 static char *
 title_of(const AllAdrift *before, const Adrift *target, const Proof *proof)
@@ -84,7 +91,7 @@ title_of(const AllAdrift *before, const Adrift *target, const Proof *proof)
 	{
 		const Adrift *other = lfirst(cell);
 
-		if (other == target || mig_adrift_find(proof->after, other->key))
+		if (other == target || !is_as_expected(other, proof->after))
 			continue;
 		appendStringInfo(&text, "%s%s %s", others++ ? ", " : ", and with it: ", mig_adrift_name(other)->object_type, mig_adrift_name(other)->identity);
 	}

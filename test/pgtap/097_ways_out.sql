@@ -17,6 +17,9 @@ CREATE TABLE gap (a int, gone int, b int);
 ALTER TABLE gap DROP gone;
 INSERT INTO gap VALUES (1, 2);
 CREATE TYPE point_type AS (x int, y int);
+CREATE SCHEMA inner_s;
+CREATE TABLE inner_s.t (i int PRIMARY KEY);
+INSERT INTO inner_s.t VALUES (1);
 CREATE VIEW names AS SELECT id, name FROM customers;
 CREATE TABLE orders (nr serial PRIMARY KEY, line int GENERATED ALWAYS AS IDENTITY, customer int REFERENCES customers);
 CREATE FUNCTION twice(i int) RETURNS int LANGUAGE sql AS 'SELECT 2 * i';
@@ -111,6 +114,17 @@ SELECT is((pg_temp.error_of($$SELECT migrate.undo_drift('public.gap', 'why')$$))
 DROP TABLE gap;
 CREATE TABLE gap (a int, b int);
 SELECT is_empty('TABLE drifted', 'all is as expected');
+
+-- What is in something that was renamed, and was renamed itself.
+
+ALTER SCHEMA inner_s RENAME TO outer_s;
+ALTER TABLE outer_s.t RENAME TO u;
+SELECT ok((e).code = '3F000' AND (e).hint ~ 'propose_revert..inner_s.*schema', 'a table in a schema that has another name says what comes first')
+    FROM pg_temp.error_of($$SELECT migrate.undo_drift('inner_s.t', 'why')$$) e;
+SELECT ok(t ~ 'loses no data' AND t ~ 'with it: schema outer_s\.', 'the schema gets its name back') FROM migrate.undo_drift('inner_s', 'why') t;
+SELECT ok(t ~ 'RENAME TO t;', 'and then the table') FROM migrate.undo_drift('inner_s.t', 'why') t;
+SELECT is_empty('TABLE drifted', 'with its key');
+SELECT results_eq('TABLE inner_s.t', 'VALUES (1)', 'and its rows');
 
 -- What is refused.
 
@@ -261,6 +275,17 @@ SELECT is((pg_temp.error_of($$SELECT migrate.adopt('0002_x', ids('later'), 'why'
 SELECT is(migrate.adopt('0002_later', ids('later'), 'why', 'other', 'DROP FUNCTION later'), E'CREATE FUNCTION later() RETURNS int LANGUAGE sql AS $$SELECT 1 -- one\n$$\n;\n', 'behind a comment');
 SELECT lives_ok($$SELECT migrate.adopt('0003_clients', ids('RENAME'), 'why', down => 'ALTER TABLE clients RENAME TO customers')$$, 'a table that was renamed');
 SELECT is_empty('TABLE drifted', 'all is as expected');
+
+-- What is in something that was renamed, and was renamed itself.
+
+ALTER SCHEMA inner_s RENAME TO outer_s;
+ALTER TABLE outer_s.t RENAME TO u;
+SELECT ok((e).code = '3F000' AND (e).hint ~ 'propose_revert..inner_s.*schema', 'a table in a schema that has another name says what comes first')
+    FROM pg_temp.error_of($$SELECT migrate.undo_drift('inner_s.t', 'why')$$) e;
+SELECT ok(t ~ 'loses no data' AND t ~ 'with it: schema outer_s\.', 'the schema gets its name back') FROM migrate.undo_drift('inner_s', 'why') t;
+SELECT ok(t ~ 'RENAME TO t;', 'and then the table') FROM migrate.undo_drift('inner_s.t', 'why') t;
+SELECT is_empty('TABLE drifted', 'with its key');
+SELECT results_eq('TABLE inner_s.t', 'VALUES (1)', 'and its rows');
 SELECT is((SELECT count(*) FROM clients), 2::bigint, 'and nothing was lost');
 CALL migrate.revert('zero', 'default') \g /dev/null
 CALL migrate.revert('zero', 'other') \g /dev/null
