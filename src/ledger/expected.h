@@ -234,6 +234,11 @@ typedef struct Drift
 	List	   *names;			/* of DriftName: what a statement that explains it was about */
 } Drift;
 
+#define DRIFT_IS_ADDED(drift) (strcmp((drift)->change, "added") == 0)
+#define DRIFT_IS_REMOVED(drift) (strcmp((drift)->change, "removed") == 0)
+#define DRIFT_IS_CHANGED(drift) (strcmp((drift)->change, "changed") == 0)
+#define DRIFT_IS_A(drift, type) (strcmp((drift)->object_type, (type)) == 0)
+
 typedef struct Explanation
 {
 	ArrayType  *ids;			/* of ddl_log; NULL: nothing explains it */

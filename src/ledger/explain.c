@@ -174,7 +174,7 @@ is_beside(Explaining *explaining, int number, const char *action, const Captured
 	const Drift *drift = drift_at(explaining, number);
 	Found	   *found = &explaining->founds[number];
 
-	if (strcmp(drift->change, "changed") == 0 || (found->made && strcmp(drift->change, "added") == 0))
+	if (DRIFT_IS_CHANGED(drift) || (found->made && DRIFT_IS_ADDED(drift)))
 		return false;
 	found->made = strcmp(action, "create") == 0 || strcmp(action, "drop") == 0 || explaining->reader->may_make(drift, statements_in(explaining, captured));
 	return !found->made;
@@ -204,12 +204,12 @@ may_be_why(const Drift *drift, const char *action, Found *found)
 	bool		made = strcmp(action, "create") == 0;
 	bool		dropped = strcmp(action, "drop") == 0;
 
-	if (strcmp(drift->change, "changed") == 0 || !(made || dropped))
+	if (DRIFT_IS_CHANGED(drift) || !(made || dropped))
 		return !drift->is_gone;
 	found->n = 0;
 	found->closely = false;
 	found->made = false;
-	return strcmp(drift->change, "added") == 0 ? made : dropped;
+	return DRIFT_IS_ADDED(drift) ? made : dropped;
 }
 
 /* That which a row is of: the last one, or the next. */
@@ -262,7 +262,7 @@ take_over(Explaining *explaining, int number)
 		const Adrift *entry = hash_search(explaining->adrift, ((const DriftName *) lfirst(cell))->identity, HASH_FIND, NULL);
 		const Found *other = entry ? &explaining->founds[entry->number] : NULL;
 
-		if (other && other->n > 0 && strcmp(drift_at(explaining, entry->number)->change, "removed") == 0 &&
+		if (other && other->n > 0 && DRIFT_IS_REMOVED(drift_at(explaining, entry->number)) &&
 			may_explain(explaining, number, TIE_MENTIONED, other->last))
 		{
 			add_statement(&explaining->founds[number], false, other->last);

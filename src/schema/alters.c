@@ -132,12 +132,6 @@ lines_of_constraint(const AlterTableCmd *command, const Drift *drift)
 	}
 }
 
-static bool
-is_index(const Drift *drift)
-{
-	return strcmp(drift->object_type, "index") == 0;
-}
-
 static int
 lines_of_table(const AlterTableCmd *command, const Drift *drift)
 {
@@ -168,7 +162,7 @@ lines_of_table(const AlterTableCmd *command, const Drift *drift)
 		case AT_ResetRelOptions:
 		case AT_GenericOptions:
 			/* Those of an index stand in its definition. */
-			return is_index(drift) ? LINES_OTHERS : LINES_OPTIONS;
+			return DRIFT_IS_A(drift, "index") ? LINES_OTHERS : LINES_OPTIONS;
 		case AT_EnableRowSecurity:
 		case AT_DisableRowSecurity:
 		case AT_ForceRowSecurity:
@@ -257,7 +251,7 @@ changes_column(const AlterTableCmd *command, const Drift *drift)
 static bool
 changes_options(const AlterTableCmd *command, const Drift *drift)
 {
-	const char *text = is_index(drift) ? drift->differing : drift->core;
+	const char *text = DRIFT_IS_A(drift, "index") ? drift->differing : drift->core;
 	ListCell   *cell;
 
 	if (command->subtype != AT_SetRelOptions && command->subtype != AT_ResetRelOptions && command->subtype != AT_GenericOptions)
@@ -409,48 +403,6 @@ reached_as(const char *object_type)
 
 /* ---- others, by what is named ---- */
 
-static bool
-is_added(const Drift *drift)
-{
-	return strcmp(drift->change, "added") == 0;
-}
-
-/* Has a key, or what it refers from, these columns?  They are all named then. */
-static bool
-has_columns(const Drift *drift, const List *columns)
-{
-	const ListCell *cell;
-
-	foreach(cell, columns)
-		if (!mig_differs_has_name(drift->differing, strVal(lfirst(cell))))
-			return false;
-	return true;
-}
-
-/* What a constraint is printed as begins with its kind. */
-static bool
-is_of_kind(const Constraint *constraint, const Drift *drift)
-{
-	const char *definition = mig_behind_word(drift->actual ? drift->actual : drift->expected, "definition: ");
-	bool		index = is_index(drift);
-
-	switch (constraint->contype)
-	{
-		case CONSTR_CHECK:
-			return !index && definition && mig_begins_with(definition, "CHECK ");
-		case CONSTR_FOREIGN:
-			return !index && definition && mig_begins_with(definition, "FOREIGN KEY ") && has_columns(drift, constraint->fk_attrs);
-		case CONSTR_PRIMARY:
-			return (index || (definition && mig_begins_with(definition, "PRIMARY KEY "))) && has_columns(drift, constraint->keys);
-		case CONSTR_UNIQUE:
-			return (index || (definition && mig_begins_with(definition, "UNIQUE "))) && has_columns(drift, constraint->keys);
-		case CONSTR_EXCLUSION:
-			return index || (definition && mig_begins_with(definition, "EXCLUDE "));
-		default:
-			return !index;
-	}
-}
-
 /* That of a partition may have another name than that of the whole table. */
 static bool
 names_constraint(const AlterTableStmt *stmt, const AlterTableCmd *command, const Drift *drift)
@@ -462,7 +414,7 @@ names_constraint(const AlterTableStmt *stmt, const AlterTableCmd *command, const
 		return mig_differs_has_name(drift->identity, added->indexname) || (name && mig_differs_has_name(drift->identity, name));
 	if (name && is_of(drift, stmt->relation->relname))
 		return mig_differs_has_name(drift->identity, name);
-	return added == NULL || (is_added(drift) && is_of_kind(added, drift));
+	return added == NULL || (DRIFT_IS_ADDED(drift) && mig_added_is_of_kind(added, drift));
 }
 
 /* What is of the kind that it changes, where it names nothing. */
@@ -481,55 +433,6 @@ may_be_other(const AlterTableCmd *command, const Drift *drift)
 		default:
 			return true;
 	}
-}
-
-static bool
-is_object(const Constraint *constraint)
-{
-	switch (constraint->contype)
-	{
-		case CONSTR_CHECK:
-		case CONSTR_PRIMARY:
-		case CONSTR_UNIQUE:
-		case CONSTR_EXCLUSION:
-		case CONSTR_FOREIGN:
-			return true;
-		default:
-			return false;
-	}
-}
-
-/* Called so, or, without a name of its own, of the kind of what differs. */
-static bool
-may_be_constraint(const Constraint *constraint, const Drift *drift)
-{
-	return constraint->conname ? mig_differs_has_name(drift->identity, constraint->conname) : is_of_kind(constraint, drift);
-}
-
-/* Of a column, which its constraints do not name. */
-static bool
-makes_of_column(const ColumnDef *column, const Drift *drift)
-{
-	ListCell   *cell;
-
-	if (!mig_differs_has_name(drift->differing, column->colname))
-		return false;
-	foreach(cell, column->constraints)
-	{
-		const Constraint *constraint = lfirst_node(Constraint, cell);
-
-		if (is_object(constraint) && may_be_constraint(constraint, drift))
-			return true;
-	}
-	return false;
-}
-
-bool
-mig_alters_makes_constraint(const Node *element, const Drift *drift)
-{
-	if (IsA(element, ColumnDef))
-		return makes_of_column((const ColumnDef *) element, drift);
-	return !IsA(element, Constraint) || may_be_constraint((const Constraint *) element, drift);
 }
 
 static bool
@@ -561,20 +464,20 @@ names_other(const AlterTableStmt *stmt, const AlterTableCmd *command, const Drif
 static bool
 may_make(const AlterTableCmd *command, const Drift *drift)
 {
-	bool		constraint = strcmp(drift->object_type, "table constraint") == 0;
-	bool		sequence = strcmp(drift->object_type, "sequence") == 0;
+	bool		constraint = DRIFT_IS_A(drift, "table constraint");
+	bool		sequence = DRIFT_IS_A(drift, "sequence");
 
 	switch (command->subtype)
 	{
 		case AT_AttachPartition:
-			return constraint || is_index(drift) || strcmp(drift->object_type, "trigger") == 0;
+			return constraint || DRIFT_IS_A(drift, "index") || DRIFT_IS_A(drift, "trigger");
 		case AT_DetachPartition:
 		case AT_DetachPartitionFinalize:
 			return constraint;
 		case AT_AddConstraint:
-			return constraint || (is_index(drift) && mig_differs_has_constraint(drift));
+			return constraint || (DRIFT_IS_A(drift, "index") && mig_differs_has_constraint(drift));
 		case AT_AddColumn:
-			return constraint || sequence || (is_index(drift) && mig_differs_has_constraint(drift));
+			return constraint || sequence || (DRIFT_IS_A(drift, "index") && mig_differs_has_constraint(drift));
 		case AT_AddIdentity:
 			return sequence;
 		default:
@@ -586,7 +489,7 @@ may_make(const AlterTableCmd *command, const Drift *drift)
 static bool
 may_change(const AlterTableStmt *stmt, const AlterTableCmd *command, const Drift *drift, DriftTie tie)
 {
-	if (tie != TIE_MENTIONED && reached_as(drift->object_type) == REACHES_CHILDREN && strcmp(drift->change, "changed") == 0)
+	if (tie != TIE_MENTIONED && reached_as(drift->object_type) == REACHES_CHILDREN && DRIFT_IS_CHANGED(drift))
 		return changes_lines(stmt, command, drift);
 	return names_other(stmt, command, drift);
 }
@@ -600,7 +503,7 @@ mig_alters_other(const AlterTableStmt *stmt, const Drift *drift, DriftTie tie)
 	{
 		const AlterTableCmd *command = lfirst_node(AlterTableCmd, cell);
 
-		if ((reach_of(command) & reached_as(drift->object_type)) && !(is_added(drift) && !may_make(command, drift)) &&
+		if ((reach_of(command) & reached_as(drift->object_type)) && !(DRIFT_IS_ADDED(drift) && !may_make(command, drift)) &&
 			may_change(stmt, command, drift, tie))
 			return true;
 	}

@@ -14,7 +14,12 @@ extern bool mig_alters_own(const AlterTableStmt *stmt, const Drift *drift);
 /* What is a part of that, or mentions it. */
 extern bool mig_alters_other(const AlterTableStmt *stmt, const Drift *drift, DriftTie tie);
 
-/* Can an element of a CREATE TABLE have made a constraint, or the index of one? */
-extern bool mig_alters_makes_constraint(const Node *element, const Drift *drift);
+/* ---- constraints that a statement adds (added.c) ---- */
+
+/* Without a name of its own it can be any of its kind. */
+extern bool mig_added_is_of_kind(const Constraint *constraint, const Drift *drift);
+
+/* Can an element of a CREATE TABLE have made it? */
+extern bool mig_added_may_be(const Node *element, const Drift *drift);
 
 #endif							/* MIG_ALTERS_H */

@@ -355,7 +355,7 @@ changes_lines(const Node *stmt, const Drift *drift)
 		case T_AlterOperatorStmt:
 			return changes_any_option(stmt, ((const AlterOperatorStmt *) stmt)->options, drift);
 		case T_AlterPublicationStmt:
-			return strcmp(drift->object_type, "publication") != 0 ||
+			return !DRIFT_IS_A(drift, "publication") ||
 				changes_any_option(stmt, ((const AlterPublicationStmt *) stmt)->options, drift);
 		case T_AlterFdwStmt:
 			return changes_any_option(stmt, ((const AlterFdwStmt *) stmt)->func_options, drift) ||

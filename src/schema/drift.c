@@ -62,12 +62,6 @@ add_drift(const Difference *difference, void *arg)
 	MemoryContextSwitchTo(before);
 }
 
-static bool
-is_added(const Drift *drift)
-{
-	return strcmp(drift->change, "added") == 0;
-}
-
 /* What has another name now is expected at its place. */
 static void
 find_renamed(const List *drifts)
@@ -77,7 +71,7 @@ find_renamed(const List *drifts)
 	ListCell   *cell;
 
 	foreach(cell, drifts)
-		if (is_added(lfirst(cell)))
+		if (DRIFT_IS_ADDED((Drift *) lfirst(cell)))
 			addresses = lappend(addresses, &((Drift *) lfirst(cell))->address);
 	if (addresses == NIL)
 		return;
@@ -86,7 +80,7 @@ find_renamed(const List *drifts)
 	{
 		Drift	   *drift = lfirst(cell);
 
-		drift->stays = drift->stays || (is_added(drift) && hash_search(expected, &drift->address, HASH_FIND, NULL) != NULL);
+		drift->stays = drift->stays || (DRIFT_IS_ADDED(drift) && hash_search(expected, &drift->address, HASH_FIND, NULL) != NULL);
 	}
 	hash_destroy(expected);
 }

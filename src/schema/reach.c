@@ -23,12 +23,6 @@
 /* ---- others ---- */
 
 static bool
-is_added(const Drift *drift)
-{
-	return strcmp(drift->change, "added") == 0;
-}
-
-static bool
 is_type(const Drift *drift, const char *const *types, int n)
 {
 	for (int i = 0; i < n; i++)
@@ -69,9 +63,9 @@ names_renamed(const RenameStmt *stmt, const Drift *drift)
 {
 	const char *before = mig_name_before(stmt);
 
-	if (strcmp(drift->change, "changed") == 0)
+	if (DRIFT_IS_CHANGED(drift))
 		return before == NULL || mig_differs_has_name(drift->core, before) || mig_differs_has_name(drift->core, stmt->newname);
-	if (is_added(drift))
+	if (DRIFT_IS_ADDED(drift))
 		return mig_differs_has_name(drift->identity, stmt->newname) && was_there(stmt, before, drift);
 	return before == NULL || mig_differs_has_name(drift->identity, before);
 }
@@ -89,7 +83,7 @@ names_moved(const AlterObjectSchemaStmt *stmt, const Drift *drift)
 static bool
 names_value(const AlterEnumStmt *stmt, const Drift *drift)
 {
-	return !is_added(drift) && stmt->oldVal && (is_named(drift, stmt->oldVal) || is_named(drift, stmt->newVal));
+	return !DRIFT_IS_ADDED(drift) && stmt->oldVal && (is_named(drift, stmt->oldVal) || is_named(drift, stmt->newVal));
 }
 
 /* Of a condition: ADD, DROP and VALIDATE CONSTRAINT. */
@@ -98,9 +92,9 @@ names_condition(const AlterDomainStmt *stmt, const Drift *drift)
 {
 	const char *name = stmt->subtype == 'C' ? castNode(Constraint, stmt->def)->conname : stmt->name;
 
-	if (strchr("CXV", stmt->subtype) == NULL || strcmp(drift->object_type, "domain constraint") != 0)
+	if (strchr("CXV", stmt->subtype) == NULL || !DRIFT_IS_A(drift, "domain constraint"))
 		return false;
-	return name ? mig_differs_has_name(drift->identity, name) : is_added(drift);
+	return name ? mig_differs_has_name(drift->identity, name) : DRIFT_IS_ADDED(drift);
 }
 
 /* What goes without CASCADE are parts. */
@@ -112,7 +106,7 @@ may_drop(const DropStmt *stmt, const Drift *drift)
 		"publication relation", "publication namespace", "default acl", "table", "foreign table", "type"
 	};
 
-	return strcmp(drift->change, "removed") != 0 || stmt->behavior == DROP_CASCADE || is_type(drift, parts, lengthof(parts));
+	return !DRIFT_IS_REMOVED(drift) || stmt->behavior == DROP_CASCADE || is_type(drift, parts, lengthof(parts));
 }
 
 /* Of its own, of a column, of another table. */
@@ -122,7 +116,7 @@ may_have_constraint(const CreateStmt *stmt, const Drift *drift)
 	ListCell   *cell;
 
 	foreach(cell, stmt->tableElts)
-		if (mig_alters_makes_constraint(lfirst(cell), drift))
+		if (mig_added_may_be(lfirst(cell), drift))
 			return true;
 	return stmt->inhRelations != NIL;
 }
@@ -133,21 +127,21 @@ may_come_with(const CreateStmt *stmt, const Drift *drift)
 {
 	ListCell   *cell;
 
-	if (stmt->partbound || strcmp(drift->object_type, "sequence") == 0)
+	if (stmt->partbound || DRIFT_IS_A(drift, "sequence"))
 		return true;
 	foreach(cell, stmt->tableElts)
 		if (IsA(lfirst(cell), TableLikeClause))
-			return strcmp(drift->object_type, "trigger") != 0;
-	if (strcmp(drift->object_type, "table constraint") == 0)
+			return !DRIFT_IS_A(drift, "trigger");
+	if (DRIFT_IS_A(drift, "table constraint"))
 		return may_have_constraint(stmt, drift);
-	return strcmp(drift->object_type, "index") == 0 && mig_differs_has_constraint(drift) && may_have_constraint(stmt, drift);
+	return DRIFT_IS_A(drift, "index") && mig_differs_has_constraint(drift) && may_have_constraint(stmt, drift);
 }
 
 /* What is made changes nothing that there is, and brings along only what is a part of it. */
 static bool
 may_bring(const Node *stmt, const Drift *drift, DriftTie tie)
 {
-	return is_added(drift) && tie != TIE_MENTIONED && (!IsA(stmt, CreateStmt) || may_come_with((const CreateStmt *) stmt, drift));
+	return DRIFT_IS_ADDED(drift) && tie != TIE_MENTIONED && (!IsA(stmt, CreateStmt) || may_come_with((const CreateStmt *) stmt, drift));
 }
 
 /* Of all tables, or of what is named; SET leaves out what is not. */
@@ -170,7 +164,7 @@ names_published(const List *objects, const Drift *drift)
 static bool
 changes_published(const AlterPublicationStmt *stmt, const Drift *drift)
 {
-	return names_published(stmt->pubobjects, drift) || (stmt->pubobjects && stmt->action == AP_SetObjects && !is_added(drift));
+	return names_published(stmt->pubobjects, drift) || (stmt->pubobjects && stmt->action == AP_SetObjects && !DRIFT_IS_ADDED(drift));
 }
 
 /* May it change what is a part of its object, or mentions it? */
@@ -180,7 +174,7 @@ reaches_others(const Node *stmt, const Drift *drift, DriftTie tie)
 	switch (nodeTag(stmt))
 	{
 		case T_AlterTableStmt:
-			return (tie != TIE_MENTIONED || !is_added(drift)) && mig_alters_other((const AlterTableStmt *) stmt, drift, tie);
+			return (tie != TIE_MENTIONED || !DRIFT_IS_ADDED(drift)) && mig_alters_other((const AlterTableStmt *) stmt, drift, tie);
 		case T_RenameStmt:
 			return names_renamed((const RenameStmt *) stmt, drift);
 		case T_AlterObjectSchemaStmt:
@@ -190,7 +184,7 @@ reaches_others(const Node *stmt, const Drift *drift, DriftTie tie)
 		case T_AlterDomainStmt:
 			return names_condition((const AlterDomainStmt *) stmt, drift);
 		case T_DropStmt:
-			return !is_added(drift) && may_drop((const DropStmt *) stmt, drift);
+			return !DRIFT_IS_ADDED(drift) && may_drop((const DropStmt *) stmt, drift);
 		case T_CreateStmt:
 		case T_CreateForeignTableStmt:
 		case T_CreateTableAsStmt:
@@ -234,14 +228,14 @@ reaches_partitions(const Node *stmt, const Drift *drift)
 	switch (nodeTag(stmt))
 	{
 		case T_IndexStmt:
-			return is_added(drift);
+			return DRIFT_IS_ADDED(drift);
 		case T_CreateTrigStmt:
-			return is_added(drift) || (drift->lines & LINES_MENTIONING);
+			return DRIFT_IS_ADDED(drift) || (drift->lines & LINES_MENTIONING);
 		case T_RenameStmt:
-			return !is_added(drift) || ((const RenameStmt *) stmt)->renameType == OBJECT_TRIGGER ||
+			return !DRIFT_IS_ADDED(drift) || ((const RenameStmt *) stmt)->renameType == OBJECT_TRIGGER ||
 				((const RenameStmt *) stmt)->renameType == OBJECT_TABCONSTRAINT;
 		default:
-			return !is_added(drift) && reaches_others(stmt, drift, TIE_WHOLE);
+			return !DRIFT_IS_ADDED(drift) && reaches_others(stmt, drift, TIE_WHOLE);
 	}
 }
 
@@ -345,9 +339,9 @@ role_of_settings(const char *identity)
 static bool
 is_about(const Node *stmt, const Drift *drift)
 {
-	if (strcmp(drift->object_type, "database") == 0)
+	if (DRIFT_IS_A(drift, "database"))
 		return !IsA(stmt, AlterDatabaseSetStmt) && !IsA(stmt, AlterRoleSetStmt);
-	if (strcmp(drift->object_type, "database setting") == 0)
+	if (DRIFT_IS_A(drift, "database setting"))
 		return is_about_settings(stmt, role_of_settings(drift->identity));
 	return true;
 }
@@ -382,7 +376,7 @@ grants_on_all(const Node *stmt, const Drift *drift)
 static bool
 may_have(const Node *stmt, const Drift *drift, DriftTie tie)
 {
-	bool		is_changed = strcmp(drift->change, "changed") == 0;
+	bool		is_changed = DRIFT_IS_CHANGED(drift);
 	bool		changes_it = !is_changed || mig_amends(stmt, drift);
 
 	/* Captured, but no change of the schema. */
@@ -465,7 +459,7 @@ may_make(const Node *stmt, const Drift *drift)
 		case T_SecLabelStmt:
 			return !(drift->lines & ~(LINES_GRANTS | LINES_COMMENTS | LINES_LABELS));
 		case T_AlterPublicationStmt:
-			return strcmp(drift->object_type, "publication") != 0;
+			return !DRIFT_IS_A(drift, "publication");
 		case T_AlterTableStmt:
 		case T_AlterOwnerStmt:
 		case T_AlterFunctionStmt:
