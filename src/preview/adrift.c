@@ -12,6 +12,7 @@
 #include "schema/state.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/syscache.h"
 
 typedef struct Entry
 {
@@ -144,20 +145,16 @@ mig_adrift_at(const AllAdrift *adrift, const ObjectAddress *address)
 	return at ? at->adrift : NULL;
 }
 
-/*
- * How many columns of a relation, or attributes of a type, have none before them that
- * was dropped: each of them was at this place from the beginning.
- */
-static int
-columns_in_place(const ObjectAddress *address)
+/* Has it all columns, or attributes, that it has ever had?  One that was dropped is there without a type. */
+static bool
+has_all_columns(const ObjectAddress *address)
 {
 	Oid			relation = address->classId == TypeRelationId ? get_typ_typrelid(address->objectId) : address->objectId;
 	int			n = 0;
 
-	/* One that was dropped has no type, and none is behind the last. */
 	while (OidIsValid(relation) && OidIsValid(get_atttype(relation, n + 1)))
 		n++;
-	return n;
+	return n > 0 && !SearchSysCacheExists2(ATTNUM, ObjectIdGetDatum(relation), Int16GetDatum(n + 1));
 }
 
 /* Of what is the same relation still, not another one of its name. */
@@ -177,7 +174,7 @@ note_places(const List *adrift)
 			continue;
 		row = ledger_expected(item->should ? item->key : item->moved->key);
 		if (row && row->address.classId == address->classId && row->address.objectId == address->objectId)
-			unconstify(ObjectState *, item->is)->n_in_place = columns_in_place(address);
+			unconstify(ObjectState *, item->is)->keeps_places = has_all_columns(address);
 	}
 }
 

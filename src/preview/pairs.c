@@ -24,16 +24,11 @@ same_otherwise(const Column *a, const Column *b)
 	return columns_same_type(a, b) && a->not_null == b->not_null;
 }
 
-/* The one that a column is taken to have been before: at the same place, and but for its name the same. */
-static const Column *
-former_self(const List *from, const List *to, int place)
+/* Is there a column of either name on the other side, too? */
+static bool
+is_known(const List *from, const List *to, const Column *is, const Column *was)
 {
-	const Column *is = list_nth(from, place);
-	const Column *was = list_length(from) == list_length(to) ? list_nth(to, place) : NULL;
-
-	if (was == NULL || column_named(to, is->name) || column_named(from, was->name))
-		return NULL;
-	return same_otherwise(is, was) ? was : NULL;
+	return column_named(to, is->name) != NULL || column_named(from, was->name) != NULL;
 }
 
 static List *
@@ -68,24 +63,57 @@ pair_places(const List *from, const List *to)
 }
 
 /*
- * A column keeps its place until one before it is dropped.  Behind that it is told by
- * its name, and else by what it is like, which one that came instead may be as well.
+ * No column was dropped, and there are as many as are expected: each is where it was.
+ * Another table that somebody has made under this name may look like that as well.
  */
+static List *
+pair_all(Proposal *p, const ObjectState *table, const List *from, const List *to)
+{
+	List	   *pairs = pair_places(from, to);
+	ListCell   *cell;
+
+	foreach(cell, pairs)
+	{
+		const ColumnPair *pair = lfirst(cell);
+
+		if (strcmp(pair->from->name, pair->to->name) != 0 && is_known(from, to, pair->from, pair->to))
+			doubt(p, "Column %s of %s is taken to be %s under another name, in whose place it is.", pair->from->name, table->identity, pair->to->name);
+	}
+	return pairs;
+}
+
+/* By its name, or else at its place if it is the same but for its name: one that came instead may be so, too. */
+static const Column *
+guess(Proposal *p, const ObjectState *table, const List *from, const List *to, int place)
+{
+	const Column *is = list_nth(from, place);
+	const Column *named = column_named(to, is->name);
+	const Column *was = list_length(from) == list_length(to) ? list_nth(to, place) : NULL;
+
+	if (named || was == NULL || is_known(from, to, is, was) || !same_otherwise(is, was))
+		return named;
+	doubt(p, "Column %s of %s is taken to be %s under another name. If that was dropped, its values are lost, and those of %s are in its place.",
+		  is->name, table->identity, was->name, is->name);
+	return was;
+}
+
 List *
 pair_columns(Proposal *p, const ObjectState *from_state, const ObjectState *to_state, const List *to)
 {
 	List	   *from = columns_of(from_state);
 	List	   *pairs = NIL;
 
+	if (from_state->keeps_places && list_length(from) == list_length(to))
+		return pair_all(p, to_state, from, to);
 	for (int i = 0; i < list_length(from); i++)
 	{
 		const Column *is = list_nth(from, i);
-		const Column *was = i < from_state->n_in_place ? (i < list_length(to) ? list_nth(to, i) : NULL) : column_named(to, is->name);
+		const Column *was = guess(p, to_state, from, to, i);
 
-		if (was == NULL && i >= from_state->n_in_place && (was = former_self(from, to, i)) != NULL)
-			doubt(p, "Column %s of %s is taken to be %s under another name. If that was dropped, its values are lost, and those of %s are in its place.",
-				  is->name, to_state->identity, was->name, is->name);
-		pairs = add_pair(pairs, is, was && paired_with(pairs, was) == NULL ? was : NULL);
+		pairs = add_pair(pairs, is, was);
+		if (was == NULL && from_state->keeps_places && i < list_length(to))
+			doubt(p, "Column %s of %s may be %s under another name, in whose place it is.", is->name, to_state->identity,
+				  ((const Column *) list_nth(to, i))->name);
 	}
 	return pairs;
 }

@@ -14,7 +14,7 @@ typedef struct ObjectState
 	const char *identity;
 	List	   *parts;			/* of StoredPart */
 	const char *former;			/* identity that it has before it is renamed, or NULL */
-	int			n_in_place;		/* of what is there: how many of its first columns are those that are expected first, whatever they are called */
+	bool		keeps_places;	/* of what is there: it is where it was expected, and none of its columns was ever dropped */
 	bool		exists;			/* of another one that a proposal may bring along: it is there, if not as it shall be */
 } ObjectState;
 
