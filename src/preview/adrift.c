@@ -157,7 +157,18 @@ has_all_columns(const ObjectAddress *address)
 	return n > 0 && !SearchSysCacheExists2(ATTNUM, ObjectIdGetDatum(relation), Int16GetDatum(n + 1));
 }
 
-/* Of what is the same relation still, not another one of its name. */
+/* Is what is there the one that is expected, or another one of its name? */
+static void
+note_place(const SchemaObject *object, ObjectState *is, const ObjectAddress *expected)
+{
+	if (expected->classId != object->address.classId || !OidIsValid(expected->objectId))
+		return;
+	if (expected->objectId != object->address.objectId)
+		is->expected_now = getObjectIdentity(expected, true);
+	else if (expected->classId == RelationRelationId || expected->classId == TypeRelationId)
+		is->keeps_places = has_all_columns(expected);
+}
+
 static void
 note_places(const List *adrift)
 {
@@ -166,15 +177,13 @@ note_places(const List *adrift)
 	foreach(cell, adrift)
 	{
 		const Adrift *item = lfirst(cell);
-		const ObjectAddress *address = item->is ? &item->object->address : NULL;
 		const ExpectedRow *row;
 
-		if (address == NULL || (address->classId != RelationRelationId && address->classId != TypeRelationId) ||
-			(item->should == NULL && item->moved == NULL))
+		if (item->is == NULL || (item->should == NULL && item->moved == NULL))
 			continue;
 		row = ledger_expected(item->should ? item->key : item->moved->key);
-		if (row && row->address.classId == address->classId && row->address.objectId == address->objectId)
-			unconstify(ObjectState *, item->is)->keeps_places = has_all_columns(address);
+		if (row)
+			note_place(item->object, unconstify(ObjectState *, item->is), &row->address);
 	}
 }
 

@@ -243,6 +243,8 @@ change(Proposal *p, const ProposalClass *class, const ObjectState *from, const O
 {
 	ObjectState renamed = *from;
 
+	if (from->expected_now)
+		miss(p, "The %s that was %s, which is called %s now.", from->object_type, to->identity, from->expected_now);
 	if (strcmp(from->identity, to->identity) != 0)
 		rename_object(p, class, from, to);
 	renamed.former = from->identity;

@@ -142,6 +142,15 @@ SELECT ok(t ~ 'RENAME TO t;', 'and then the table') FROM migrate.undo_drift('inn
 SELECT is_empty('TABLE drifted', 'with its key');
 SELECT results_eq('TABLE inner_s.t', 'VALUES (1)', 'and its rows');
 
+-- Another one that has its name.
+
+ALTER TABLE places RENAME TO first_places;
+CREATE TABLE places (a int, b int, c int, d int);
+SELECT ok(t ~ 'NOT BROUGHT BACK: The table that was public.places, which is called public.first_places now' AND t ~ 'DATA LOST: The values of column d', 'is not that one')
+    FROM migrate.propose_revert('public.places') t;
+DROP TABLE places;
+ALTER TABLE first_places RENAME TO places;
+
 -- What is refused.
 
 SELECT ok((e).code = '55000' AND (e).message = 'no object called public.customers is other than expected', 'one that is as expected')
