@@ -411,6 +411,20 @@ ledger_adrift_at(const ObjectAddress *address)
 	return find_adrift(&query, &args);
 }
 
+bool
+ledger_adrift_from_first(const uint8 *key)
+{
+	static LedgerQuery query = {
+		ADRIFT " WHERE key OPERATOR(pg_catalog.=) $1 AND seen IS NULL"
+	};
+	LedgerArgs	args = {0};
+
+	if (!any_adrift())
+		return false;
+	arg_hash(&args, key);
+	return find_adrift(&query, &args) != NULL;
+}
+
 void
 ledger_put_adrift(const StateRow *state, const ObjectAddress *address, bool ignored)
 {

@@ -67,6 +67,8 @@ extern void ledger_readdress_key(const uint8 *key, const ObjectAddress *is);
 extern StateRow *ledger_adrift(const uint8 *key);
 /* Whatever an object was called then. */
 extern StateRow *ledger_adrift_at(const ObjectAddress *address);
+/* Was it so already when the whole of a copy was looked at first?  What is at its place has not been as expected there. */
+extern bool ledger_adrift_from_first(const uint8 *key);
 /* address: NULL where it is not there; no fingerprint but zeros: it could not be read; ignored: it is not counted; what is there already stays so or not. */
 extern void ledger_put_adrift(const StateRow *row, const ObjectAddress *address, bool ignored);
 extern void ledger_remove_adrift(const uint8 *key);

@@ -157,16 +157,21 @@ has_all_columns(const ObjectAddress *address)
 	return n > 0 && !SearchSysCacheExists2(ATTNUM, ObjectIdGetDatum(relation), Int16GetDatum(n + 1));
 }
 
-/* Is what is there the one that is expected, or another one of its name? */
+/* Is it the same relation still, and was that as expected once? */
 static void
-note_place(const SchemaObject *object, ObjectState *is, const ObjectAddress *expected)
+note_place(const Adrift *item, const ExpectedRow *row)
 {
-	if (expected->classId != object->address.classId || !OidIsValid(expected->objectId))
+	const ObjectAddress *address = item->object ? &item->object->address : NULL;
+
+	if (address && row->address.classId == address->classId && row->address.objectId == address->objectId)
+	{
+		if (!ledger_adrift_from_first(row->state.key))
+			unconstify(ObjectState *, item->is)->keeps_places = has_all_columns(address);
 		return;
-	if (expected->objectId != object->address.objectId)
-		is->expected_now = getObjectIdentity(expected, true);
-	else if (expected->classId == RelationRelationId || expected->classId == TypeRelationId)
-		is->keeps_places = has_all_columns(expected);
+	}
+	if (item->is)
+		unconstify(ObjectState *, item->is)->is_another = true;
+	unconstify(ObjectState *, item->should)->called = getObjectIdentity(&row->address, true);
 }
 
 static void
@@ -177,13 +182,12 @@ note_places(const List *adrift)
 	foreach(cell, adrift)
 	{
 		const Adrift *item = lfirst(cell);
-		const ExpectedRow *row;
+		const ExpectedRow *row = NULL;
 
-		if (item->is == NULL || (item->should == NULL && item->moved == NULL))
-			continue;
-		row = ledger_expected(item->should ? item->key : item->moved->key);
-		if (row)
-			note_place(item->object, unconstify(ObjectState *, item->is), &row->address);
+		if (item->should ? item->is || item->moved == NULL : item->moved != NULL)
+			row = ledger_expected(item->should ? item->key : item->moved->key);
+		if (row && OidIsValid(row->address.objectId) && (row->address.classId == RelationRelationId || row->address.classId == TypeRelationId))
+			note_place(item, row);
 	}
 }
 
@@ -204,6 +208,30 @@ pair_names(const AllAdrift *all)
 		removed->moved = added;
 		added->moved = removed;
 		unconstify(ObjectState *, removed->should)->exists = true;
+	}
+}
+
+/* Something else may have that name meanwhile. */
+static void
+note_other_names(const AllAdrift *all)
+{
+	List	   *addresses = NIL;
+	ListCell   *cell;
+
+	foreach(cell, all->list)
+	{
+		const Adrift *item = lfirst(cell);
+
+		if (item->is && item->should == NULL && item->moved == NULL)
+			addresses = lappend(addresses, unconstify(ObjectAddress *, &item->object->address));
+	}
+	foreach(cell, ledger_expected_at(addresses))
+	{
+		const ExpectedRow *row = lfirst(cell);
+		Adrift	   *item = unconstify(Adrift *, mig_adrift_at(all, &row->address));
+
+		if (item && item->should == NULL && item->moved == NULL && strcmp(item->is->object_type, row->state.object_type) == 0)
+			item->expected_as = row->state.identity;
 	}
 }
 
@@ -234,6 +262,7 @@ mig_adrift_read(void)
 	{
 		pair_names(reading.all);
 		note_places(reading.all->list);
+		note_other_names(reading.all);
 	}
 	return reading.all;
 }

@@ -19,6 +19,7 @@ typedef struct Adrift
 	const SchemaObject *object; /* what is there; NULL: nothing */
 	char	   *problem;		/* why it could not be looked at, or NULL */
 	const struct Adrift *moved; /* the same object under the name that is expected, or that it has; NULL: none */
+	const char *expected_as;	/* the name under which it is expected, which something else has now, or NULL */
 } Adrift;
 
 typedef struct AllAdrift

@@ -82,13 +82,16 @@ pair_all(Proposal *p, const ObjectState *table, const List *from, const List *to
 	return pairs;
 }
 
-/* By its name, or else at its place if it is the same but for its name: one that came instead may be so, too. */
+/*
+ * By its name, or else at its place, behind which are those that were added, if it is
+ * the same but for its name: one that came instead may be so, too.
+ */
 static const Column *
 guess(Proposal *p, const ObjectState *table, const List *from, const List *to, int place)
 {
 	const Column *is = list_nth(from, place);
 	const Column *named = column_named(to, is->name);
-	const Column *was = list_length(from) == list_length(to) ? list_nth(to, place) : NULL;
+	const Column *was = list_length(from) >= list_length(to) && place < list_length(to) ? list_nth(to, place) : NULL;
 
 	if (named || was == NULL || is_known(from, to, is, was) || !same_otherwise(is, was))
 		return named;

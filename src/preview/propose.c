@@ -179,7 +179,7 @@ create(Proposal *p, const ProposalClass *class, const ObjectState *to)
 	class->create(p, to);
 	change_remarks(p, class, name_of(class, to), NULL, to);
 	if (class->rows)
-		miss(p, "%s of %s %s.", class->rows, to->object_type, to->identity);
+		miss(p, "%s of %s %s%s.", class->rows, to->object_type, to->identity, to->called ? psprintf(", which is called %s now", to->called) : "");
 }
 
 /* By the parts of a name, where both have any. */
@@ -243,10 +243,11 @@ change(Proposal *p, const ProposalClass *class, const ObjectState *from, const O
 {
 	ObjectState renamed = *from;
 
-	if (from->expected_now)
-		miss(p, "The %s that was %s, which is called %s now.", from->object_type, to->identity, from->expected_now);
 	if (strcmp(from->identity, to->identity) != 0)
 		rename_object(p, class, from, to);
+	if (class->rows && from->is_another)
+		miss(p, "%s of the %s that was expected as %s, which is %s. What is called so is another one.", class->rows, to->object_type, to->identity,
+			 to->called ? psprintf("called %s now", to->called) : "gone");
 	renamed.former = from->identity;
 	renamed.identity = to->identity;
 	if (class->change)

@@ -14,8 +14,9 @@ typedef struct ObjectState
 	const char *identity;
 	List	   *parts;			/* of StoredPart */
 	const char *former;			/* identity that it has before it is renamed, or NULL */
-	const char *expected_now;	/* of what is there: what the one that is expected under this name is called now, or NULL */
 	bool		keeps_places;	/* of what is there: it is where it was expected, and none of its columns was ever dropped */
+	bool		is_another;		/* of what is there: it is not that which was expected under this name */
+	const char *called;			/* of what is to be there: what has its name is another one, and it has this one; or NULL */
 	bool		exists;			/* of another one that a proposal may bring along: it is there, if not as it shall be */
 } ObjectState;
 

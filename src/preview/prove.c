@@ -214,6 +214,29 @@ not_alone(const Adrift *target, const char *does, const Adrift *other)
 					mig_adrift_name(target)->identity, does, mig_adrift_name(other)->object_type, mig_adrift_name(other)->identity)));
 }
 
+static bool
+holds_data(const Adrift *adrift)
+{
+	const char *type = mig_adrift_name(adrift)->object_type;
+
+	return strcmp(type, "table") == 0 || strcmp(type, "sequence") == 0;
+}
+
+/* Of what is expected under a name that something else has nothing is adrift when it is gone. */
+static void
+check_expected_stay(const AllAdrift *before, const Adrift *target)
+{
+	ListCell   *cell;
+
+	foreach(cell, before->list)
+	{
+		const Adrift *was = lfirst(cell);
+
+		if (was->expected_as && holds_data(was) && getObjectIdentity(&was->object->address, true) == NULL)
+			not_alone(target, "drops", was);
+	}
+}
+
 static void
 compare(const AllAdrift *before, const Adrift *target, const AllAdrift *after)
 {
@@ -241,6 +264,7 @@ compare(const AllAdrift *before, const Adrift *target, const AllAdrift *after)
 		if (other->is == NULL && other->moved == NULL && was->moved)
 			not_alone(target, "drops", was->moved);
 	}
+	check_expected_stay(before, target);
 }
 
 /* ---- one try ---- */
@@ -350,6 +374,22 @@ refuse(const AllAdrift *adrift, const Adrift *target, const ErrorData *error)
 			 error->context ? errcontext("%s", error->context) : 0));
 }
 
+/* What holds data that is expected is not dropped since something else has its name. */
+static void
+refuse_expected(const Adrift *target)
+{
+	const ObjectState *name = mig_adrift_name(target);
+
+	if (target->expected_as == NULL || !holds_data(target))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("%s %s cannot be brought back: it is what is expected as %s, and something else is called that now",
+					name->object_type, name->identity, target->expected_as),
+			 errhint("Rename both, or drop what is not needed. To take over what is there: SELECT migrate.accept_drift(%s, '<why>', %s);",
+					 quote_literal_cstr(name->identity), quote_literal_cstr(name->object_type))));
+}
+
 void
 mig_prove(const AllAdrift *adrift, const Adrift *target, bool keep, Proof *proof)
 {
@@ -360,6 +400,7 @@ mig_prove(const AllAdrift *adrift, const Adrift *target, bool keep, Proof *proof
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_IN_USE),
 				 errmsg("could not look at %s %s: %s", mig_adrift_name(target)->object_type, mig_adrift_name(target)->identity, target->problem)));
+	refuse_expected(target);
 	error = try_both(&try);
 	if (error)
 		refuse(adrift, target, error);

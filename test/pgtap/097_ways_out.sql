@@ -114,14 +114,21 @@ SELECT ok(t ~ 'NOT CERTAIN: Column d of public.places is taken to be c under ano
 ALTER TABLE gap RENAME b TO c;
 SELECT ok(t ~ 'NOT CERTAIN: Column c of public.gap' AND t ~ 'RENAME COLUMN c TO b', 'behind one that was dropped before nobody knows')
     FROM migrate.undo_drift('public.gap', 'why') t;
+CREATE TABLE instead (a int, b text);
+ALTER TABLE instead DROP a;
+SELECT migrate.accept_drift('public.instead', 'test') \g /dev/null
+ALTER TABLE instead RENAME b TO e;
+ALTER TABLE instead ADD f text;
+SELECT ok(t ~ 'RENAME COLUMN e TO b' AND t ~ 'NOT CERTAIN: Column e' AND t ~ 'DATA LOST: The values of column f', 'nor does one that is added make it lost') FROM migrate.undo_drift('public.instead', 'why') t;
 ALTER TYPE point_type RENAME ATTRIBUTE x TO z;
 ALTER TYPE point_type RENAME ATTRIBUTE y TO x;
 SELECT ok(t ~ 'NOT CERTAIN' AND t ~ 'RENAME ATTRIBUTE x TO y;.*RENAME ATTRIBUTE z TO x;', 'attributes, too') FROM migrate.undo_drift('public.point_type', 'why') t;
 DROP TABLE gap;
 CREATE TABLE gap (b int, a int);
 SELECT is((pg_temp.error_of($$SELECT migrate.undo_drift('public.gap', 'why')$$)).code, '0A000', 'but not of another table of that name');
-DROP TABLE gap;
+DROP TABLE gap, instead;
 CREATE TABLE gap (a int, b int);
+SELECT migrate.accept_drift('public.instead', 'test') \g /dev/null
 ALTER TABLE added ADD by_hand int;
 SELECT migrate.register('0000_added', 'ALTER TABLE added ADD by_migration int', 'ALTER TABLE added DROP by_migration') \g /dev/null
 CALL migrate.apply();
@@ -142,14 +149,34 @@ SELECT ok(t ~ 'RENAME TO t;', 'and then the table') FROM migrate.undo_drift('inn
 SELECT is_empty('TABLE drifted', 'with its key');
 SELECT results_eq('TABLE inner_s.t', 'VALUES (1)', 'and its rows');
 
--- Another one that has its name.
+-- What is expected is not dropped since something else has its name.
 
-ALTER TABLE places RENAME TO first_places;
-CREATE TABLE places (a int, b int, c int, d int);
-SELECT ok(t ~ 'NOT BROUGHT BACK: The table that was public.places, which is called public.first_places now' AND t ~ 'DATA LOST: The values of column d', 'is not that one')
-    FROM migrate.propose_revert('public.places') t;
-DROP TABLE places;
-ALTER TABLE first_places RENAME TO places;
+CREATE TABLE swap_a (i int, j int);
+CREATE TABLE swap_b (i int, k text);
+INSERT INTO swap_a VALUES (1, 2);
+SELECT migrate.accept_drift('*', 'test') \g /dev/null
+BEGIN;
+CREATE TABLE swap_new (i int, j int DEFAULT 3);
+ALTER TABLE swap_a RENAME TO swap_old;
+ALTER TABLE swap_new RENAME TO swap_a;
+SELECT ok((e).code = '0A000' AND (e).message ~ 'it is what is expected as public.swap_a' AND (e).hint ~ 'accept_drift..public.swap_old', 'a table whose name another one has')
+    FROM pg_temp.error_of($$SELECT migrate.undo_drift('public.swap_old', 'why')$$) e;
+SELECT ok(t ~ 'NOT BROUGHT BACK: The rows of the table that was expected as public.swap_a, which is called public.swap_old now' AND t !~ 'loses no data', 'nor are the rows of that one said to be there')
+    FROM migrate.propose_revert('public.swap_a') t;
+CREATE TABLE swap_whole (i int, j int) PARTITION BY RANGE (i);
+ALTER TABLE swap_whole ATTACH PARTITION swap_old DEFAULT;
+SELECT ok((e).code = '0A000' AND (e).message ~ 'drops table public.swap_old', 'nor with what it was made a part of')
+    FROM pg_temp.error_of($$SELECT migrate.undo_drift('public.swap_whole', 'why')$$) e;
+ALTER TABLE swap_whole DETACH PARTITION swap_old;
+DROP TABLE swap_a;
+ALTER TABLE swap_b RENAME TO swap_a;
+SELECT ok(t ~ 'The rows of table public.swap_b, which is called public.swap_a now', 'nor where nothing has its name') FROM migrate.propose_revert('public.swap_b') t;
+DROP TABLE swap_a, swap_old;
+CREATE TABLE swap_a (i int);
+SELECT ok(t ~ 'NOT BROUGHT BACK: The rows of the table that was expected as public.swap_a, which is gone', 'one that was made anew') FROM migrate.undo_drift('public.swap_a', 'why') t;
+ROLLBACK;
+DROP TABLE swap_a, swap_b;
+SELECT migrate.accept_drift('*', 'test') \g /dev/null
 
 -- What is refused.
 
