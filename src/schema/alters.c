@@ -435,6 +435,15 @@ may_be_other(const AlterTableCmd *command, const Drift *drift)
 	}
 }
 
+/* Of an index it is no more than of which one it is a part, and with that whether it is valid. */
+static bool
+may_be_of_part(const Drift *drift)
+{
+	if (drift->lines & LINES_PARENTS)
+		return true;
+	return DRIFT_IS_A(drift, "index") ? mig_differs_key(drift, NULL, "valid") : (drift->lines & LINES_OTHERS) != 0;
+}
+
 static bool
 names_other(const AlterTableStmt *stmt, const AlterTableCmd *command, const Drift *drift)
 {
@@ -452,7 +461,7 @@ names_other(const AlterTableStmt *stmt, const AlterTableCmd *command, const Drif
 		case SUBJECT_RULE:
 			return mig_differs_has_name(drift->identity, command->name);
 		case SUBJECT_PARENT:
-			return is_of(drift, child_of(stmt, command)) && (drift->lines & (LINES_PARENTS | LINES_OTHERS));
+			return is_of(drift, child_of(stmt, command)) && may_be_of_part(drift);
 		default:
 			return may_be_other(command, drift);
 	}

@@ -419,12 +419,29 @@ is_gone(const Difference *difference, const ObjectAddress *address)
 	return address == NULL || !OidIsValid(address->objectId) || getObjectIdentity(address, true) == NULL;
 }
 
+/* It is no part of itself, and does not mention itself, though its description may have its name. */
+static List *
+without_itself(List *names, const char *identity)
+{
+	List	   *result = NIL;
+	ListCell   *cell;
+
+	foreach(cell, names)
+	{
+		const DriftName *name = lfirst(cell);
+
+		if (name->object_type || strcmp(name->identity, identity) != 0 || (name->tie != TIE_PART && name->tie != TIE_MENTIONED))
+			result = lappend(result, lfirst(cell));
+	}
+	return result;
+}
+
 static void
 name_all(void *arg)
 {
 	Naming	   *naming = arg;
 
-	naming->drift->names = names_of(naming->drift->names, naming->difference, naming->address);
+	naming->drift->names = without_itself(names_of(naming->drift->names, naming->difference, naming->address), naming->drift->identity);
 	naming->drift->is_gone = is_gone(naming->difference, naming->address);
 }
 

@@ -460,6 +460,9 @@ may_make(const Node *stmt, const Drift *drift)
 			return !(drift->lines & ~(LINES_GRANTS | LINES_COMMENTS | LINES_LABELS));
 		case T_AlterPublicationStmt:
 			return !DRIFT_IS_A(drift, "publication");
+		/* With a part of it. */
+		case T_RenameStmt:
+			return ((const RenameStmt *) stmt)->renameType != OBJECT_COLUMN && ((const RenameStmt *) stmt)->renameType != OBJECT_ATTRIBUTE;
 		case T_AlterTableStmt:
 		case T_AlterOwnerStmt:
 		case T_AlterFunctionStmt:

@@ -337,6 +337,39 @@ SELECT set_has($$SELECT * FROM authored('^\w+ \w+ \w+ \w+')$$,
              ('added table constraint renamed_x_check on public.renamed', '{ALTER TABLE renamed ADD}')$$, 'only the one has done what that does');
 ROLLBACK;
 
+-- What was done to something before it has gone with what it is in is not why it is gone.
+
+BEGIN;
+CREATE SCHEMA moves;
+CREATE TABLE moves.t (a int, b int);
+CREATE TYPE moves.pair AS (a int, b int);
+CREATE TABLE moves.alone (a int, b int);
+CREATE INDEX alone_b ON moves.alone (b);
+CREATE TABLE moves.goes (a int, b int);
+CREATE TABLE moves.whole (a int, b int) PARTITION BY LIST (a);
+SELECT migrate.accept_drift('*', 'test') \g /dev/null
+SAVEPOINT before;
+ALTER TABLE moves.t RENAME a TO c;
+ALTER TYPE moves.pair RENAME ATTRIBUTE a TO c;
+ALTER SCHEMA moves RENAME TO moved;
+ALTER TABLE moved.t RENAME b TO d;
+SELECT set_has($$SELECT * FROM authored('^\w+ \w+')$$,
+    $$VALUES ('removed table moves.t', '{ALTER SCHEMA}'::text[]), ('removed type moves.pair', '{ALTER SCHEMA}'), ('added type moved.pair', '{ALTER SCHEMA}')$$,
+    'the schema has taken it along, whatever its columns are called');
+ROLLBACK TO before;
+ALTER TABLE moves.goes ALTER a SET DEFAULT 1;
+ALTER TABLE moves.whole ATTACH PARTITION moves.goes DEFAULT;
+ALTER TABLE moves.goes ALTER a DROP DEFAULT;
+DROP TABLE moves.whole;
+SELECT set_eq($$SELECT * FROM authored('^\w+ \w+')$$,
+    $$VALUES ('removed table moves.whole', '{DROP TABLE}'::text[]), ('removed table moves.goes', NULL)$$, 'and who has changed a partition has not dropped it');
+ROLLBACK TO before;
+ALTER TABLE moves.whole ATTACH PARTITION moves.alone DEFAULT;
+ALTER TABLE moves.alone RENAME TO alone_too;
+SELECT set_has($$SELECT * FROM authored('^\w+ \w+ \S+ \w+')$$, $$VALUES ('changed index moves.alone_b', '{ALTER TABLE moves.alone RENAME}'::text[])$$,
+    'nor has who made it one changed its index');
+ROLLBACK;
+
 -- Lines that are in the value of another one.
 
 BEGIN;
