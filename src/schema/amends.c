@@ -43,6 +43,31 @@ mig_last_name(Node *object)
 	}
 }
 
+/* NULL: it says none. */
+static const char *
+schema_in(const List *names)
+{
+	return list_length(names) > 1 ? strVal(list_nth(names, list_length(names) - 2)) : NULL;
+}
+
+const char *
+mig_schema_of_name(Node *object)
+{
+	if (object == NULL)
+		return NULL;
+	switch (nodeTag(object))
+	{
+		case T_List:
+			return schema_in((List *) object);
+		case T_TypeName:
+			return schema_in(((TypeName *) object)->names);
+		case T_ObjectWithArgs:
+			return schema_in(((ObjectWithArgs *) object)->objname);
+		default:
+			return NULL;
+	}
+}
+
 const char *
 mig_name_before(const RenameStmt *stmt)
 {

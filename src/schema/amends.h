@@ -20,4 +20,7 @@ extern const char *mig_name_before(const RenameStmt *stmt);
 /* The last word of the name of an object; NULL likewise. */
 extern const char *mig_last_name(Node *object);
 
+/* The one before it, of its schema; NULL: it has none. */
+extern const char *mig_schema_of_name(Node *object);
+
 #endif							/* MIG_AMENDS_H */

@@ -373,6 +373,31 @@ grants_on_all(const Node *stmt, const Drift *drift)
 	}
 }
 
+/* The names that a statement has for what it is about, as a list or in a RangeVar. */
+static bool
+stands_in(const RangeVar *relation, Node *object, const char *identity)
+{
+	const char *schema = relation ? relation->schemaname : mig_schema_of_name(object);
+	const char *name = relation ? relation->relname : mig_last_name(object);
+
+	return (schema == NULL || mig_differs_has_name(identity, schema)) && (name == NULL || mig_differs_has_name(identity, name));
+}
+
+/* What is gone under a name had that before; it may have got another one, and been renamed again. */
+static bool
+had_other_name(const Node *stmt, const Drift *drift)
+{
+	const RenameStmt *rename = (const RenameStmt *) stmt;
+	const AlterObjectSchemaStmt *move = (const AlterObjectSchemaStmt *) stmt;
+
+	if (!DRIFT_IS_REMOVED(drift))
+		return false;
+	if (IsA(stmt, AlterObjectSchemaStmt))
+		return move->objectType != OBJECT_EXTENSION && !stands_in(move->relation, move->object, drift->identity);
+	return IsA(stmt, RenameStmt) &&
+		!(stands_in(rename->relation, rename->object, drift->identity) && (rename->subname == NULL || mig_differs_has_name(drift->identity, rename->subname)));
+}
+
 static bool
 may_have(const Node *stmt, const Drift *drift, DriftTie tie)
 {
@@ -385,7 +410,7 @@ may_have(const Node *stmt, const Drift *drift, DriftTie tie)
 	switch (tie)
 	{
 		case TIE_OWN:
-			return changes_it && is_about(stmt, drift);
+			return changes_it && is_about(stmt, drift) && !had_other_name(stmt, drift);
 		case TIE_ALL:
 			return grants_on_all(stmt, drift);
 		case TIE_ROLE:

@@ -364,6 +364,23 @@ DROP TABLE moves.whole;
 SELECT set_eq($$SELECT * FROM authored('^\w+ \w+')$$,
     $$VALUES ('removed table moves.whole', '{DROP TABLE}'::text[]), ('removed table moves.goes', NULL)$$, 'and who has changed a partition has not dropped it');
 ROLLBACK TO before;
+CREATE FUNCTION moves.f(int) RETURNS int LANGUAGE sql AS 'SELECT 1';
+ALTER TABLE moves.t ADD CONSTRAINT k CHECK (a > 0);
+SELECT migrate.accept_drift('*', 'test') \g /dev/null
+ALTER TABLE moves.t RENAME TO u;
+ALTER TABLE moves.u RENAME TO "V";
+ALTER TABLE moves."V" RENAME CONSTRAINT k TO l;
+CREATE SCHEMA aside;
+ALTER TABLE moves.goes SET SCHEMA aside;
+ALTER TABLE aside.goes RENAME TO gone;
+ALTER FUNCTION moves.f RENAME TO g;
+ALTER FUNCTION moves.g(int) SET SCHEMA aside;
+SELECT set_has($$SELECT * FROM authored('(?:RENAME|SET).*')$$,
+    $$VALUES ('removed table moves.t', NULL::text[]), ('added table moves."V"', ARRAY['RENAME TO "V"']), ('removed table moves.goes', NULL),
+             ('removed table constraint k on moves.t', NULL), ('added table constraint l on moves."V"', '{RENAME CONSTRAINT k TO l}'),
+             ('removed function moves.f(integer)', NULL), ('added function aside.g(integer)', '{SET SCHEMA aside}')$$,
+    'and who has renamed what had another name already has not taken away the first one');
+ROLLBACK TO before;
 ALTER TABLE moves.whole ATTACH PARTITION moves.alone DEFAULT;
 ALTER TABLE moves.alone RENAME TO alone_too;
 SELECT set_has($$SELECT * FROM authored('^\w+ \w+ \S+ \w+')$$, $$VALUES ('changed index moves.alone_b', '{ALTER TABLE moves.alone RENAME}'::text[])$$,
