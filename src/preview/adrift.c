@@ -145,16 +145,17 @@ mig_adrift_at(const AllAdrift *adrift, const ObjectAddress *address)
 	return at ? at->adrift : NULL;
 }
 
-/* Has it all columns, or attributes, that it has ever had?  One that was dropped is there without a type. */
-static bool
-has_all_columns(const ObjectAddress *address)
+/* How many columns, or attributes, it has before the first that was dropped, which is there without a type. */
+static void
+note_columns(ObjectState *is, const ObjectAddress *address)
 {
 	Oid			relation = address->classId == TypeRelationId ? get_typ_typrelid(address->objectId) : address->objectId;
 	int			n = 0;
 
 	while (OidIsValid(relation) && OidIsValid(get_atttype(relation, n + 1)))
 		n++;
-	return n > 0 && !SearchSysCacheExists2(ATTNUM, ObjectIdGetDatum(relation), Int16GetDatum(n + 1));
+	is->n_in_place = n;
+	is->keeps_places = n > 0 && !SearchSysCacheExists2(ATTNUM, ObjectIdGetDatum(relation), Int16GetDatum(n + 1));
 }
 
 /* Is it the same relation still, and was that as expected once? */
@@ -166,7 +167,7 @@ note_place(const Adrift *item, const ExpectedRow *row)
 	if (address && row->address.classId == address->classId && row->address.objectId == address->objectId)
 	{
 		if (!ledger_adrift_from_first(row->state.key))
-			unconstify(ObjectState *, item->is)->keeps_places = has_all_columns(address);
+			note_columns(unconstify(ObjectState *, item->is), address);
 		return;
 	}
 	if (item->is)

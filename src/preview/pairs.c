@@ -100,11 +100,56 @@ guess(Proposal *p, const ObjectState *table, const List *from, const List *to, i
 	return was;
 }
 
+static int
+place_of(const List *columns, const Column *column)
+{
+	int			place = 0;
+
+	while (list_nth(columns, place) != column)
+		place++;
+	return place;
+}
+
+/* Do all others stand on the same side of both? */
+static bool
+in_order(const List *pairs, const ColumnPair *pair, const List *to, const Column *other)
+{
+	int			place = place_of(to, other);
+	bool		behind = false;
+	ListCell   *cell;
+
+	foreach(cell, pairs)
+	{
+		const ColumnPair *with = lfirst(cell);
+
+		if (with == pair)
+			behind = true;
+		else if (with->to && (place_of(to, with->to) > place) != behind)
+			return false;
+	}
+	return true;
+}
+
+/* One that has its name may have got that from the one that is missing now, unless none was dropped before it. */
+static void
+doubt_names(Proposal *p, const ObjectState *table, const List *pairs, int n_certain, const List *to, const Column *missing)
+{
+	for (int i = n_certain; i < list_length(pairs); i++)
+	{
+		const ColumnPair *pair = list_nth(pairs, i);
+
+		if (pair->to && strcmp(pair->from->name, pair->to->name) == 0 && columns_same_type(pair->from, missing) && in_order(pairs, pair, to, missing))
+			doubt(p, "Column %s of %s is taken to be the one that is expected under this name. It may be %s, if the other one was dropped.",
+				  pair->to->name, table->identity, missing->name);
+	}
+}
+
 List *
 pair_columns(Proposal *p, const ObjectState *from_state, const ObjectState *to_state, const List *to)
 {
 	List	   *from = columns_of(from_state);
 	List	   *pairs = NIL;
+	const ListCell *cell;
 
 	if (from_state->keeps_places && list_length(from) == list_length(to))
 		return pair_all(p, to_state, from, to);
@@ -118,6 +163,9 @@ pair_columns(Proposal *p, const ObjectState *from_state, const ObjectState *to_s
 			doubt(p, "Column %s of %s may be %s under another name, in whose place it is.", is->name, to_state->identity,
 				  ((const Column *) list_nth(to, i))->name);
 	}
+	foreach(cell, to)
+		if (paired_with(pairs, lfirst(cell)) == NULL)
+			doubt_names(p, to_state, pairs, from_state->n_in_place, to, lfirst(cell));
 	return pairs;
 }
 

@@ -120,15 +120,25 @@ SELECT migrate.accept_drift('public.instead', 'test') \g /dev/null
 ALTER TABLE instead RENAME b TO e;
 ALTER TABLE instead ADD f text;
 SELECT ok(t ~ 'RENAME COLUMN e TO b' AND t ~ 'NOT CERTAIN: Column e' AND t ~ 'DATA LOST: The values of column f', 'nor does one that is added make it lost') FROM migrate.undo_drift('public.instead', 'why') t;
+CREATE TABLE missing (a int, b text, c text, d text);
+SELECT migrate.accept_drift('public.missing', 'test') \g /dev/null
+ALTER TABLE missing DROP d;
+SELECT ok(t !~ 'NOT CERTAIN', 'before one that was dropped all are known') FROM migrate.undo_drift('public.missing', 'why') t;
+ALTER TABLE missing DROP c;
+ALTER TABLE missing RENAME d TO c;
+SELECT ok(t ~ 'NOT BROUGHT BACK: The values of column d' AND t ~ 'NOT CERTAIN: Column c of public.missing is taken to be .* It may be d, if' AND t !~ 'Column b', 'nor whether one of its name is that one')
+    FROM migrate.propose_revert('public.missing') t;
+ALTER TABLE missing ALTER c TYPE char;
+SELECT ok(t ~ 'NOT BROUGHT BACK: The values of column d' AND t !~ 'NOT CERTAIN', 'unless it is another one') FROM migrate.undo_drift('public.missing', 'why') t;
 ALTER TYPE point_type RENAME ATTRIBUTE x TO z;
 ALTER TYPE point_type RENAME ATTRIBUTE y TO x;
 SELECT ok(t ~ 'NOT CERTAIN' AND t ~ 'RENAME ATTRIBUTE x TO y;.*RENAME ATTRIBUTE z TO x;', 'attributes, too') FROM migrate.undo_drift('public.point_type', 'why') t;
 DROP TABLE gap;
 CREATE TABLE gap (b int, a int);
 SELECT is((pg_temp.error_of($$SELECT migrate.undo_drift('public.gap', 'why')$$)).code, '0A000', 'but not of another table of that name');
-DROP TABLE gap, instead;
+DROP TABLE gap, instead, missing;
 CREATE TABLE gap (a int, b int);
-SELECT migrate.accept_drift('public.instead', 'test') \g /dev/null
+SELECT migrate.accept_drift('public.instead', 'test'), migrate.accept_drift('public.missing', 'test') \g /dev/null
 ALTER TABLE added ADD by_hand int;
 SELECT migrate.register('0000_added', 'ALTER TABLE added ADD by_migration int', 'ALTER TABLE added DROP by_migration') \g /dev/null
 CALL migrate.apply();
