@@ -17,55 +17,41 @@
 
 /* ---- names ---- */
 
-static const char *
-last_of(const List *names)
+/* Of what has a name in several words; NIL: it has none, or one that is a single word. */
+static const List *
+names_of(Node *object)
 {
-	return strVal(llast(names));
+	if (object == NULL)
+		return NIL;
+	switch (nodeTag(object))
+	{
+		case T_List:
+			return (List *) object;
+		case T_TypeName:
+			return ((TypeName *) object)->names;
+		case T_ObjectWithArgs:
+			return ((ObjectWithArgs *) object)->objname;
+		default:
+			return NIL;
+	}
 }
 
 const char *
 mig_last_name(Node *object)
 {
-	if (object == NULL)
-		return NULL;
-	switch (nodeTag(object))
-	{
-		case T_String:
-			return strVal(object);
-		case T_List:
-			return last_of((List *) object);
-		case T_TypeName:
-			return last_of(((TypeName *) object)->names);
-		case T_ObjectWithArgs:
-			return last_of(((ObjectWithArgs *) object)->objname);
-		default:
-			return NULL;
-	}
-}
+	const List *names = names_of(object);
 
-/* NULL: it says none. */
-static const char *
-schema_in(const List *names)
-{
-	return list_length(names) > 1 ? strVal(list_nth(names, list_length(names) - 2)) : NULL;
+	if (object && IsA(object, String))
+		return strVal(object);
+	return names ? strVal(llast(names)) : NULL;
 }
 
 const char *
 mig_schema_of_name(Node *object)
 {
-	if (object == NULL)
-		return NULL;
-	switch (nodeTag(object))
-	{
-		case T_List:
-			return schema_in((List *) object);
-		case T_TypeName:
-			return schema_in(((TypeName *) object)->names);
-		case T_ObjectWithArgs:
-			return schema_in(((ObjectWithArgs *) object)->objname);
-		default:
-			return NULL;
-	}
+	const List *names = names_of(object);
+
+	return list_length(names) > 1 ? strVal(list_nth(names, list_length(names) - 2)) : NULL;
 }
 
 const char *
@@ -362,7 +348,7 @@ changes_lines(const Node *stmt, const Drift *drift)
 			return mig_amends_grants(((const AlterDefaultPrivilegesStmt *) stmt)->action, drift);
 		case T_CommentStmt:
 			return ((const CommentStmt *) stmt)->objtype != OBJECT_COLUMN ||
-				mig_differs_column(drift, last_of(castNode(List, ((const CommentStmt *) stmt)->object)));
+				mig_differs_column(drift, mig_last_name(((const CommentStmt *) stmt)->object));
 		case T_RenameStmt:
 			return changes_name((const RenameStmt *) stmt, drift);
 		case T_AlterObjectSchemaStmt:
