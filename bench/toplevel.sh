@@ -16,11 +16,11 @@ one_top_level()
 
 	cpu=$(ended_cpu)
 	from=$(microseconds)
-	if [ "$kind" = psql ]; then
-		query -d "$database" -f "$WORK/builds.sql"
-	else
-		query -d "$database" -o /dev/null -c 'CALL migrate.apply()' 2> "$WORK/notices"
-	fi
+	case $kind in
+		psql) query -d "$database" -f "$WORK/builds.sql" ;;
+		reconnect) query -d "$database" -f "$WORK/reconnecting.sql" ;;
+		apply) query -d "$database" -o /dev/null -c 'CALL migrate.apply()' 2> "$WORK/notices" ;;
+	esac
 	to=$(microseconds)
 	cpu=$(($(ended_cpu) - cpu))
 	[ "$(query -d "$database" -c "SELECT count(*) FROM pg_index WHERE indrelid = 'empty'::regclass AND indisvalid")" = $TOP_LEVEL_STATEMENTS ] ||
@@ -28,7 +28,8 @@ one_top_level()
 	awk "BEGIN { n = 1000 * $TOP_LEVEL_STATEMENTS; print \"$kind\", ($to - $from) / n; print \"$kind,_server_CPU\", $cpu / n }"
 }
 
-# Each build is a migration, and so a worker, of its own.
+# Each build is a migration, and so a worker, of its own. What a session for each costs in psql says how much of that is
+# what the machine takes to start a process of the server.
 top_level()
 {
 	local pairs=$1 i kind order
@@ -36,9 +37,10 @@ top_level()
 	for ((i = 1; i <= TOP_LEVEL_STATEMENTS; i++)); do
 		echo "CREATE INDEX CONCURRENTLY ON empty (i);"
 	done > "$WORK/builds.sql"
+	sed 's/^/\\connect\n/' "$WORK/builds.sql" > "$WORK/reconnecting.sql"
 	for ((i = 1; i <= pairs; i++)); do
-		order='psql apply'
-		[ $((i % 2)) = 1 ] || order='apply psql'
+		order='psql reconnect apply'
+		[ $((i % 2)) = 1 ] || order='apply reconnect psql'
 		for kind in $order; do
 			new_database "top_${kind}_$i"
 			query -d "top_${kind}_$i" -o /dev/null -c 'CREATE TABLE empty (i int)' -c "SELECT migrate.register(format('%s_build', i),
