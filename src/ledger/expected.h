@@ -250,14 +250,15 @@ typedef struct Explanation
 
 /*
  * May a statement explain a drift, if it was about something with this tie to it?
- * And can it be why that is there, or is not?  It is read once, however many drifts
- * it was about.  (schema/reach.c)
+ * And can it be why that is there, or is not?  Does it change nothing if it was the
+ * last one as well?  It is read once, however many drifts it was about.  (schema/reach.c)
  */
 typedef struct StatementReader
 {
 	List	   *(*read) (const char *statement);
 	bool		(*may_have) (const Drift *drift, DriftTie tie, const List *statements);
 	bool		(*may_make) (const Drift *drift, const List *statements);
+	bool		(*repeats_nothing) (const Drift *drift, const char *text, const List *statements);
 } StatementReader;
 
 /* An array, for each of a list of Drift. */

@@ -212,6 +212,16 @@ may_be_why(const Drift *drift, const char *action, Found *found)
 	return DRIFT_IS_ADDED(drift) ? made : dropped;
 }
 
+/* The same again, with nothing between that may have undone it. */
+static bool
+is_repeated(Explaining *explaining, int number, bool closely, const Captured *captured)
+{
+	const Found *found = &explaining->founds[number];
+
+	return found->n > 0 && found->closely == closely && found->last != captured && strcmp(found->last->text, captured->text) == 0 &&
+		explaining->reader->repeats_nothing(drift_at(explaining, number), captured->text, statements_in(explaining, captured));
+}
+
 /* That which a row is of: the last one, or the next. */
 static const Captured *
 captured_in(LedgerRow *row, const Captured *last)
@@ -246,7 +256,7 @@ take_row(LedgerRow *row, Explaining *explaining, const Captured *last)
 		return captured;
 	if ((found->closely && !closely) || (closely && is_beside(explaining, number, action, captured)))
 		return captured;
-	if (may_explain(explaining, number, tie, captured))
+	if (may_explain(explaining, number, tie, captured) && !is_repeated(explaining, number, closely, captured))
 		add_statement(found, closely, captured);
 	return captured;
 }

@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "capture/capture.h"
 #include "commands/dbcommands.h"
 #include "common/attempt.h"
 #include "common/compat.h"
@@ -15,6 +16,7 @@
 #include "schema/alters.h"
 #include "schema/amends.h"
 #include "schema/author.h"
+#include "schema/repeats.h"
 #include "schema/state.h"
 #include "script/script.h"
 #include "utils/builtins.h"
@@ -526,4 +528,18 @@ any_may_make(const Drift *drift, const List *statements)
 	return statements == NIL;
 }
 
-const StatementReader mig_author_reader = {statements_of, any_may_have, any_may_make};
+static bool
+all_repeat_nothing(const Drift *drift, const char *text, const List *statements)
+{
+	ListCell   *cell;
+
+	/* Two secrets read the same in the log. */
+	if (mig_is_redacted(text))
+		return false;
+	foreach(cell, statements)
+		if (!mig_repeats_nothing(lfirst_node(RawStmt, cell)->stmt, drift))
+			return false;
+	return statements != NIL;
+}
+
+const StatementReader mig_author_reader = {statements_of, any_may_have, any_may_make, all_repeat_nothing};

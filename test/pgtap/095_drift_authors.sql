@@ -302,6 +302,24 @@ UPDATE beside SET others = array_replace(others, 'ALTER TABLE host OWNER TO CURR
 SELECT unnest(ARRAY[isnt(identities, NULL, change), is(wrong, NULL, '... is not by the other one' || CASE WHEN seen THEN '' ELSE ', nor by anybody' END), is(nobody, NULL, '... but by somebody, if seen')])
     FROM beside, unnest('{true,false}'::boolean[]) seen, pg_temp.author(change, seen, others) ORDER BY id, seen;
 
+-- Who gives a statement again in the same words has changed nothing, unless the first one was undone, or the words are not all.
+SELECT unnest(ARRAY[isnt(identities, NULL, change), is(wrong, NULL, '... is not by him who did it again'), is(nobody, NULL, '... but by the first one')])
+    FROM (VALUES (1, 'ALTER TABLE host OWNER TO tap_who'), (2, 'ALTER SEQUENCE host_s OWNER TO tap_who'), (3, 'GRANT SELECT ON ALL TABLES IN SCHEMA public TO tap_who'),
+        (4, 'REVOKE ALL ON FUNCTION host_f FROM PUBLIC'), (5, $$COMMENT ON COLUMN host.a IS 'one'$$), (6, 'ALTER TABLE host ALTER a SET NOT NULL'),
+        (7, 'ALTER TABLE host ALTER a SET STATISTICS 3, ALTER b SET STORAGE external, ALTER b SET COMPRESSION pglz, ALTER c SET (n_distinct = 1)'),
+        (8, 'ALTER TABLE host SET (fillfactor = 50), REPLICA IDENTITY FULL, ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY'),
+        (9, 'ALTER TABLE host ALTER a SET DEFAULT 3'), (10, 'ALTER TABLE host DISABLE TRIGGER host_t'), (11, 'ALTER VIEW host_v ALTER a SET DEFAULT 3'),
+        (12, $$CREATE OR REPLACE FUNCTION host_f(i int) RETURNS int LANGUAGE sql COST 7 SET work_mem = 100 AS 'SELECT 2'$$),
+        (13, format('ALTER DATABASE %I SET work_mem = 100', current_database())), (14, format('ALTER ROLE tap_who IN DATABASE %I SET work_mem = 100', current_database())), (15, 'ALTER TABLE guest SET UNLOGGED'))
+        AS repeated (id, change), pg_temp.author(change, true, ARRAY[change]) ORDER BY id;
+SELECT is(wrong, ARRAY[identity], first || ', ' || array_to_string(others, ', ') || ' is by who did the last')
+    FROM (VALUES ('public.host', 'ALTER TABLE host OWNER TO tap_who', ARRAY['ALTER TABLE host OWNER TO tap_who_too', 'ALTER TABLE host OWNER TO tap_who']),
+        ('public.host', 'ALTER TABLE host OWNER TO CURRENT_USER', '{ALTER TABLE host OWNER TO CURRENT_USER}'),
+        ('public.host_f(integer)', $$COMMENT ON FUNCTION host_f IS 'with password = x'$$, ARRAY[$$COMMENT ON FUNCTION host_f IS 'with password = y'$$]),
+        ('public.host_f(integer)', $$CREATE OR REPLACE FUNCTION host_f(i int) RETURNS int LANGUAGE sql SET work_mem FROM CURRENT AS 'SELECT 2'$$,
+            ARRAY['SET LOCAL work_mem = 200', $$CREATE OR REPLACE FUNCTION host_f(i int) RETURNS int LANGUAGE sql SET work_mem FROM CURRENT AS 'SELECT 2'$$, 'RESET work_mem']))
+        AS changes (identity, first, others), pg_temp.author(first, true, others);
+
 -- Who grants on all has not done more, and who sets something for one role not for another one.
 
 BEGIN;
