@@ -6,6 +6,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "preview/adrift.h"
 #include "schema/reparse.h"
@@ -67,6 +68,15 @@ state_of(const char *object_type, const char *identity, List *parts)
 	return state;
 }
 
+/* Whose columns are its own; what partitions have is in the whole table. */
+static bool
+has_children(const ObjectAddress *address)
+{
+	char		kind = address->classId == RelationRelationId ? get_rel_relkind(address->objectId) : '\0';
+
+	return (kind == RELKIND_RELATION || kind == RELKIND_FOREIGN_TABLE) && find_inheritance_children(address->objectId, NoLock) != NIL;
+}
+
 static void
 add(Reading *reading, Entry *entry, const SchemaObject *object)
 {
@@ -86,6 +96,7 @@ add(Reading *reading, Entry *entry, const SchemaObject *object)
 		memcpy(adrift->fingerprint, object->fingerprint, LEDGER_KEY_BYTES);
 		adrift->object = mig_state_copy(object);
 		adrift->is = state_of(adrift->object->object_type, adrift->object->identity, mig_state_stored(adrift->object)->parts);
+		unconstify(ObjectState *, adrift->is)->has_children = has_children(&object->address);
 		adrift->problem = adrift->object->problem;
 	}
 	entry->adrift = adrift;

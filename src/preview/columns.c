@@ -290,6 +290,13 @@ columns_same_type(const Column *a, const Column *b)
 		(a->collation == NULL || b->collation == NULL ? a->collation == b->collation : strcmp(a->collation, b->collation) == 0);
 }
 
+/* What is done to a column is done to it in each table that has it from there. */
+static const char *
+whose_values(const Work *w)
+{
+	return w->was && w->was->has_children ? psprintf("%s, and of the tables that inherit it", w->table->identity) : w->table->identity;
+}
+
 /* By assignment, which refuses more than a cast, where that is possible. */
 static void
 change_type(const Work *w)
@@ -303,8 +310,8 @@ change_type(const Work *w)
 		w->to->collation ? " COLLATE " : "", w->to->collation ? w->to->collation : "",
 		assigned || attribute ? "" : psprintf(" USING %s::%s", w->to->name, w->to->type));
 	if (strcmp(w->from->type, w->to->type) != 0)
-		lose(w->p, "What %s has in the values of column %s of %s and %s cannot hold.", w->from->type, w->to->name,
-			 w->table->identity, w->to->type);
+		lose(w->p, "What %s has and %s cannot hold, in the values of column %s of %s.", w->from->type, w->to->type,
+			 w->to->name, whose_values(w));
 }
 
 static void
@@ -397,7 +404,7 @@ drop_columns(const Work *w, const List *pairs)
 			continue;
 		}
 		put(w->p, "%s DROP %s %s", w->alter, w->word, pair->from->name);
-		lose(w->p, "The values of column %s of %s.", pair->from->name, w->table->identity);
+		lose(w->p, "The values of column %s of %s.", pair->from->name, whose_values(w));
 	}
 	return order;
 }
@@ -408,7 +415,7 @@ add_column(const Work *w)
 	bool		attribute = strcmp(w->word, "ATTRIBUTE") == 0;
 
 	put(w->p, "%s ADD %s %s", w->alter, w->word, attribute ? column_base(w->to) : column_clause(w->p, w->table, w->to));
-	miss(w->p, "The values of column %s of %s.", w->to->name, w->table->identity);
+	miss(w->p, "The values of column %s of %s.", w->to->name, whose_values(w));
 	if (!attribute)
 		change_settings(w);
 }

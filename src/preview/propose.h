@@ -16,6 +16,7 @@ typedef struct ObjectState
 	const char *former;			/* identity that it has before it is renamed, or NULL */
 	int			n_in_place;		/* of what is there, and where it was expected: how many of its columns have none before them that was dropped */
 	bool		keeps_places;	/* likewise: these are all that it ever had */
+	bool		has_children;	/* likewise: other tables have its columns, and are no partitions */
 	bool		is_another;		/* of what is there: it is not that which was expected under this name */
 	const char *called;			/* of what is to be there: what has its name is another one, and it has this one; or NULL */
 	bool		exists;			/* of another one that a proposal may bring along: it is there, if not as it shall be */

@@ -136,9 +136,15 @@ SELECT ok(t ~ 'NOT CERTAIN' AND t ~ 'RENAME ATTRIBUTE x TO y;.*RENAME ATTRIBUTE 
 DROP TABLE gap;
 CREATE TABLE gap (b int, a int);
 SELECT is((pg_temp.error_of($$SELECT migrate.undo_drift('public.gap', 'why')$$)).code, '0A000', 'but not of another table of that name');
-DROP TABLE gap, instead, missing;
+CREATE TABLE parent (a int, b text);
+CREATE TABLE child () INHERITS (parent);
+SELECT migrate.accept_drift('public.parent', 'test'), migrate.accept_drift('public.child', 'test') \g /dev/null
+ALTER TABLE parent ADD c int, ALTER a TYPE bigint, DROP b;
+SELECT is((SELECT count(*) FROM regexp_matches(t, 'of public\.parent, and of the tables that inherit it', 'g')), 3::bigint, 'what those lose that have a column from another table')
+    FROM migrate.undo_drift('public.parent', 'why') t;
+DROP TABLE gap, instead, missing, child, parent;
 CREATE TABLE gap (a int, b int);
-SELECT migrate.accept_drift('public.instead', 'test'), migrate.accept_drift('public.missing', 'test') \g /dev/null
+SELECT migrate.accept_drift('public.' || dropped, 'test') FROM unnest('{instead,missing,parent,child}'::text[]) dropped \g /dev/null
 ALTER TABLE added ADD by_hand int;
 SELECT migrate.register('0000_added', 'ALTER TABLE added ADD by_migration int', 'ALTER TABLE added DROP by_migration') \g /dev/null
 CALL migrate.apply();
