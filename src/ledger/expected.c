@@ -56,6 +56,7 @@ typedef struct Each
 {
 	StateRowFunction function;
 	void	   *arg;
+	MemoryContext context;		/* of one row */
 } Each;
 
 static void
@@ -64,8 +65,10 @@ hand_over(LedgerRow *row, void *arg)
 	const Each *each = arg;
 	StateRow	state;
 
+	MemoryContextSwitchTo(each->context);
 	decode_state(row, &state);
 	each->function(&state, each->arg);
+	MemoryContextReset(each->context);
 }
 
 void
@@ -75,6 +78,7 @@ ledger_each_state(LedgerQuery *query, LedgerArgs *args, StateRowFunction functio
 	LedgerScope scope;
 
 	ledger_enter(&scope);
+	each.context = AllocSetContextCreate(CurrentMemoryContext, "state of an object", ALLOCSET_DEFAULT_SIZES);
 	ledger_run_each(query, args, hand_over, &each);
 	ledger_leave(&scope);
 }

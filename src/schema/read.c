@@ -29,6 +29,9 @@
 
 #define BATCH 64
 
+/* What a batch takes, usually: kept for the next one, since to get memory from the system again and again takes its time. */
+#define BATCH_SIZES ((Size) 512 * 1024), ALLOCSET_DEFAULT_INITSIZE, ALLOCSET_DEFAULT_MAXSIZE
+
 /*
  * What the server remembers of each table, index and constraint that it prints
  * is forgotten after so many objects: it takes more than all that is kept here.
@@ -293,7 +296,7 @@ static void
 read_candidates(Reader *reader, const Candidates *candidates)
 {
 	MemoryContext outer = CurrentMemoryContext;
-	MemoryContext context = AllocSetContextCreate(outer, "schema batch", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext context = AllocSetContextCreate(outer, "schema batch", BATCH_SIZES);
 
 	MemoryContextSwitchTo(context);
 	for (int from = 0; from < candidates->n; from += BATCH)
@@ -320,7 +323,7 @@ reader_begin(Reader *reader, SchemaObjectFunction function, void *arg)
 	memset(reader, 0, sizeof(Reader));
 	reader->function = function;
 	reader->arg = arg;
-	reader->batch = AllocSetContextCreate(CurrentMemoryContext, "schema objects", ALLOCSET_DEFAULT_SIZES);
+	reader->batch = AllocSetContextCreate(CurrentMemoryContext, "schema objects", BATCH_SIZES);
 	ledger_enter(&reader->scope);
 	/*
 	 * Views and rules are deparsed by queries, which see what the snapshot does:

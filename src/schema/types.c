@@ -16,14 +16,13 @@
 #include "catalog/pg_type.h"
 #include "schema/schema_private.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 
 /* Rows of tables, arrays and multiranges come with other types. */
 static bool
 has_row(const CatalogRow *row)
 {
-	Oid			element = field_oid(row, "typelem");
-
 	switch (field_char(row, "typtype"))
 	{
 		case TYPTYPE_COMPOSITE:
@@ -33,7 +32,7 @@ has_row(const CatalogRow *row)
 		case TYPTYPE_PSEUDO:
 			return !field_bool(row, "typisdefined");
 		default:
-			return !OidIsValid(element) || get_array_type(element) != field_oid(row, "oid");
+			return !IsTrueArrayType((Form_pg_type) GETSTRUCT(row->tuple));
 	}
 }
 
