@@ -222,13 +222,11 @@ says_privilege(const char *line, const List *privileges)
 
 /* A line begins with whom it is of. */
 static bool
-is_grantee(const RoleSpec *role, const List *privileges, const Drift *drift)
+has_line_of(const RoleSpec *role, const List *privileges, const Drift *drift)
 {
 	const char *name = role->roletype == ROLESPEC_CSTRING ? psprintf("%s ", quote_identifier(role->rolename)) : "";
 	const char *end;
 
-	if (may_be_unsaid(role, drift))
-		return true;
 	for (const char *line = drift->differing; *line; line = end + (*end == '\n'))
 	{
 		end = line + strcspn(line, "\n");
@@ -244,7 +242,7 @@ has_grantee(const GrantStmt *stmt, const Drift *drift)
 	const ListCell *cell;
 
 	foreach(cell, stmt->grantees)
-		if (is_grantee(lfirst_node(RoleSpec, cell), stmt->privileges, drift))
+		if (may_be_unsaid(lfirst_node(RoleSpec, cell), drift) || has_line_of(lfirst_node(RoleSpec, cell), stmt->privileges, drift))
 			return true;
 	return false;
 }
@@ -274,6 +272,18 @@ bool
 mig_amends_grants(const GrantStmt *stmt, const Drift *drift)
 {
 	return (drift->lines & LINES_GRANTS) && has_grantee(stmt, drift) && has_granted_column(stmt->privileges, drift);
+}
+
+/* What roles have lost with all that they had. */
+bool
+mig_amends_grants_of(const List *roles, const Drift *drift)
+{
+	const ListCell *cell;
+
+	foreach(cell, roles)
+		if ((drift->lines & LINES_GRANTS) && has_line_of(lfirst_node(RoleSpec, cell), NIL, drift))
+			return true;
+	return false;
 }
 
 /* ---- all of it ---- */

@@ -13,6 +13,7 @@ extern bool mig_amends(const Node *stmt, const Drift *drift);
 
 /* Has a GRANT or REVOKE to do with the privileges that differ? */
 extern bool mig_amends_grants(const GrantStmt *stmt, const Drift *drift);
+extern bool mig_amends_grants_of(const List *roles, const Drift *drift);
 
 /* The name that a RenameStmt begins with; NULL: it has none that is a word. */
 extern const char *mig_name_before(const RenameStmt *stmt);

@@ -252,14 +252,21 @@ add_value(List *names, DriftTie tie, const Property *property)
 	return add_name(names, tie, strchr(value, '.') ? NULL : type_of_value(property->key), property->value);
 }
 
-/* Roles that are its owner or have privileges: they may have been renamed, or have lost all. */
+/*
+ * Roles that are its owner, have privileges, or are those that a policy is for: they
+ * may have been renamed, or have lost all.
+ */
 static List *
 add_role(List *names, DriftTie tie, const Property *property)
 {
 	const char *value = property->value;
+	char	   *name;
 
 	if (strcmp(property->key, "owner") == 0 || strncmp(property->key, "grant", 5) == 0)
-		names = add_name(names, tie, "role", next_name(&value));
+		return add_name(names, tie, "role", next_name(&value));
+	if (strcmp(property->key, "to") == 0)
+		while ((name = next_name(&value)) != NULL)
+			names = add_name(names, tie, "role", name);
 	return names;
 }
 

@@ -16,6 +16,7 @@
 #include "schema/alters.h"
 #include "schema/amends.h"
 #include "schema/author.h"
+#include "schema/properties.h"
 #include "schema/repeats.h"
 #include "schema/state.h"
 #include "script/script.h"
@@ -260,25 +261,6 @@ renames_role(const Node *stmt, const Drift *drift)
 	return false;
 }
 
-/* Those of keys go with all others, or by the name that the server has given them. */
-static bool
-switches_key_triggers(const Node *stmt)
-{
-	ListCell   *cell;
-
-	if (!IsA(stmt, AlterTableStmt))
-		return false;
-	foreach(cell, ((const AlterTableStmt *) stmt)->cmds)
-	{
-		const AlterTableCmd *command = lfirst_node(AlterTableCmd, cell);
-
-		if (command->subtype == AT_EnableTrigAll || command->subtype == AT_DisableTrigAll ||
-			(command->name && strncmp(command->name, "RI_ConstraintTrigger_", 21) == 0))
-			return true;
-	}
-	return false;
-}
-
 static bool
 is_role(const Node *spec, const char *name)
 {
@@ -295,6 +277,69 @@ is_among_roles(const List *specs, const char *name)
 	foreach(cell, specs)
 		if (is_role(lfirst(cell), name))
 			return true;
+	return false;
+}
+
+/* REASSIGN OWNED: what one of them owned has another owner. */
+static bool
+owner_is_among(const List *roles, const Drift *drift)
+{
+	ListCell   *cell;
+
+	foreach(cell, mig_schema_properties(drift->expected))
+	{
+		const Property *property = lfirst(cell);
+
+		if (strcmp(property->key, "owner") == 0)
+			return (drift->lines & LINES_OWNER) && is_among_roles(roles, property->value);
+	}
+	return false;
+}
+
+/*
+ * DROP OWNED: what is left of an object has no privileges of theirs any more, and a
+ * policy is for the others.
+ */
+static bool
+loses_roles(const List *roles, const Drift *drift)
+{
+	if (DRIFT_IS_CHANGED(drift) && DRIFT_IS_A(drift, "policy"))
+		return mig_differs_key(drift, NULL, "to") && is_among_roles(roles, drift->core);
+	return (DRIFT_IS_CHANGED(drift) || !(drift->lines & ~(LINES_GRANTS | LINES_COMMENTS | LINES_LABELS))) &&
+		mig_amends_grants_of(roles, drift);
+}
+
+/* Of a role that owned it, or had privileges on it. */
+static bool
+takes_from_role(const Node *stmt, const Drift *drift)
+{
+	switch (nodeTag(stmt))
+	{
+		case T_ReassignOwnedStmt:
+			return DRIFT_IS_CHANGED(drift) && owner_is_among(((const ReassignOwnedStmt *) stmt)->roles, drift);
+		case T_DropOwnedStmt:
+			return !drift->is_gone && loses_roles(((const DropOwnedStmt *) stmt)->roles, drift);
+		default:
+			return false;
+	}
+}
+
+/* Those of keys go with all others, or by the name that the server has given them. */
+static bool
+switches_key_triggers(const Node *stmt)
+{
+	ListCell   *cell;
+
+	if (!IsA(stmt, AlterTableStmt))
+		return false;
+	foreach(cell, ((const AlterTableStmt *) stmt)->cmds)
+	{
+		const AlterTableCmd *command = lfirst_node(AlterTableCmd, cell);
+
+		if (command->subtype == AT_EnableTrigAll || command->subtype == AT_DisableTrigAll ||
+			(command->name && strncmp(command->name, "RI_ConstraintTrigger_", 21) == 0))
+			return true;
+	}
 	return false;
 }
 
@@ -416,8 +461,7 @@ may_have(const Node *stmt, const Drift *drift, DriftTie tie)
 		case TIE_ALL:
 			return grants_on_all(stmt, drift);
 		case TIE_ROLE:
-			return !drift->is_gone && (!is_changed || (drift->lines & (LINES_OWNER | LINES_GRANTS))) &&
-				(IsA(stmt, DropOwnedStmt) || IsA(stmt, ReassignOwnedStmt));
+			return takes_from_role(stmt, drift);
 		case TIE_RENAMED_ROLE:
 			return renames_role(stmt, drift);
 		case TIE_WHOLE:

@@ -133,6 +133,34 @@ SELECT set_eq($$SELECT * FROM authored('^\w+ \w+')$$,
     $$VALUES ('removed table public.owned', '{DROP TABLE}'::text[]), ('changed table public.given', '{DROP OWNED}')$$, 'what was gone before it has not lost');
 ROLLBACK;
 
+-- Of a role they change nothing but what it owned, or had.
+
+BEGIN;
+CREATE ROLE tap_who_else;
+CREATE TABLE shared (i int);
+GRANT SELECT ON shared TO tap_who;
+CREATE TABLE named (i int);
+GRANT SELECT ON named TO tap_who;
+CREATE POLICY of_two ON shared TO tap_who, tap_who_too;
+SELECT migrate.accept_drift('*', 'test') \g /dev/null
+GRANT INSERT ON shared TO tap_who_else;
+ALTER TABLE given OWNER TO tap_who_else;
+REASSIGN OWNED BY tap_who TO tap_who_too;
+SELECT set_eq($$SELECT * FROM authored('^\w+ \w+')$$,
+    $$VALUES ('changed table public.owned', '{REASSIGN OWNED}'::text[]), ('changed table public.shared', '{GRANT INSERT}'), ('changed table public.given', '{ALTER TABLE}')$$,
+    'to whom only a privilege was granted has nothing that could be reassigned');
+DROP OWNED BY tap_who;
+GRANT SELECT ON shared TO tap_who;
+ALTER TABLE named RENAME TO called;
+SELECT set_eq($$SELECT * FROM authored('^\w+ \w+') WHERE drifted ~ 'shared|named|called'$$,
+    $$VALUES ('changed table public.shared', '{GRANT INSERT}'::text[]), ('changed policy of_two on public.shared', '{DROP OWNED}'),
+             ('removed table public.named', '{ALTER TABLE}'), ('added table public.called', '{ALTER TABLE}')$$,
+    'what was granted to others stays, and what has lost a privilege is not gone for that; a policy is for the others');
+SELECT migrate.accept_drift('*', 'test') \g /dev/null
+ALTER ROLE tap_who_too RENAME TO tap_who_now;
+SELECT set_has($$SELECT * FROM authored('^\w+ \w+')$$, $$VALUES ('changed policy of_two on public.shared', '{ALTER ROLE}'::text[])$$, 'whom a policy is for');
+ROLLBACK;
+
 -- What has another name now is known by its place, also when the first run has looked; not so in a copy of the database.
 
 BEGIN;
