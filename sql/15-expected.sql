@@ -1,10 +1,13 @@
 -- What the schema should be.  Definitions are kept once, by their fingerprint,
--- however many states have them.
+-- however many states have them; but for those that several transactions write at
+-- one time.  With a key a run would wait for whoever has taken a snapshot and not
+-- committed it yet.
 
 CREATE TABLE migrate.object_definitions (
-    fingerprint     bytea PRIMARY KEY,
+    fingerprint     bytea NOT NULL,
     parts           text NOT NULL
 );
+CREATE INDEX object_definitions_fingerprint ON migrate.object_definitions (fingerprint);
 COMMENT ON TABLE migrate.object_definitions IS 'definitions of objects by their fingerprint; each part begins with a line of its kind and of the characters that its name and its text have';
 
 -- The key is a hash of type and identity, which may be longer than an index takes.

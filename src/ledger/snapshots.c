@@ -4,6 +4,9 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
+#include "access/table.h"
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "common/compat.h"
 #include "ledger/expected.h"
@@ -11,6 +14,9 @@
 #include "mb/pg_wchar.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
 
 /* ---- definitions ---- */
 
@@ -83,22 +89,57 @@ decode(const char *text)
 	return parts;
 }
 
-void
-ledger_put_definitions(const List *definitions)
+#define Anum_object_definitions_fingerprint 1
+
+static bool
+is_kept(Relation relation, Oid index, bytea *fingerprint)
+{
+	ScanKeyData key;
+	SysScanDesc scan;
+	bool		result;
+
+	ScanKeyInit(&key, Anum_object_definitions_fingerprint, BTEqualStrategyNumber, F_BYTEAEQ, PointerGetDatum(fingerprint));
+	scan = systable_beginscan(relation, index, true, GetActiveSnapshot(), 1, &key);
+	result = HeapTupleIsValid(systable_getnext(scan));
+	systable_endscan(scan);
+	return result;
+}
+
+/* Those that nobody has committed yet are new to everybody but him: nobody waits to see. */
+static List *
+new_definitions(const List *definitions)
+{
+	Relation	relation = table_open(ledger_relation("object_definitions"), AccessShareLock);
+	Oid			index = ledger_relation("object_definitions_fingerprint");
+	List	   *result = NIL;
+	const ListCell *cell;
+
+	/* What is not seen when it is read again, in a transaction that sees an older state, is new. */
+	CommandCounterIncrement();
+	PushCopiedSnapshot(GetTransactionSnapshot());
+	UpdateActiveSnapshotCommandId();
+	foreach(cell, definitions)
+		if (!is_kept(relation, index, hash_bytea(((const StoredDefinition *) lfirst(cell))->fingerprint)))
+			result = lappend(result, lfirst(cell));
+	PopActiveSnapshot();
+	table_close(relation, AccessShareLock);
+	return result;
+}
+
+/* Several objects may have one definition. */
+static void
+insert_definitions(const List *definitions)
 {
 	static LedgerQuery query = {
 		"INSERT INTO migrate.object_definitions (fingerprint, parts)"
-		" SELECT u.* FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2)) u ON CONFLICT DO NOTHING"
+		" SELECT DISTINCT ON (u.fingerprint) u.* FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2)) u (fingerprint, parts)"
 	};
 	int			n = list_length(definitions);
-	Datum	   *fingerprints = palloc((n + 1) * sizeof(Datum));
-	Datum	   *texts = palloc((n + 1) * sizeof(Datum));
+	Datum	   *fingerprints = palloc(n * sizeof(Datum));
+	Datum	   *texts = palloc(n * sizeof(Datum));
 	LedgerArgs	args = {0};
-	LedgerScope scope;
-	ListCell   *cell;
+	const ListCell *cell;
 
-	if (n == 0)
-		return;
 	foreach(cell, definitions)
 	{
 		const StoredDefinition *definition = lfirst(cell);
@@ -106,10 +147,23 @@ ledger_put_definitions(const List *definitions)
 		fingerprints[foreach_current_index(cell)] = PointerGetDatum(hash_bytea(definition->fingerprint));
 		texts[foreach_current_index(cell)] = CStringGetTextDatum(encode(definition->parts));
 	}
-	ledger_enter(&scope);
 	arg_array(&args, BYTEAARRAYOID, construct_array(fingerprints, n, BYTEAOID, -1, false, TYPALIGN_INT));
 	arg_array(&args, TEXTARRAYOID, construct_array(texts, n, TEXTOID, -1, false, TYPALIGN_INT));
 	ledger_run(&query, &args);
+}
+
+void
+ledger_put_definitions(const List *definitions)
+{
+	LedgerScope scope;
+	List	   *new;
+
+	if (definitions == NIL)
+		return;
+	ledger_enter(&scope);
+	new = new_definitions(definitions);
+	if (new != NIL)
+		insert_definitions(new);
 	ledger_leave(&scope);
 }
 
