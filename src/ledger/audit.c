@@ -64,12 +64,14 @@
 	" AND ($3 IS NULL OR r.project OPERATOR(pg_catalog.=) $3)" \
 	" AND (e.run_id IS NOT NULL OR r.run_id OPERATOR(pg_catalog.<>) $4)"
 
+/* Of a run, or of a registered migration that somebody has declared. */
 #define ATTEMPTS \
 	"SELECT COALESCE(h.finished_at, h.started_at), 'migration_' OPERATOR(pg_catalog.||) h.outcome, h.project, h.name, NULL, h.session_role, h.role_name," \
 	" h.application_name, h.client_addr, h.error_statement, COALESCE(h.error_code OPERATOR(pg_catalog.||) ': ' OPERATOR(pg_catalog.||) h.error_message, h.reason)," \
 	" NULL, NULL, 'history', h.id" \
 	" FROM migrate.log_history h" \
-	" WHERE h.run_id IS NOT NULL AND COALESCE(h.finished_at, h.started_at) OPERATOR(pg_catalog.>=) $1" \
+	" WHERE (h.run_id IS NOT NULL OR (h.action OPERATOR(pg_catalog.=) 'external' AND h.checksum IS NOT NULL))" \
+	" AND COALESCE(h.finished_at, h.started_at) OPERATOR(pg_catalog.>=) $1" \
 	" AND COALESCE(h.finished_at, h.started_at) OPERATOR(pg_catalog.<) $2 AND ($3 IS NULL OR h.project OPERATOR(pg_catalog.=) $3)"
 
 /* What capture saw less than all of, from the beginning of the time asked for. */

@@ -67,6 +67,15 @@ SELECT is((SELECT count(*) FROM migrate.audit('-infinity', 'infinity')), (SELECT
 SELECT isnt_empty('SELECT to_jsonb(a) FROM migrate.audit() a', 'as JSON lines');
 RESET ROLE;
 
+-- What somebody says that he has applied, also if it changed nothing.
+
+SELECT clock_timestamp() AS declared \gset
+BEGIN;
+SELECT migrate.begin('shop:0002_b', tool => 'psql') \g /dev/null
+COMMIT;
+SELECT pg_temp.rows_are(format('SELECT event, project, name, session_role IS NOT NULL, reason FROM migrate.audit(%L) WHERE event <> ''history_head''', :'declared'),
+    $$VALUES ('migration_applied', 'shop', '0002_b', true, 'by psql')$$, 'a migration that counts as applied since somebody has said so');
+
 -- Many objects are named by the first of them.
 
 DO $$BEGIN FOR i IN 1 .. 12 LOOP EXECUTE format('CREATE TABLE many.m%s ()', i); END LOOP;
