@@ -36,19 +36,14 @@ collect_object(const SchemaObject *object, void *arg)
 {
 	Export	   *export = arg;
 	MemoryContext before = MemoryContextSwitchTo(export->context);
-	Exported   *exported;
+	Exported   *exported = palloc(sizeof(Exported));
 	SchemaObject *copy;
 
-	if (object->problem)
-		mig_state_warn(object);
-	else
-	{
-		exported = palloc(sizeof(Exported));
-		copy = mig_state_copy(object);
-		mig_state_row(copy, &exported->row);
-		exported->parts = mig_state_stored(copy)->parts;
-		export->objects = lappend(export->objects, exported);
-	}
+	mig_state_require_readable(object);
+	copy = mig_state_copy(object);
+	mig_state_row(copy, &exported->row);
+	exported->parts = mig_state_stored(copy)->parts;
+	export->objects = lappend(export->objects, exported);
 	MemoryContextSwitchTo(before);
 }
 

@@ -19,10 +19,8 @@
 static void
 keep_object(const SchemaObject *object, void *arg)
 {
-	if (object->problem)
-		mig_state_warn(object);
-	else
-		mig_keep_object(arg, object);
+	mig_state_require_readable(object);
+	mig_keep_object(arg, object);
 }
 
 MIG_FUNCTION(mig_snapshot);

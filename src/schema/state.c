@@ -140,6 +140,18 @@ mig_state_warn(const SchemaObject *object)
 			(errmsg("could not look at %s %s: %s", object->object_type, object->identity, object->problem)));
 }
 
+/* What is kept for later, or elsewhere, without an object says that the object is not there. */
+void
+mig_state_require_readable(const SchemaObject *object)
+{
+	if (object->problem)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("could not look at %s %s: %s", object->object_type, object->identity, object->problem),
+				 errdetail("A snapshot has all that is there."),
+				 errhint("Try again when it can be read: SELECT object_type, identity, definition FROM migrate.inventory() WHERE fingerprint IS NULL;")));
+}
+
 /* ---- reading a state ---- */
 
 static void

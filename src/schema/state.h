@@ -54,6 +54,7 @@ extern SchemaObject *mig_state_copy(const SchemaObject *object);
 
 /* Where it was not possible to look. */
 extern void mig_state_warn(const SchemaObject *object);
+extern void mig_state_require_readable(const SchemaObject *object);
 
 /* Those of the addresses at which something is expected, as a set of ObjectAddress. */
 extern HTAB *mig_state_addresses(const List *addresses);
