@@ -28,7 +28,17 @@ typedef struct Attribution
 } Attribution;
 
 static Attribution migration = {0};
-static Attribution external = {0};
+
+/* What another tool does: from one level on until it was finished at another, 0 if it was not. */
+typedef struct Declared
+{
+	struct Declared *before;
+	Attribution attribution;
+	int			finished;
+} Declared;
+
+/* The last one, and those before it whose end may still be undone. */
+static Declared *declared = NULL;
 
 /* What one of our own functions does, and why. */
 static Attribution own = {0};
@@ -88,10 +98,10 @@ mig_origin(void)
 		result.origin = "migration";
 		result.history_id = migration.level > 0 ? migration.history_id : session_migration;
 	}
-	else if (external.level > 0)
+	else if (mig_origin_external_id() != 0)
 	{
 		result.origin = "external";
-		result.history_id = external.history_id;
+		result.history_id = mig_origin_external_id();
 	}
 	else if (result.reason == NULL)
 	{
@@ -104,14 +114,25 @@ mig_origin(void)
 void
 mig_origin_external(int64 history_id)
 {
-	external.history_id = history_id;
-	external.level = history_id ? GetCurrentTransactionNestLevel() : 0;
+	Declared   *new;
+
+	if (history_id == 0)
+	{
+		declared->finished = GetCurrentTransactionNestLevel();
+		return;
+	}
+	new = MemoryContextAllocZero(TopTransactionContext, sizeof(Declared));
+	new->attribution.history_id = history_id;
+	new->attribution.level = GetCurrentTransactionNestLevel();
+	/* What was finished outside of any savepoint ends with the transaction at the latest. */
+	new->before = declared && declared->finished == 1 ? NULL : declared;
+	declared = new;
 }
 
 int64
 mig_origin_external_id(void)
 {
-	return external.level > 0 ? external.history_id : 0;
+	return declared && declared->finished == 0 ? declared->attribution.history_id : 0;
 }
 
 /* ---- the setting, and what ends with a transaction ---- */
@@ -144,7 +165,7 @@ at_transaction_end(XactEvent event, void *arg)
 	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
 	{
 		memset(&own, 0, sizeof(Attribution));
-		memset(&external, 0, sizeof(Attribution));
+		declared = NULL;
 		memset(&migration, 0, sizeof(Attribution));
 	}
 }
@@ -157,11 +178,28 @@ end_level(Attribution *attribution, SubXactEvent event)
 		memset(attribution, 0, sizeof(Attribution));
 }
 
+/* With the savepoint behind which it was finished goes its end, and it goes on. */
+static void
+end_declared(SubXactEvent event)
+{
+	for (Declared **at = &declared; *at;)
+	{
+		end_level(&(*at)->attribution, event);
+		if ((*at)->attribution.level == 0)
+			*at = (*at)->before;
+		else
+		{
+			(void) mig_level_undone_within(&(*at)->finished, event);
+			at = &(*at)->before;
+		}
+	}
+}
+
 static void
 at_subtransaction_end(SubXactEvent event, SubTransactionId subid, SubTransactionId parent, void *arg)
 {
 	end_level(&own, event);
-	end_level(&external, event);
+	end_declared(event);
 	end_level(&migration, event);
 }
 

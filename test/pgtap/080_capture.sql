@@ -255,6 +255,31 @@ COMMIT;
 SELECT is(logged(), 'CREATE TABLE direct', 'rolled back to before it');
 SELECT is_empty($$SELECT FROM migrate.history WHERE name = 'rolled back'$$, 'it leaves nothing');
 BEGIN;
+SELECT migrate.begin('outer', 'shop') AS outer_history \gset
+SAVEPOINT s;
+SELECT migrate.finish() \g /dev/null
+CREATE TABLE rolled_back ();
+SELECT migrate.begin('inner', 'shop') \g /dev/null
+SAVEPOINT t;
+SELECT migrate.finish() \g /dev/null
+ROLLBACK TO s;
+CREATE TABLE goes_on ();
+SAVEPOINT t;
+SELECT migrate.finish() \g /dev/null
+RELEASE t;
+CREATE TABLE is_finished ();
+ROLLBACK TO s;
+CREATE TABLE goes_on ();
+SELECT migrate.finish() \g /dev/null
+SELECT migrate.begin('next', 'shop') AS next_history \gset
+SAVEPOINT t;
+SELECT migrate.finish() \g /dev/null
+ROLLBACK TO t;
+CREATE TABLE next_one ();
+COMMIT;
+SELECT is(logged(), format(E'CREATE TABLE external %s\nCREATE TABLE external %s', :outer_history, :next_history), 'a finish that is rolled back ends nothing');
+SELECT throws_ok('SELECT migrate.finish()', '55000', NULL, 'and nothing outlives the transaction');
+BEGIN;
 SAVEPOINT s;
 SELECT migrate.begin('released', 'shop') \g /dev/null
 RELEASE s;
