@@ -29,15 +29,26 @@ typedef struct Collect
 	List	   *drifts;
 } Collect;
 
+/* What is there is as it is now, and a run may have ended since what is expected was read. */
+static bool
+is_expected_by_now(const Difference *difference, const ExpectedRow *expected)
+{
+	if (difference->to == NULL)
+		return expected == NULL;
+	return expected && memcmp(expected->state.fingerprint, difference->to->fingerprint, LEDGER_KEY_BYTES) == 0;
+}
+
 static void
 add_drift(const Difference *difference, void *arg)
 {
 	Collect    *collect = arg;
 	MemoryContext before = MemoryContextSwitchTo(collect->context);
-	ExpectedRow *expected = difference->from ? ledger_expected(difference->from->key) : NULL;
 	const StateRow *row = difference->to ? difference->to : difference->from;
+	const ExpectedRow *now = ledger_expected(row->key);
+	const ExpectedRow *expected = difference->from ? now : NULL;
 
-	if ((collect->project == NULL ||
+	if (!is_expected_by_now(difference, now) &&
+		(collect->project == NULL ||
 		 (expected && expected->project && strcmp(expected->project, collect->project) == 0)) &&
 		!mig_is_ignored(collect->rules, difference))
 	{
