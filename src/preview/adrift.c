@@ -261,6 +261,7 @@ mig_adrift_read(void)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("nothing is expected yet"),
 				 errhint("SELECT migrate.watch('<why>');  takes what exists as expected.")));
+	ledger_begin_look(&reading.all->seen);
 	reading.all->by_key = hash_create("expected objects", 1024, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	ledger_each_expected(take_expected, &reading);
 	mig_schema_read_all(take_current, &reading);

@@ -28,6 +28,7 @@ typedef struct AllAdrift
 	List	   *should;			/* of ObjectState: what they should be */
 	HTAB	   *by_key;			/* of what is expected, and of what is adrift */
 	HTAB	   *by_address;		/* of what is there and adrift */
+	LedgerLook	seen;			/* how much of what was captured was known before */
 } AllAdrift;
 
 /* In the present memory context; 55000 where nothing is expected. */

@@ -358,11 +358,28 @@ hint_of(const AllAdrift *adrift, const Adrift *target)
 	return text.data;
 }
 
+/* What others have changed since they were read a proof takes for what the SQL has done. */
+static void
+refuse_for_others(const AllAdrift *adrift, const Adrift *target, const ErrorData *error)
+{
+	LedgerLook	seen = adrift->seen;
+
+	if (error->sqlerrcode != ERRCODE_FEATURE_NOT_SUPPORTED || ledger_look_again(&seen) == NIL)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+			 errmsg("%s %s cannot be brought back: others have changed the schema meanwhile",
+					mig_adrift_name(target)->object_type, mig_adrift_name(target)->identity),
+			 errdetail("Together with what they did %s.", error->message),
+			 errhint("Try again.")));
+}
+
 pg_noreturn static void
 refuse(const AllAdrift *adrift, const Adrift *target, const ErrorData *error)
 {
 	const ObjectState *name = mig_adrift_name(target);
 
+	refuse_for_others(adrift, target, error);
 	ereport(ERROR,
 			(errcode(error->sqlerrcode),
 			 errmsg("%s %s cannot be brought back: %s", name->object_type, name->identity, error->message),
