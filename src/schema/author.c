@@ -384,6 +384,19 @@ names_of_database(List *names, const char *object_type, const char *identity)
 	return add_name(names, TIE_OWN, "database", database ? (char *) quote_identifier(database) : NULL);
 }
 
+/* Whose privileges by default, or whose mapping it is, as that role is called now. */
+static List *
+add_role_of(List *names, const char *object_type, const ObjectAddress *address)
+{
+	const char *identity = getObjectIdentity(address, true);
+
+	if (strcmp(object_type, "default acl") == 0)
+		identity += strlen("for role ");
+	else if (strcmp(object_type, "user mapping") != 0)
+		return names;
+	return add_name(names, TIE_RENAMED_ROLE, "role", next_name(&identity));
+}
+
 static List *
 names_of(List *names, const Difference *difference, const ObjectAddress *address)
 {
@@ -400,6 +413,7 @@ names_of(List *names, const Difference *difference, const ObjectAddress *address
 		names = add_triggers(names, difference->from_definition);
 		names = add_triggers(names, difference->to_definition);
 	}
+	names = add_role_of(names, row->object_type, address);
 	return names_around(names, address);
 }
 

@@ -251,6 +251,9 @@ renames_role(const Node *stmt, const Drift *drift)
 
 	if (!IsA(stmt, RenameStmt) || rename->renameType != OBJECT_ROLE)
 		return false;
+	/* It is called otherwise itself. */
+	if (!DRIFT_IS_CHANGED(drift))
+		return names_renamed(rename, drift);
 	foreach(cell, drift->names)
 	{
 		const DriftName *name = lfirst(cell);

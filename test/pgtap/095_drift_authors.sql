@@ -142,6 +142,10 @@ GRANT SELECT ON shared TO tap_who;
 CREATE TABLE named (i int);
 GRANT SELECT ON named TO tap_who;
 CREATE POLICY of_two ON shared TO tap_who, tap_who_too;
+ALTER DEFAULT PRIVILEGES FOR ROLE tap_who_too GRANT SELECT ON TABLES TO tap_who_else;
+CREATE FOREIGN DATA WRAPPER wrapped;
+CREATE SERVER served FOREIGN DATA WRAPPER wrapped;
+CREATE USER MAPPING FOR tap_who_too SERVER served;
 SELECT migrate.accept_drift('*', 'test') \g /dev/null
 GRANT INSERT ON shared TO tap_who_else;
 ALTER TABLE given OWNER TO tap_who_else;
@@ -158,7 +162,11 @@ SELECT set_eq($$SELECT * FROM authored('^\w+ \w+') WHERE drifted ~ 'shared|named
     'what was granted to others stays, and what has lost a privilege is not gone for that; a policy is for the others');
 SELECT migrate.accept_drift('*', 'test') \g /dev/null
 ALTER ROLE tap_who_too RENAME TO tap_who_now;
-SELECT set_has($$SELECT * FROM authored('^\w+ \w+')$$, $$VALUES ('changed policy of_two on public.shared', '{ALTER ROLE}'::text[])$$, 'whom a policy is for');
+SELECT set_has($$SELECT * FROM authored('^\w+ \w+')$$,
+    $$VALUES ('changed policy of_two on public.shared', '{ALTER ROLE}'::text[]), ('removed default acl for role tap_who_too on tables', '{ALTER ROLE}'),
+             ('added default acl for role tap_who_now on tables', '{ALTER ROLE}'), ('removed user mapping tap_who_too on server served', '{ALTER ROLE}'),
+             ('added user mapping tap_who_now on server served', '{ALTER ROLE}')$$,
+    'whom a policy is for, and who has privileges by default or a mapping');
 ROLLBACK;
 
 -- What has another name now is known by its place, also when the first run has looked; not so in a copy of the database.
