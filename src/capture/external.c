@@ -10,6 +10,7 @@
 #include "capture/capture_private.h"
 #include "common/errors.h"
 #include "common/names.h"
+#include "common/options.h"
 #include "common/readonly.h"
 #include "fmgr.h"
 #include "ledger/entry.h"
@@ -17,6 +18,7 @@
 #include "plan/model.h"
 #include "plan/plan.h"
 #include "plan/see.h"
+#include "run/deployer.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
@@ -33,13 +35,19 @@ apply_registered(const Attempt *attempt)
 					 mig_model_followed(model, node), attempt->reason);
 }
 
+static bytea *
+read_checksum(const Attempt *attempt)
+{
+	int			n;
+	Registered *registered = ledger_read_registered(attempt->project, attempt->name, &n);
+
+	return n > 0 ? registered->up : NULL;
+}
+
 /* The registered migration that a name stands for, or just the name as a label. */
 static void
 find_name(Attempt *attempt, const char *name, const char *project)
 {
-	int			n;
-	Registered *registered;
-
 	attempt->project = project ? project : "default";
 	attempt->name = name;
 	if (project == NULL && strchr(name, ':'))
@@ -49,8 +57,15 @@ find_name(Attempt *attempt, const char *name, const char *project)
 	}
 	mig_check_name(attempt->name);
 	mig_check_project(attempt->project);
-	registered = ledger_read_registered(attempt->project, attempt->name, &n);
-	attempt->checksum = n > 0 ? registered->up : NULL;
+	attempt->checksum = read_checksum(attempt);
+}
+
+/* Whoever applies it is a deployer, up to the end of the transaction: a run would not know of it, and apply it as well. */
+static void
+deploy_registered(Attempt *attempt)
+{
+	(void) mig_deployer_enter(false, mig_lock_wait);
+	attempt->checksum = read_checksum(attempt);
 }
 
 MIG_FUNCTION(mig_begin);
@@ -77,6 +92,8 @@ mig_begin_body(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("this transaction is attributed already"),
 				 errhint("SELECT migrate.finish();")));
+	if (attempt.checksum)
+		deploy_registered(&attempt);
 	attempt.action = "external";
 	attempt.outcome = "applied";
 	attempt.started_at = attempt.finished_at = GetCurrentTimestamp();

@@ -374,6 +374,22 @@ refuse_for_others(const AllAdrift *adrift, const Adrift *target, const ErrorData
 			 errhint("Try again.")));
 }
 
+static char *
+hint_for(const AllAdrift *adrift, const Adrift *target, const ErrorData *error)
+{
+	switch (error->sqlerrcode)
+	{
+		case ERRCODE_INSUFFICIENT_PRIVILEGE:
+			return psprintf("It takes the rights that the statements need:  GRANT <owner> TO %s;",
+							quote_identifier(GetUserNameFromId(GetUserId(), false)));
+		case ERRCODE_LOCK_NOT_AVAILABLE:
+			return "Try again when nobody holds it:\n"
+				"SELECT pid, relation::regclass, mode FROM pg_locks WHERE granted AND pid <> pg_backend_pid() ORDER BY 2, 1;";
+		default:
+			return hint_of(adrift, target);
+	}
+}
+
 pg_noreturn static void
 refuse(const AllAdrift *adrift, const Adrift *target, const ErrorData *error)
 {
@@ -384,10 +400,7 @@ refuse(const AllAdrift *adrift, const Adrift *target, const ErrorData *error)
 			(errcode(error->sqlerrcode),
 			 errmsg("%s %s cannot be brought back: %s", name->object_type, name->identity, error->message),
 			 error->detail ? errdetail_internal("%s", error->detail) : 0,
-			 error->sqlerrcode == ERRCODE_INSUFFICIENT_PRIVILEGE ?
-			 errhint("It takes the rights that the statements need:  GRANT <owner> TO %s;",
-					 quote_identifier(GetUserNameFromId(GetUserId(), false))) :
-			 errhint("%s", hint_of(adrift, target)),
+			 errhint("%s", hint_for(adrift, target, error)),
 			 error->context ? errcontext("%s", error->context) : 0));
 }
 

@@ -195,6 +195,7 @@ my %others = (
 	accept_drift => q{SELECT migrate.accept_drift('*', 'why')},
 	undo_drift => q{SELECT migrate.undo_drift('public.x', 'why')},
 	adopt => q{SELECT migrate.adopt('0009_x', '{1}', 'why')},
+	begin => "BEGIN; SELECT migrate.begin('0002_b', '$project')",
 	mark_applied => "SELECT migrate.mark_applied('0002_b', 'why', '$project')",
 	mark_pending => "SELECT migrate.mark_pending('0002_b', 'why', '$project')",
 	resolve => "SELECT migrate.resolve('0002_b', 'continue', 'why', '$project')");
@@ -238,6 +239,23 @@ foreach my $first (1, 0)
 	ok((end_client($holder))[0], 'and lets him go on');
 	applied_once($project, 'to the end');
 }
+
+# ---- another tool
+
+# A run that does not wait would find it pending, and apply it as well.
+($project, $registers) = new_project();
+open_gate();
+ask($registers);
+my $tool = open_session($node, 'postgres');
+ask_session($tool, "BEGIN; SELECT migrate.begin('0001_a', '$project', 'tool')");
+my $behind_tool = client($apply);
+wait_for_waiters(1);
+ask_session($tool, "CREATE TABLE ${project}_a (i int); COMMIT");
+$tool->quit;
+end_client($behind_tool);
+like(shows($behind_tool), qr/^\d+\|1\n.*waiting for a call of/ms, 'a run waits for who applies a registered migration otherwise');
+is(ask("SELECT string_agg(action || ' ' || name, ', ' ORDER BY id) FROM migrate.history WHERE project = '$project' AND outcome = 'applied'"),
+	'external 0001_a, apply 0002_b', 'and applies what is left');
 
 # ---- how often a waiter looks
 
