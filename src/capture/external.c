@@ -31,6 +31,8 @@ apply_registered(const Attempt *attempt)
 
 	if (node < 0)
 		return;
+	if (model->nodes[node].unfinished)
+		ledger_end_unfinished(attempt->project, attempt->name);
 	ledger_set_state(attempt->project, attempt->name, "applied", attempt,
 					 mig_model_followed(model, node), attempt->reason);
 }

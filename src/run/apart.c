@@ -128,10 +128,10 @@ write_start(Apart *apart)
 	apart->run.attempt.outcome = "started";
 	ledger_write_attempt(&apart->run.attempt);
 	if (apart->before)
-	{
 		apart->done = apart->job->statements = apart->before->done;
-		apart->job->half_done = apart->before->done > 0 || apart->before->under_way > 0;
-	}
+	/* Of one that is on its way back it is noted although none of the statements stands. */
+	apart->job->half_done = (apart->before && apart->before->done + apart->before->under_way > 0) ||
+		(apart->migration->state && strcmp(apart->migration->state, "interrupted") == 0);
 }
 
 /* ---- from the beginning to the end ---- */

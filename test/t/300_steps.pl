@@ -445,6 +445,25 @@ is(ask(q{SELECT hint FROM migrate.check('back') WHERE code = 'interrupted'}), q{
 ask(q{CALL migrate.revert(project => 'back')});
 is(ask(q{SELECT to_regclass('back') IS NULL}), 't', 'and does');
 
+# Nor is it forgotten if the next attempt fails before anything begins.
+define('0002_back', 'CREATE TABLE back_too ()', project => 'back', down => "VACUUM nowhere;\nDROP TABLE back_too");
+ask(q{CALL migrate.apply(project => 'back')});
+foreach my $down ("VACUUM nowhere;\nDROP TABLE back_too", "SELECT 1/0;\nVACUUM back_too", 'SELECT 1/0')
+{
+	define('0002_back', 'CREATE TABLE back_too ()', project => 'back', down => $down);
+	isnt((try(q{CALL migrate.revert(project => 'back')}))[0], '00000', "a revert fails in its first statement: $down");
+	is(state_of('0002_back') =~ s/:.*//r . ' ' . ask($half_done), 'interrupted 0002_back|down|0|', 'and is under way still');
+}
+define('0002_back', 'CREATE TABLE back_too ()', project => 'back', down => 'DROP TABLE back_too');
+ask(q{CALL migrate.revert(project => 'back')});
+is(state_of('0002_back') . ask($half_done) . ask(q{SELECT to_regclass('back_too') IS NULL}), 'revertedt', 'until it is reverted');
+
+# Another tool may have done the rest.
+define('0003_back', 'CREATE TABLE back_as_well (); CREATE INDEX CONCURRENTLY ON back_as_well (nothing)', project => 'back');
+is((try(q{CALL migrate.apply(project => 'back')}))[0], '42703', 'of one that is half done');
+ask(q{BEGIN; SELECT migrate.begin('back:0003_back', tool => 'psql'); COMMIT});
+is(state_of('0003_back') =~ s/:.*//r . ask($half_done), 'applied', 'nothing is noted when it was declared as applied');
+
 # ---- what the plan has decided is written as of any other migration
 
 sub is_written
