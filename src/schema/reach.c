@@ -34,6 +34,13 @@ is_type(const Drift *drift, const char *const *types, int n)
 	return false;
 }
 
+/* Of an object that is not ours only what is said of it, or who may use it, is there. */
+static bool
+is_of_others(const Drift *drift)
+{
+	return !(drift->lines & ~(LINES_GRANTS | LINES_COMMENTS | LINES_LABELS));
+}
+
 /* Does it stand in what differs? */
 static bool
 is_named(const Drift *drift, const char *name)
@@ -308,8 +315,7 @@ loses_roles(const List *roles, const Drift *drift)
 {
 	if (DRIFT_IS_CHANGED(drift) && DRIFT_IS_A(drift, "policy"))
 		return mig_differs_key(drift, NULL, "to") && is_among_roles(roles, drift->core);
-	return (DRIFT_IS_CHANGED(drift) || !(drift->lines & ~(LINES_GRANTS | LINES_COMMENTS | LINES_LABELS))) &&
-		mig_amends_grants_of(roles, drift);
+	return (DRIFT_IS_CHANGED(drift) || is_of_others(drift)) && mig_amends_grants_of(roles, drift);
 }
 
 /* Of a role that owned it, or had privileges on it. */
@@ -527,11 +533,10 @@ may_make(const Node *stmt, const Drift *drift)
 {
 	switch (nodeTag(stmt))
 	{
-		/* Of an object that is not ours only what is said of it, or who may use it, is there. */
 		case T_GrantStmt:
 		case T_CommentStmt:
 		case T_SecLabelStmt:
-			return !(drift->lines & ~(LINES_GRANTS | LINES_COMMENTS | LINES_LABELS));
+			return is_of_others(drift);
 		case T_AlterPublicationStmt:
 			return !DRIFT_IS_A(drift, "publication");
 		/* With a part of it. */
