@@ -89,14 +89,18 @@ allowed_in(Oid role, const char *capability, const char *project)
 }
 
 /* project NULL: for all projects. */
+static bool
+allowed(Oid role, const char *capability, const char *project)
+{
+	return allowed_everywhere(role, capability) ||
+		(project != NULL && allowed_in(role, capability, project));
+}
+
 bool
 ledger_allows(const char *capability, const char *project)
 {
-	Oid			role = GetUserId();
-
 	(void) ledger_owner();
-	return allowed_everywhere(role, capability) ||
-		(project != NULL && allowed_in(role, capability, project));
+	return allowed(GetUserId(), capability, project);
 }
 
 /* For all projects, to the session's user, whatever role he has set? */
@@ -116,27 +120,68 @@ ledger_allows_any(const char *capability)
 	return ledger_allows(capability, NULL) || allowed_in(role, capability, NULL);
 }
 
+/* A role that has it, which the user does not inherit from, and may become; NULL: there is none. */
+static char *
+role_to_set(const char *capability, const char *project)
+{
+	static LedgerQuery query = {
+		"SELECT oid, rolname FROM pg_catalog.pg_roles"
+		" WHERE pg_catalog.pg_has_role($1, oid, 'MEMBER') AND NOT pg_catalog.pg_has_role($1, oid, 'USAGE') ORDER BY rolname"
+	};
+	Oid			user = GetUserId();
+	LedgerArgs	args = {0};
+	LedgerScope scope;
+	char	   *found = NULL;
+	uint64		n;
+
+	/* SET ROLE asks what the session's user may. */
+	if (user != GetSessionUserId())
+		return NULL;
+	ledger_enter(&scope);
+	arg_oid(&args, user);
+	n = ledger_run(&query, &args);
+	for (uint64 i = 0; i < n && !found; i++)
+	{
+		LedgerRow	row;
+		bool		isnull;
+		Oid			role;
+
+		row_begin(&row, i);
+		role = DatumGetObjectId(row_next(&row, &isnull));
+		if (mig_member_can_set_role(user, role) && allowed(role, capability, project))
+			found = row_name(&row);
+	}
+	ledger_leave(&scope);
+	return found;
+}
+
+/* How the user comes to a capability that he has not. */
+static int
+hint_of_missing(const char *capability, const char *project)
+{
+	char	   *user = quote_literal_cstr(GetUserNameFromId(GetUserId(), false));
+	char	   *role = role_to_set(capability, project);
+
+	if (role)
+		return errhint("You may become a role that has it: SET ROLE %s;", quote_identifier(role));
+	if (allowed_in(GetUserId(), capability, NULL))
+		return errhint("You have it for another project: name that one, or have it granted for all of them: SELECT migrate.grant_capability(%s, '%s');",
+					   user, capability);
+	return errhint("An administrator can grant it: SELECT migrate.grant_capability(%s, '%s'%s);",
+				   user, capability, project ? psprintf(", %s", quote_literal_cstr(project)) : "");
+}
+
 void
 ledger_require(const char *capability, const char *project)
 {
 	if (ledger_allows(capability, project))
 		return;
-	if (allowed_in(GetUserId(), capability, NULL))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 project ?
-				 errmsg("permission denied: this needs the capability \"%s\" for project \"%s\"", capability, project) :
-				 errmsg("permission denied: this needs the capability \"%s\"", capability),
-				 errhint("You have it for another project: name that one, or have it granted for all of them: SELECT migrate.grant_capability(%s, '%s');",
-						 quote_literal_cstr(GetUserNameFromId(GetUserId(), false)), capability)));
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 			 project ?
 			 errmsg("permission denied: this needs the capability \"%s\" for project \"%s\"", capability, project) :
 			 errmsg("permission denied: this needs the capability \"%s\"", capability),
-			 errhint("An administrator can grant it: SELECT migrate.grant_capability(%s, '%s'%s);",
-					 quote_literal_cstr(GetUserNameFromId(GetUserId(), false)), capability,
-					 project ? psprintf(", %s", quote_literal_cstr(project)) : "")));
+			 hint_of_missing(capability, project)));
 }
 
 /* Grant or take back a capability for one project. */

@@ -129,9 +129,16 @@ string_of(JsonbContainer *object, const char *key)
 	return pnstrdup(value.val.string.val, value.val.string.len);
 }
 
-/* The objects of a row. */
+/* What we do to our own objects changes nothing that is expected: grant_capability() in a migration. */
+static bool
+is_ours(const LedgerChange *change)
+{
+	return change->identity && strncmp(change->identity, "migrate.", strlen("migrate.")) == 0;
+}
+
+/* The objects of a row; ours: of one of our own functions. */
 static List *
-add_changes(List *changes, bool may_rename, Jsonb *objects)
+add_changes(List *changes, bool ours, bool may_rename, Jsonb *objects)
 {
 	JsonbIterator *iterator = JsonbIteratorInit(&objects->root);
 	JsonbIteratorToken token;
@@ -150,7 +157,8 @@ add_changes(List *changes, bool may_rename, Jsonb *objects)
 		change->object_type = string_of(value.val.binary.data, "object_type");
 		change->identity = string_of(value.val.binary.data, "identity");
 		change->may_rename = may_rename;
-		changes = lappend(changes, change);
+		if (!ours || !is_ours(change))
+			changes = lappend(changes, change);
 	}
 	return changes;
 }
@@ -219,7 +227,8 @@ read_new(const LedgerLook *look, int64 *last)
 		CHECK_FOR_INTERRUPTS();
 		*last = Max(*last, id);
 		if (is_new(row, RelationGetDescr(log), id, look, seen))
-			changes = add_changes(changes, may_rename(row, RelationGetDescr(log)),
+			changes = add_changes(changes, column_is(row, RelationGetDescr(log), Anum_log_ddl_origin, "extension"),
+								  may_rename(row, RelationGetDescr(log)),
 								  DatumGetJsonbPCopy(heap_getattr(row, Anum_log_ddl_objects, RelationGetDescr(log), &isnull)));
 	}
 	systable_endscan(scan);

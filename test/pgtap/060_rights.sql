@@ -270,6 +270,9 @@ CREATE ROLE tap_stranger NOINHERIT IN ROLE tap_author;
 SELECT is(outcome('tap_member', 'SELECT migrate.register(''m'', '''')'), 'yes', 'who is a member inherits the capability');
 SELECT is(outcome('tap_stranger', 'SELECT migrate.register(''m'', '''')'), 'no', 'unless he does not inherit');
 SELECT is(outcome('tap_stranger', 'SET ROLE tap_author; SELECT migrate.register(''m'', '''')'), 'yes', 'and may become its owner');
+SELECT is(e.hint, 'You may become a role that has it: SET ROLE tap_author;', 'which he is told')
+    FROM (SELECT set_config('session_authorization', 'tap_stranger', true)) s CROSS JOIN LATERAL pg_temp.error_of('SELECT migrate.register(''m'', '''')') e;
+RESET SESSION AUTHORIZATION;
 SELECT throws_ok(t.call, t.code, NULL, t.code || ': ' || t.call) FROM (VALUES
     ('SELECT migrate.grant_capability(''tap_nobody'', ''monitor'')', '42704'), ('SELECT migrate.grant_capability(''tap_public'', ''nonsense'')', '22023'),
     ('SELECT migrate.grant_capability(NULL, ''monitor'')', '22004'), ('SELECT migrate.grant_capability(''tap_public'', NULL)', '22004'),

@@ -302,6 +302,11 @@ ask('quiet', q{SELECT migrate.accept_drift('public.t', 'seen')});
 $number = 2000;
 is(warned(), '', 'who decide');
 
+# ---- what a migration does by our own functions is not what others do
+
+ask('quiet', 'CREATE ROLE quiet_monitor');
+is(warned(q{CREATE TABLE granted (i int); SELECT migrate.grant_capability('quiet_monitor', 'monitor')}), '', 'a migration grants a capability');
+
 # What has a name in its text reads otherwise when others give another to what is called so.
 
 my %renamed = (
