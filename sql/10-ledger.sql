@@ -264,6 +264,7 @@ CREATE TABLE migrate.log_decisions (
 );
 COMMENT ON TABLE migrate.log_decisions IS 'everything that a person decided';
 CREATE INDEX log_decisions_ddl ON migrate.log_decisions (ddl_id) WHERE ddl_id IS NOT NULL;
+CREATE INDEX log_decisions_looks ON migrate.log_decisions (decision) WHERE decision OPERATOR(pg_catalog.=) ANY ('{ignored,unignored,pruned}');
 CREATE INDEX log_decisions_at ON migrate.log_decisions USING brin (decided_at);
 
 CREATE TABLE migrate.log_ddl (

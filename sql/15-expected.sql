@@ -53,6 +53,7 @@ CREATE TABLE migrate.looks (
     next_bound_id   bigint NOT NULL,
     next_horizon    xid8 NOT NULL,
     coverage_id     bigint NOT NULL,
+    decisions       bigint NOT NULL,
     globals         bytea NOT NULL
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE migrate.looks IS 'how much of what was captured was known when the whole schema, or what has become of it since, was last compared with what is expected';

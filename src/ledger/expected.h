@@ -92,6 +92,7 @@ typedef struct LedgerLook
 	int64		next_horizon;
 	int64		own_id;			/* the last number that was seen, also of this transaction */
 	int64		coverage_id;	/* of the last change of what capture sees */
+	int64		decisions;		/* how many there were on what counts as adrift and what is kept of the log */
 	uint8		globals[LEDGER_HASH_BYTES]; /* what is not captured here */
 } LedgerLook;
 
@@ -101,9 +102,6 @@ extern int64 ledger_place(void);
 /* The last look at this database; false if nobody has had one. */
 extern bool ledger_read_look(LedgerLook *look);
 extern void ledger_write_look(const LedgerLook *look);
-
-/* What nobody has looked at may be gone from the log, or what counts as adrift is another. */
-extern void ledger_doubt_looks(void);
 
 /* One that knows what there is now, and of nothing before. */
 extern void ledger_begin_look(LedgerLook *look);
@@ -123,8 +121,8 @@ typedef struct LedgerChange
  */
 extern List *ledger_look_again(LedgerLook *look);
 
-/* Does capture see everything, and has it done so since? */
-extern bool ledger_look_coverage(LedgerLook *look);
+/* Does capture see everything, has it done so since, and has nobody decided otherwise meanwhile? */
+extern bool ledger_look_holds(LedgerLook *look);
 
 /* ---- what is not called adrift (ignored.c) ---- */
 

@@ -45,7 +45,6 @@ ledger_ignore(const IgnoreRule *rule, const char *reason)
 	ledger_run(&query, &args);
 	id = read_rule(0)->id;
 	ledger_leave(&scope);
-	ledger_doubt_looks();
 	return id;
 }
 
@@ -63,7 +62,6 @@ ledger_unignore(int64 id)
 	arg_int8(&args, id);
 	rule = ledger_run(&query, &args) > 0 ? read_rule(0) : NULL;
 	ledger_leave(&scope);
-	ledger_doubt_looks();
 	return rule;
 }
 

@@ -47,7 +47,7 @@ bool
 ledger_read_look(LedgerLook *look)
 {
 	static LedgerQuery query = {
-		"SELECT seen::pg_catalog.text, bound_id, is_certain, next_bound_id, next_horizon, coverage_id, globals FROM migrate.looks"
+		"SELECT seen::pg_catalog.text, bound_id, is_certain, next_bound_id, next_horizon, coverage_id, decisions, globals FROM migrate.looks"
 		" WHERE place OPERATOR(pg_catalog.=) $1"
 	};
 	LedgerArgs	args = {0};
@@ -71,6 +71,7 @@ ledger_read_look(LedgerLook *look)
 		look->next_bound_id = row_int8(&row);
 		look->next_horizon = row_int8(&row);
 		look->coverage_id = row_int8(&row);
+		look->decisions = row_int8(&row);
 		(void) row_hash(&row, look->globals);
 	}
 	ledger_leave(&scope);
@@ -81,11 +82,11 @@ void
 ledger_write_look(const LedgerLook *look)
 {
 	static LedgerQuery query = {
-		"INSERT INTO migrate.looks (place, looked_at, seen, bound_id, is_certain, next_bound_id, next_horizon, coverage_id, globals)"
-		" VALUES ($1, pg_catalog.clock_timestamp(), $2::pg_catalog.pg_snapshot, $3, $4, $5, $6::pg_catalog.text::pg_catalog.xid8, $7, $8)"
+		"INSERT INTO migrate.looks (place, looked_at, seen, bound_id, is_certain, next_bound_id, next_horizon, coverage_id, decisions, globals)"
+		" VALUES ($1, pg_catalog.clock_timestamp(), $2::pg_catalog.pg_snapshot, $3, $4, $5, $6::pg_catalog.text::pg_catalog.xid8, $7, $8, $9)"
 		" ON CONFLICT (place) DO UPDATE SET looked_at = EXCLUDED.looked_at, seen = EXCLUDED.seen, bound_id = EXCLUDED.bound_id,"
 		" is_certain = EXCLUDED.is_certain, next_bound_id = EXCLUDED.next_bound_id, next_horizon = EXCLUDED.next_horizon,"
-		" coverage_id = EXCLUDED.coverage_id, globals = EXCLUDED.globals"
+		" coverage_id = EXCLUDED.coverage_id, decisions = EXCLUDED.decisions, globals = EXCLUDED.globals"
 	};
 	LedgerArgs	args = {0};
 	LedgerScope scope;
@@ -98,21 +99,9 @@ ledger_write_look(const LedgerLook *look)
 	arg_int8(&args, look->next_bound_id);
 	arg_int8(&args, look->next_horizon);
 	arg_int8(&args, look->coverage_id);
+	arg_int8(&args, look->decisions);
 	arg_hash(&args, look->globals);
 	ledger_run(&query, &args);
-	ledger_leave(&scope);
-}
-
-void
-ledger_doubt_looks(void)
-{
-	static LedgerQuery query = {
-		"UPDATE migrate.looks SET is_certain = false"
-	};
-	LedgerScope scope;
-
-	ledger_enter(&scope);
-	ledger_run(&query, NULL);
 	ledger_leave(&scope);
 }
 
@@ -308,17 +297,19 @@ ledger_begin_look(LedgerLook *look)
 }
 
 bool
-ledger_look_coverage(LedgerLook *look)
+ledger_look_holds(LedgerLook *look)
 {
 	static LedgerQuery query = {
-		"SELECT id, level OPERATOR(pg_catalog.=) 'full' FROM migrate.log_coverage ORDER BY id DESC LIMIT 1"
+		"SELECT c.id, c.level OPERATOR(pg_catalog.=) 'full', (SELECT pg_catalog.count(*) FROM migrate.log_decisions"
+		" WHERE decision OPERATOR(pg_catalog.=) ANY ('{ignored,unignored,pruned}'))"
+		" FROM migrate.log_coverage c ORDER BY c.id DESC LIMIT 1"
 	};
 	LedgerScope scope;
-	int64		before = look->coverage_id;
+	LedgerLook	before = *look;
 	bool		captures = false;
 
 	ledger_enter(&scope);
-	look->coverage_id = 0;
+	look->coverage_id = look->decisions = 0;
 	if (ledger_run(&query, NULL) > 0)
 	{
 		LedgerRow	row;
@@ -326,7 +317,8 @@ ledger_look_coverage(LedgerLook *look)
 		row_begin(&row, 0);
 		look->coverage_id = row_int8(&row);
 		captures = row_bool(&row);
+		look->decisions = row_int8(&row);
 	}
 	ledger_leave(&scope);
-	return captures && look->coverage_id == before;
+	return captures && look->coverage_id == before.coverage_id && look->decisions == before.decisions;
 }

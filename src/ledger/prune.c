@@ -151,7 +151,6 @@ ledger_prune_ddl(TimestampTz before, char **detail)
 		int64		unexplained = delete_rows(instead);
 
 		rows = instead->rows;
-		ledger_doubt_looks();
 		last = add_seal(instead, last);
 		*detail = psprintf("{\"rows\": " INT64_FORMAT ", \"unexplained\": " INT64_FORMAT ", \"first_id\": " INT64_FORMAT
 						   ", \"last_id\": " INT64_FORMAT ", \"before\": \"%s\", \"seal\": " INT64_FORMAT "}",

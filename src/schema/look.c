@@ -200,7 +200,7 @@ static void
 begin_anew(LedgerLook *look)
 {
 	ledger_begin_look(look);
-	(void) ledger_look_coverage(look);
+	(void) ledger_look_holds(look);
 	hash_globals(look->globals);
 }
 
@@ -239,7 +239,7 @@ mig_expected_look(bool at_everything, char **first)
 	known = ledger_read_look(&look);
 	if (!known)
 		find_all_again();
-	if (known && ledger_look_coverage(&look))
+	if (known && ledger_look_holds(&look))
 		same = nothing_new(&look);
 	else
 		begin_anew(&look);

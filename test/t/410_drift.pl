@@ -307,6 +307,23 @@ is(warned(), '', 'who decide');
 ask('quiet', 'CREATE ROLE quiet_monitor');
 is(warned(q{CREATE TABLE granted (i int); SELECT migrate.grant_capability('quiet_monitor', 'monitor')}), '', 'a migration grants a capability');
 
+# ---- who decides what is ignored holds up no run, and is heard by the next
+
+ask('quiet', 'CREATE TABLE by_others (i int)');
+ask_session($late, q{BEGIN; SELECT migrate.ignore('a manager of partitions', identity_like => 'public.by_others')});
+{
+	local $ENV{PGOPTIONS} = '-c lock_timeout=20s';
+	is(warned(), '1 object of the schema is not as expected table public.by_others was added.', 'ignored by who has not committed');
+}
+ask_session($late, 'COMMIT');
+is(warned(), '', 'and has');
+ask_session($late, q{BEGIN; SELECT migrate.unignore(max(id), 'gone') FROM migrate.ignored});
+is(warned(), '', 'no longer ignored by who has not committed');
+ask_session($late, 'COMMIT');
+is(warned(), '1 object of the schema is not as expected table public.by_others was added.', 'and has');
+ask('quiet', 'DROP TABLE by_others');
+is(warned(), '', 'and it is gone');
+
 # What has a name in its text reads otherwise when others give another to what is called so.
 
 my %renamed = (
