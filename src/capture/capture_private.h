@@ -62,10 +62,6 @@ extern List *mig_touched_add_relation(List *objects, const char *action, Oid oid
 /* Commands that commit on their way have their row with their first transaction (concurrent.c). */
 extern void mig_concurrent_init(void);
 
-/* Names without needless quotes, whatever the session asks for. */
-extern int	mig_plain_names_begin(void);
-extern void mig_plain_names_end(int level);
-
 /* Those that have a name; if none has, what the statement itself says. */
 extern List *mig_touched_known(List *objects, const Node *stmt);
 

@@ -20,6 +20,7 @@
 #include "commands/event_trigger.h"
 #include "commands/extension.h"
 #include "common/identity.h"
+#include "common/plain_names.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "tcop/deparse_utility.h"
@@ -27,7 +28,6 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
-#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
@@ -309,29 +309,6 @@ add_dropped(List *objects, const EventRow *row)
 	else if (name && identity[0] == '"' && strpbrk(identity, " (") == NULL)
 		identity = quote_qualified_identifier(schema, name);
 	return mig_touched_add(objects, "drop", type, schema, identity);
-}
-
-/*
- * Identities are the same whatever the session quotes.  Returns what
- * mig_plain_names_end takes; an abort puts back what is not ended.
- */
-int
-mig_plain_names_begin(void)
-{
-	int			level;
-
-	if (!quote_all_identifiers)
-		return 0;
-	level = NewGUCNestLevel();
-	(void) set_config_option("quote_all_identifiers", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-	return level;
-}
-
-void
-mig_plain_names_end(int level)
-{
-	if (level > 0)
-		AtEOXact_GUC(false, level);
 }
 
 /* One of the server's functions for event triggers, and what is done with a row of it. */

@@ -14,6 +14,7 @@
 #include "commands/event_trigger.h"
 #include "commands/extension.h"
 #include "commands/trigger.h"
+#include "common/plain_names.h"
 #include "miscadmin.h"
 #include "parser/parse_node.h"
 #include "tcop/tcopprot.h"

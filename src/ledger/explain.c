@@ -5,6 +5,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "common/plain_names.h"
 #include "ledger/expected.h"
 #include "ledger/query.h"
 #include "miscadmin.h"
@@ -355,12 +356,14 @@ ledger_explain(const List *drifts, const StatementReader *reader)
 	const Captured *last = NULL;
 	LedgerArgs	args = {0};
 	LedgerScope scope;
+	int			names;
 	uint64		n;
 
 	explaining.founds = palloc0((list_length(drifts) + 1) * sizeof(Found));
 	if (wanted.n == 0)
 		return explanations_of(&explaining);
 	ledger_enter(&scope);
+	names = mig_plain_names_begin();
 	explaining.context = AllocSetContextCreate(CurrentMemoryContext, "captured statement", ALLOCSET_DEFAULT_SIZES);
 	arg_array(&args, INT4ARRAYOID, construct_array(wanted.drifts, wanted.n, INT4OID, 4, true, TYPALIGN_INT));
 	arg_array(&args, INT4ARRAYOID, construct_array(wanted.ties, wanted.n, INT4OID, 4, true, TYPALIGN_INT));
@@ -380,6 +383,7 @@ ledger_explain(const List *drifts, const StatementReader *reader)
 	}
 	take_over_all(&explaining);
 	MemoryContextDelete(explaining.context);
+	mig_plain_names_end(names);
 	ledger_leave(&scope);
 	return explanations_of(&explaining);
 }

@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "lib/stringinfo.h"
 #include "parser/parse_coerce.h"
@@ -297,6 +298,19 @@ whose_values(const Work *w)
 	return w->was && w->was->has_children ? psprintf("%s, and of the tables that inherit it", w->table->identity) : w->table->identity;
 }
 
+/* Values are read, or said, by a setting then. */
+static const char *
+setting_between(Oid before, Oid after)
+{
+	bool		text = TypeCategory(before) == TYPCATEGORY_STRING || TypeCategory(after) == TYPCATEGORY_STRING;
+
+	if (before == after || (!text && before != TIMESTAMPTZOID && after != TIMESTAMPTZOID && before != TIMETZOID && after != TIMETZOID))
+		return NULL;
+	if (TypeCategory(before) == TYPCATEGORY_DATETIME || TypeCategory(after) == TYPCATEGORY_DATETIME)
+		return text ? "DateStyle and TimeZone" : "TimeZone";
+	return NULL;
+}
+
 /* By assignment, which refuses more than a cast, where that is possible. */
 static void
 change_type(const Work *w)
@@ -305,6 +319,7 @@ change_type(const Work *w)
 	Oid			after = type_oid(w->to->type);
 	bool		assigned = can_coerce_type(1, &before, &after, COERCION_ASSIGNMENT);
 	bool		attribute = strcmp(w->word, "ATTRIBUTE") == 0;
+	const char *setting = setting_between(before, after);
 
 	put(w->p, "%s ALTER %s %s TYPE %s%s%s%s", w->alter, w->word, w->to->name, w->to->type,
 		w->to->collation ? " COLLATE " : "", w->to->collation ? w->to->collation : "",
@@ -312,6 +327,8 @@ change_type(const Work *w)
 	if (strcmp(w->from->type, w->to->type) != 0)
 		lose(w->p, "What %s has and %s cannot hold, in the values of column %s of %s.", w->from->type, w->to->type,
 			 w->to->name, whose_values(w));
+	if (setting)
+		doubt(w->p, "How %s of %s is read depends on %s, which were maybe others when it was changed.", w->to->name, whose_values(w), setting);
 }
 
 static void

@@ -159,7 +159,7 @@ usual_lines(const ObjectState *state)
 
 	if (strstr(owner, " in schema "))
 		return NIL;
-	return usual_grants(strcmp(kind, "functions") == 0 ? "ROUTINE" : strcmp(kind, "types") == 0 ? "TYPE" : "TABLE",
+	return usual_grants(strcmp(kind, "functions") == 0 ? "function" : strcmp(kind, "types") == 0 ? "type" : "table",
 						pnstrdup(owner, identifier_length(owner)));
 }
 

@@ -44,6 +44,13 @@ change_wrapper(Proposal *p, const ObjectState *from, const ObjectState *to)
 	put_options(p, from, to, "FOREIGN DATA WRAPPER");
 }
 
+static void
+drop_wrapper(Proposal *p, const ObjectState *from)
+{
+	put(p, "DROP FOREIGN DATA WRAPPER %s", from->identity);
+	lose_secrets(p, from, options_of(from));
+}
+
 static char *
 string_clause(const char *word, const char *value)
 {
@@ -113,7 +120,7 @@ change_mapping(Proposal *p, const ObjectState *from, const ObjectState *to)
 }
 
 static const ProposalClass
-			wrapper = {"foreign-data wrapper", "FOREIGN DATA WRAPPER", "FOREIGN DATA WRAPPER", NULL, NULL, create_wrapper, change_wrapper, NULL},
+			wrapper = {"foreign-data wrapper", "FOREIGN DATA WRAPPER", "FOREIGN DATA WRAPPER", NULL, NULL, create_wrapper, change_wrapper, drop_wrapper},
 			server = {"server", "SERVER", "FOREIGN SERVER", NULL, NULL, create_server, change_server, drop_server},
 			mapping = {"user mapping", "USER MAPPING", NULL, NULL, mapping_name, create_mapping, change_mapping, drop_mapping};
 

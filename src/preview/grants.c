@@ -105,29 +105,10 @@ change_grants(Proposal *p, const ObjectState *to, const char *on, const char *co
 }
 
 List *
-usual_grants(const char *kind, const char *owner)
+usual_grants(const char *object_type, const char *owner)
 {
-	static const struct
-	{
-		const char *kind;
-		const char *owner;
-		const char *everybody;
-	}			usual[] =
-	{
-		{"ROUTINE", "EXECUTE", "EXECUTE"}, {"TYPE", "USAGE", "USAGE"}, {"LANGUAGE", "USAGE", "USAGE"},
-		{"FOREIGN DATA WRAPPER", "USAGE", NULL}, {"FOREIGN SERVER", "USAGE", NULL},
-		{"DATABASE", "ALL", "TEMPORARY, CONNECT"}
-	};
-	List	   *result = NIL;
-	const char *words = "ALL";
+	const char *everybody = mig_schema_usual_privileges(object_type, true);
+	List	   *result = everybody ? list_make1(psprintf("PUBLIC %s", everybody)) : NIL;
 
-	for (int i = 0; i < lengthof(usual); i++)
-	{
-		if (strcmp(usual[i].kind, kind) != 0)
-			continue;
-		words = usual[i].owner;
-		if (usual[i].everybody)
-			result = lappend(result, psprintf("PUBLIC %s", usual[i].everybody));
-	}
-	return lappend(result, psprintf("%s %s", owner, words));
+	return lappend(result, psprintf("%s %s", owner, mig_schema_usual_privileges(object_type, false)));
 }

@@ -160,7 +160,7 @@ change_index(Proposal *p, const ObjectState *from, const ObjectState *to)
 	if (defined(from, "valid"))
 		put(p, "REINDEX INDEX %s", to->identity);
 	if (!same_defined(from, to, "tablespace"))
-		put(p, "ALTER INDEX %s SET TABLESPACE %s", to->identity, defined(to, "tablespace") ? defined(to, "tablespace") : "pg_default");
+		put(p, "ALTER INDEX %s SET TABLESPACE %s", to->identity, defined(to, "tablespace") ? defined(to, "tablespace") : tablespace_of_database());
 	if (!same_defined(from, to, "partition of"))
 	{
 		if (defined(to, "partition of") == NULL || defined(from, "partition of"))

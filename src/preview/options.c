@@ -5,7 +5,9 @@
  */
 #include "postgres.h"
 
+#include "commands/tablespace.h"
 #include "lib/stringinfo.h"
+#include "miscadmin.h"
 #include "preview/propose_private.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -142,6 +144,12 @@ foreign_options(const ObjectState *state, const char *options)
 	if (result.len)
 		appendStringInfoChar(&result, ')');
 	return result.data;
+}
+
+const char *
+tablespace_of_database(void)
+{
+	return quote_identifier(get_tablespace_name(MyDatabaseTableSpace));
 }
 
 void

@@ -69,11 +69,14 @@ extern void split_column(const char *identity, char **relation, char **column);
 extern void change_grants(Proposal *p, const ObjectState *to, const char *on, const char *column,
 						  const List *from, const List *to_lines);
 
-/* What an object of this kind has whose privileges are nowhere written. */
-extern List *usual_grants(const char *kind, const char *owner);
+/* What an object of this type has whose privileges are nowhere written. */
+extern List *usual_grants(const char *object_type, const char *owner);
 
 /* name=value, ... of a property: as in WITH (...); NULL for none. */
 extern char *with_options(const char *options, const char *prefix);
+
+/* Where what says nothing of it is. */
+extern const char *tablespace_of_database(void);
 
 /* ALTER ... SET (...) and RESET (...). */
 extern void change_options(Proposal *p, const char *alter, const char *prefix, const char *from, const char *to);

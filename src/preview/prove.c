@@ -104,6 +104,20 @@ without_array_casts(char *sql)
 	return text.data;
 }
 
+/* Where the session has others, it would make another thing of the same text. */
+static List *
+with_settings(List *statements)
+{
+	static const char *const settings[][3] = {
+		{"standard_conforming_strings", "on", "on"}, {"default_table_access_method", "heap", "heap"}, {"default_tablespace", "", "''"}
+	};
+
+	for (int i = 0; i < lengthof(settings); i++)
+		if (strcmp(GetConfigOption(settings[i][0], false, false), settings[i][1]) != 0)
+			statements = lcons(psprintf("SET LOCAL %s = %s", settings[i][0], settings[i][2]), statements);
+	return statements;
+}
+
 /* Names are read as they were written, and bodies not before what they need is there. */
 static void
 finish_proposal(Proposal *p)
@@ -123,7 +137,7 @@ finish_proposal(Proposal *p)
 	if (has_routine)
 		p->statements = lcons("SET LOCAL check_function_bodies = off", p->statements);
 	if (!only_drops)
-		p->statements = lcons("SET LOCAL search_path = ''", p->statements);
+		p->statements = lcons("SET LOCAL search_path = ''", with_settings(p->statements));
 }
 
 static const ObjectState *

@@ -54,9 +54,9 @@ owned_by(const List *lines, const char *before, const char *after)
 
 /* NULL for the part: as such objects usually have them. */
 static List *
-lines_of(const StoredPart *part, const char *kind, const char *owner)
+lines_of(const StoredPart *part, const char *object_type, const char *owner)
 {
-	return part ? values_of(part, "grant") : usual_grants(kind, owner);
+	return part ? values_of(part, "grant") : usual_grants(object_type, owner);
 }
 
 static void
@@ -68,12 +68,12 @@ change_privileges(Proposal *p, const ProposalClass *class, const char *name, con
 
 	if (class->grants_on == NULL || after == NULL)
 		return;
-	have = from ? lines_of(find_part(from, "privileges", ""), class->grants_on, before ? before : after) :
-		usual_grants(class->grants_on, after);
+	have = from ? lines_of(find_part(from, "privileges", ""), class->object_type, before ? before : after) :
+		usual_grants(class->object_type, after);
 	if (before && strcmp(before, after) != 0)
 		have = owned_by(have, before, after);
 	change_grants(p, to, psprintf("%s %s", class->grants_on, name), NULL, have,
-				  lines_of(find_part(to, "privileges", ""), class->grants_on, after));
+				  lines_of(find_part(to, "privileges", ""), class->object_type, after));
 }
 
 static void

@@ -157,6 +157,13 @@ create_foreign_table(Proposal *p, const ObjectState *to)
 	change_row_security(p, alter, NULL, to);
 }
 
+static void
+drop_foreign_table(Proposal *p, const ObjectState *from)
+{
+	put(p, "DROP FOREIGN TABLE %s", from->identity);
+	lose_secrets(p, from, option_value(from, "foreign options"));
+}
+
 /* ---- changing one ---- */
 
 static bool
@@ -213,7 +220,7 @@ change_storage(Proposal *p, const char *alter, const ObjectState *from, const Ob
 	if (!same_defined(from, to, "access method"))
 		put(p, "%s SET ACCESS METHOD %s", alter, or_default(defined(to, "access method"), "heap"));
 	if (!same_defined(from, to, "tablespace"))
-		put(p, "%s SET TABLESPACE %s", alter, or_default(defined(to, "tablespace"), "pg_default"));
+		put(p, "%s SET TABLESPACE %s", alter, or_default(defined(to, "tablespace"), tablespace_of_database()));
 	change_options(p, alter, "", option_value(from, "options"), option_value(to, "options"));
 	change_options(p, alter, "toast.", option_value(from, "toast options"), option_value(to, "toast options"));
 }
@@ -326,6 +333,14 @@ create_materialized_view(Proposal *p, const ObjectState *to)
 		change_replica_identity(p, psprintf("ALTER TABLE %s", to->identity), NULL, to);
 }
 
+/* Its query makes them anew, from what is in the tables by now. */
+static void
+drop_materialized_view(Proposal *p, const ObjectState *from)
+{
+	put(p, "DROP MATERIALIZED VIEW %s", from->identity);
+	lose(p, "The rows of %s %s as they were when it was refreshed last.", from->object_type, from->identity);
+}
+
 static void
 change_materialized_view(Proposal *p, const ObjectState *from, const ObjectState *to)
 {
@@ -347,8 +362,8 @@ change_materialized_view(Proposal *p, const ObjectState *from, const ObjectState
 
 static const ProposalClass
 			table = {"table", "TABLE", "TABLE", "The rows", NULL, create_table, change_table, NULL},
-			foreign_table = {"foreign table", "FOREIGN TABLE", "TABLE", NULL, NULL, create_foreign_table, change_foreign_table, NULL},
+			foreign_table = {"foreign table", "FOREIGN TABLE", "TABLE", NULL, NULL, create_foreign_table, change_foreign_table, drop_foreign_table},
 			view = {"view", "VIEW", "TABLE", NULL, NULL, create_view, change_view, NULL},
-			materialized_view = {"materialized view", "MATERIALIZED VIEW", "TABLE", NULL, NULL, create_materialized_view, change_materialized_view, NULL};
+			materialized_view = {"materialized view", "MATERIALIZED VIEW", "TABLE", NULL, NULL, create_materialized_view, change_materialized_view, drop_materialized_view};
 
 const ProposalClass *const table_classes[] = {&table, &foreign_table, &view, &materialized_view, &sequence_class, NULL};

@@ -12,6 +12,7 @@
 #include "common/compat.h"
 #include "schema/alters.h"
 #include "schema/amends.h"
+#include "schema/properties.h"
 #include "utils/builtins.h"
 #include "utils/formatting.h"
 
@@ -191,17 +192,49 @@ changes_schema(const AlterObjectSchemaStmt *stmt, const Drift *drift)
 
 /* ---- owners and privileges ---- */
 
-/* The owner's, and those of everybody, are not said where they are as usual. */
+/* Is there a line that begins so? */
 static bool
-may_be_unsaid(const RoleSpec *role, const Drift *drift)
+is_line_in(const char *definition, const char *line)
 {
-	const char *owner;
+	const char *at = definition;
 
-	if (role->roletype != ROLESPEC_CSTRING)
-		return true;
-	owner = psprintf("owner: %s", quote_identifier(role->rolename));
-	return (drift->expected && strstr(drift->expected, owner)) || (drift->actual && strstr(drift->actual, owner)) ||
-		(strncmp(drift->object_type, "default acl", 11) == 0 && mig_differs_has_name(drift->identity, role->rolename));
+	while (at && (at = strstr(at, line)) != NULL)
+	{
+		if (at == definition || at[-1] == '\n')
+			return true;
+		at++;
+	}
+	return false;
+}
+
+/* As lines of privileges call it, or NULL: that depends on who gave the statement. */
+static const char *
+grantee_name(const RoleSpec *role)
+{
+	if (role->roletype == ROLESPEC_PUBLIC)
+		return "PUBLIC";
+	return role->roletype == ROLESPEC_CSTRING ? quote_identifier(role->rolename) : NULL;
+}
+
+/* Where all is as usual nothing is said; and where it is not all is, also what the owner, or everybody, has as usual. */
+static bool
+is_said_once(const char *name, const Drift *drift)
+{
+	char	   *owner = psprintf("owner: %s\n", name);
+
+	return is_line_in(drift->expected, "grant: ") != is_line_in(drift->actual, "grant: ") &&
+		(strcmp(name, "PUBLIC") == 0 ? mig_schema_usual_privileges(drift->object_type, true) != NULL :
+		 is_line_in(drift->expected, owner) || is_line_in(drift->actual, owner));
+}
+
+static bool
+is_unusual(const char *name, const Drift *drift)
+{
+	const char *said = is_line_in(drift->expected, "grant: ") ? drift->expected : drift->actual;
+
+	/* Of what is the server's or an extension's it is not known. */
+	return !is_line_in(said, "owner: ") ||
+		!is_line_in(said, psprintf("grant: %s %s\n", name, mig_schema_usual_privileges(drift->object_type, strcmp(name, "PUBLIC") == 0)));
 }
 
 /* All of them are said in one word. */
@@ -222,9 +255,9 @@ says_privilege(const char *line, const List *privileges)
 
 /* A line begins with whom it is of. */
 static bool
-has_line_of(const RoleSpec *role, const List *privileges, const Drift *drift)
+has_line_of(const char *grantee, const List *privileges, const Drift *drift)
 {
-	const char *name = role->roletype == ROLESPEC_CSTRING ? psprintf("%s ", quote_identifier(role->rolename)) : "";
+	const char *name = psprintf("%s ", grantee);
 	const char *end;
 
 	for (const char *line = drift->differing; *line; line = end + (*end == '\n'))
@@ -236,13 +269,31 @@ has_line_of(const RoleSpec *role, const List *privileges, const Drift *drift)
 	return false;
 }
 
+/* Nothing is said of what has been taken from whoever has it by default. */
+static bool
+has_by_default(const RoleSpec *role, const Drift *drift)
+{
+	return strncmp(drift->object_type, "default acl", 11) == 0 &&
+		(role->roletype == ROLESPEC_PUBLIC || mig_differs_has_name(drift->identity, role->rolename));
+}
+
+static bool
+changes_grants_of(const RoleSpec *role, const GrantStmt *stmt, const Drift *drift)
+{
+	const char *name = grantee_name(role);
+
+	if (name == NULL || has_by_default(role, drift))
+		return true;
+	return is_said_once(name, drift) ? is_unusual(name, drift) : has_line_of(name, stmt->privileges, drift);
+}
+
 static bool
 has_grantee(const GrantStmt *stmt, const Drift *drift)
 {
 	const ListCell *cell;
 
 	foreach(cell, stmt->grantees)
-		if (may_be_unsaid(lfirst_node(RoleSpec, cell), drift) || has_line_of(lfirst_node(RoleSpec, cell), stmt->privileges, drift))
+		if (changes_grants_of(lfirst_node(RoleSpec, cell), stmt, drift))
 			return true;
 	return false;
 }
@@ -281,8 +332,12 @@ mig_amends_grants_of(const List *roles, const Drift *drift)
 	const ListCell *cell;
 
 	foreach(cell, roles)
-		if ((drift->lines & LINES_GRANTS) && has_line_of(lfirst_node(RoleSpec, cell), NIL, drift))
+	{
+		const char *name = grantee_name(lfirst_node(RoleSpec, cell));
+
+		if ((drift->lines & LINES_GRANTS) && (name == NULL || has_line_of(name, NIL, drift)))
 			return true;
+	}
 	return false;
 }
 

@@ -11,6 +11,7 @@
 
 #include "catalog/pg_class.h"
 #include "common/errors.h"
+#include "common/plain_names.h"
 #include "ledger/expected.h"
 #include "schema/again.h"
 #include "schema/expected.h"
@@ -520,9 +521,11 @@ mig_expected_move(const char *project, const char *name)
 	HASHCTL		control = {.keysize = sizeof(ObjectAddress), .entrysize = sizeof(Done)};
 	List	   *addresses;
 	bool		all;
+	int			names;
 
 	if (!ledger_expects())
 		return;
+	names = mig_plain_names_begin();
 	move.context = AllocSetContextCreate(CurrentMemoryContext, "expected state", ALLOCSET_DEFAULT_SIZES);
 	before = MemoryContextSwitchTo(move.context);
 	control.hcxt = move.context;
@@ -538,6 +541,7 @@ mig_expected_move(const char *project, const char *name)
 	}
 	move_touched(&move, addresses);
 	mig_touched_end();
+	mig_plain_names_end(names);
 	MemoryContextSwitchTo(before);
 	MemoryContextDelete(move.context);
 }

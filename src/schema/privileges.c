@@ -5,6 +5,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_init_privs.h"
+#include "schema/properties.h"
 #include "schema/schema_private.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -146,6 +147,27 @@ put_privileges(Description *d, const char *kind, const char *name, const Catalog
 
 	if (acl)
 		put_if_other(d, kind, name, type == OBJECT_COLUMN ? "  grant" : "grant", acl, acldefault(type, d->owner), type);
+}
+
+const char *
+mig_schema_usual_privileges(const char *object_type, bool everybody)
+{
+	static const struct
+	{
+		const char *object_type;
+		const char *owner;
+		const char *everybody;
+	}			usual[] =
+	{
+		{"function", "EXECUTE", "EXECUTE"}, {"procedure", "EXECUTE", "EXECUTE"}, {"aggregate", "EXECUTE", "EXECUTE"},
+		{"type", "USAGE", "USAGE"}, {"language", "USAGE", "USAGE"}, {"database", "ALL", "TEMPORARY, CONNECT"},
+		{"foreign-data wrapper", "USAGE", NULL}, {"server", "USAGE", NULL}
+	};
+
+	for (int i = 0; i < lengthof(usual); i++)
+		if (strcmp(object_type, usual[i].object_type) == 0)
+			return everybody ? usual[i].everybody : usual[i].owner;
+	return everybody ? NULL : "ALL";
 }
 
 /* The privileges an object was made with by initdb or its extension, or NULL. */

@@ -18,4 +18,10 @@ typedef struct Property
 /* Those of a part, or of all parts of an object, as a list of Property. */
 extern List *mig_schema_properties(const char *text);
 
+/*
+ * What the owner of an object of this type, or everybody, has where nobody has
+ * granted anything, as lines of privileges say it; NULL: nothing.  (privileges.c)
+ */
+extern const char *mig_schema_usual_privileges(const char *object_type, bool everybody);
+
 #endif							/* MIG_PROPERTIES_H */

@@ -115,6 +115,16 @@ streaming(const CatalogRow *row)
 }
 
 /* Where it connects to is a secret, and how far it is does not count. */
+/* Since 16. */
+static bool
+needs_no_password(const CatalogRow *row)
+{
+	bool		isnull;
+	Datum		value = field(row, "subpasswordrequired", &isnull);
+
+	return !isnull && !DatumGetBool(value);
+}
+
 static void
 describe_subscription(Description *d)
 {
@@ -132,6 +142,7 @@ describe_subscription(Description *d)
 	put_flag(d, "disable on error", field_bool(&d->row, "subdisableonerr"));
 	if (origin && strcmp(origin, "any") != 0)
 		put_line(d, "origin", origin);
+	put_flag(d, "no password required", needs_no_password(&d->row));
 	put_flag(d, "run as owner", field_bool(&d->row, "subrunasowner"));
 	put_flag(d, "failover", field_bool(&d->row, "subfailover"));
 	put_part(d, "enabled", "");

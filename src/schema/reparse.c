@@ -130,8 +130,12 @@ read_param(ParseState *pstate, ParamRef *ref)
 static Node *
 coerce_param(ParseState *pstate, Param *literal, Oid type, int32 typmod, int location)
 {
+	Reading    *reading = pstate->p_ref_hook_state;
+
 	if (literal->paramtype != UNKNOWNOID)
 		return NULL;
+	/* It is printed as a parameter, which says nothing of its type. */
+	appendStringInfo(&reading->seen, "%d: %s\n", literal->paramid, format_type_be_qualified(type));
 	return param(literal->paramid, type, -1, get_typcollation(type), literal->location);
 }
 

@@ -36,6 +36,15 @@ grants_nothing(const GrantStmt *stmt, const Drift *drift)
 	return are_same_roles(stmt->grantees) && is_same_role(stmt->grantor) && strstr(drift->differing, " by ") == NULL;
 }
 
+/* A string may be read by the settings and the clock: 'now'. */
+static bool
+is_plain_constant(const Node *node)
+{
+	const A_Const *constant = (const A_Const *) node;
+
+	return IsA(node, A_Const) && (constant->isnull || !IsA(&constant->val, String));
+}
+
 static bool
 command_repeats_nothing(const AlterTableCmd *command)
 {
@@ -76,7 +85,7 @@ command_repeats_nothing(const AlterTableCmd *command)
 		case AT_DisableRule:
 			return true;
 		case AT_ColumnDefault:
-			return command->def == NULL || IsA(command->def, A_Const);
+			return command->def == NULL || is_plain_constant(command->def);
 		default:
 			return false;
 	}

@@ -6,6 +6,7 @@
 #include "postgres.h"
 
 #include "common/errors.h"
+#include "common/plain_names.h"
 #include "ledger/rowhash.h"
 #include "miscadmin.h"
 #include "schema/reparse.h"
@@ -297,6 +298,7 @@ void
 mig_state_compare(const char *from, const char *to, DifferenceFunction function, SchemaObjectFunction unreadable, void *arg)
 {
 	Comparison	comparison = {.function = function, .unreadable = unreadable, .arg = arg};
+	int			names = mig_plain_names_begin();
 	HASHCTL		control = {.keysize = LEDGER_KEY_BYTES, .entrysize = sizeof(StateEntry)};
 
 	comparison.context = AllocSetContextCreate(CurrentMemoryContext, "schema state", ALLOCSET_DEFAULT_SIZES);
@@ -307,6 +309,7 @@ mig_state_compare(const char *from, const char *to, DifferenceFunction function,
 	comparison.take = take_to;
 	read_state(&comparison, to);
 	hand_over_removed(&comparison);
+	mig_plain_names_end(names);
 	MemoryContextDelete(comparison.context);
 }
 

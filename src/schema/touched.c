@@ -161,7 +161,8 @@ static void
 note_told(Oid class_id, Oid object_id, bool is_new)
 {
 	if (class_id == AuthIdRelationId || class_id == DatabaseRelationId || class_id == DbRoleSettingRelationId)
-		touches_all = true;
+		/* Nothing mentions a new role. */
+		touches_all = touches_all || class_id != AuthIdRelationId || !is_new;
 	else
 		note(class_id, object_id, is_new);
 }

@@ -14,6 +14,7 @@
 #include "catalog/pg_proc.h"
 #include "catalog/pg_range.h"
 #include "catalog/pg_type.h"
+#include "commands/comment.h"
 #include "schema/schema_private.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -71,10 +72,15 @@ put_domain_not_null(Description *d, Oid domain)
 	while (catalog_next(&scan))
 	{
 		const char *name = field_name(&scan.row, "conname");
+		const char *comment;
 
-		if (field_char(&scan.row, "contype") == 'n' &&
-			strcmp(name, psprintf("%s_not_null", field_name(&d->row, "typname"))) != 0)
+		if (field_char(&scan.row, "contype") != 'n')
+			continue;
+		if (strcmp(name, psprintf("%s_not_null", field_name(&d->row, "typname"))) != 0)
 			put_line(d, "not null constraint", quote_identifier(name));
+		comment = GetComment(field_oid(&scan.row, "oid"), ConstraintRelationId, 0);
+		if (comment)
+			put_line(d, "not null comment", quote_literal_cstr(comment));
 	}
 }
 

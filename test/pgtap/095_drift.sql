@@ -236,5 +236,24 @@ SELECT throws_ok($$SELECT migrate.snapshot('before')$$, '42710', NULL, 'a label 
 SELECT throws_ok($$SELECT migrate.snapshot('current')$$, '22023', NULL, 'and not one that means something');
 SELECT throws_ok($$SELECT * FROM migrate.compare('before', 'no such')$$, '42704', NULL, 'one that is not there');
 
+-- What a literal is, and what a proposal says of what it cannot know.
+
+CREATE TABLE literals (a jsonb DEFAULT to_jsonb('1'::text), t timestamptz);
+SELECT migrate.accept_drift('*', 'test') \g /dev/null
+ALTER TABLE literals ALTER a SET DEFAULT to_jsonb('1'::bigint);
+SELECT results_eq('SELECT change, identity FROM migrate.drift()', $$VALUES ('changed', 'public.literals')$$, 'the same literal of another type');
+SELECT migrate.undo_drift('public.literals', 'test') \g /dev/null
+SELECT is_empty('SELECT * FROM migrate.drift()', 'and back');
+ALTER TABLE literals ALTER t TYPE timestamp;
+SELECT matches(migrate.propose_revert('public.literals'), 'NOT CERTAIN: .* TimeZone', 'times that are read by a setting');
+ALTER TABLE literals ALTER t TYPE timestamptz;
+CREATE MATERIALIZED VIEW stored_rows AS SELECT 1 AS i;
+SELECT matches(migrate.propose_revert('public.stored_rows'), 'DATA LOST: The rows of materialized view', 'the rows of a materialized view');
+DROP MATERIALIZED VIEW stored_rows;
+CREATE FOREIGN DATA WRAPPER with_password OPTIONS (password 'x');
+SELECT matches(migrate.propose_revert('with_password'), 'DATA LOST: The value of option password', 'the secret of a wrapper');
+DROP FOREIGN DATA WRAPPER with_password;
+SELECT is_empty('SELECT * FROM migrate.drift()', 'all is as it was');
+
 SELECT migrate.unwatch('test') \g /dev/null
 SELECT * FROM finish();

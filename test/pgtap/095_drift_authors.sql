@@ -454,6 +454,32 @@ SELECT migrate.accept_drift('*', 'test') \g /dev/null
 COMMENT ON FUNCTION talks() IS E'it talks\nof that';
 SELECT set_eq($$SELECT * FROM authored('^\w+')$$, $$VALUES ('changed function public.talks()', '{COMMENT}'::text[])$$, 'a second line of a comment is one');
 ROLLBACK;
+
+-- Where somebody has got a privilege, all that the owner and everybody have as usual is said as well.
+
+BEGIN;
+CREATE ROLE tap_granted;
+CREATE TABLE lent (d timestamptz);
+CREATE FUNCTION lent() RETURNS int LANGUAGE sql AS 'SELECT 1';
+SELECT migrate.accept_drift('*', 'test') \g /dev/null
+GRANT SELECT ON lent TO tap_granted;
+GRANT EXECUTE ON FUNCTION lent() TO tap_granted;
+REVOKE ALL ON lent FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION lent() TO PUBLIC;
+SELECT format('GRANT ALL ON lent TO %I', current_user) \gexec
+SELECT set_eq($$SELECT * FROM authored('^\w+ \w+')$$,
+    $$VALUES ('changed table public.lent', '{GRANT SELECT}'::text[]), ('changed function public.lent()', '{GRANT EXECUTE}')$$, 'who grants what is there anyway has changed nothing');
+SET quote_all_identifiers = on;
+SELECT set_eq($$SELECT * FROM authored('^\w+ \w+')$$,
+    $$VALUES ('changed table public.lent', '{GRANT SELECT}'::text[]), ('changed function public.lent()', '{GRANT EXECUTE}')$$, 'whatever the session quotes');
+RESET quote_all_identifiers;
+REVOKE ALL ON FUNCTION lent() FROM PUBLIC;
+SELECT ok('REVOKE ALL' = ANY (statements), 'and who takes it has') FROM authored('^\w+ \w+') WHERE drifted = 'changed function public.lent()';
+SELECT migrate.accept_drift('*', 'test') \g /dev/null
+ALTER TABLE lent ALTER d SET DEFAULT 'now';
+ALTER TABLE lent ALTER d SET DEFAULT 'now';
+SELECT set_eq($$SELECT cardinality(ddl_ids) FROM migrate.drift()$$, '{2}'::int[], 'what the clock has a part in is not the same again');
+ROLLBACK;
 DROP EVENT TRIGGER host_r;
 SELECT is_empty($$SELECT * FROM migrate.drift() WHERE identity <> 'host_r'$$, 'nothing of all that is left');
 SELECT migrate.unwatch('test') \g /dev/null
