@@ -32,7 +32,6 @@
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
 #include "utils/json.h"
 #include "utils/timestamp.h"
 
@@ -44,7 +43,6 @@ typedef struct Adoption
 	ArrayType  *ids;
 	List	   *captured;		/* of CapturedStatement, in order */
 	const char *run_as;			/* who ran all of them, if not the caller; else NULL */
-	char	   *options;		/* as a file has them */
 	List	   *touched;		/* of Drift: what any of them has made, by itself or with others */
 	bool		wide;			/* what other statements have touched, too, is theirs */
 	AllAdrift  *before;			/* as it is */
@@ -467,28 +465,16 @@ decide(const Adoption *adoption)
 	}
 }
 
-static void
-add_option(StringInfo text, const char *name, const char *value)
+static Jsonb *
+options_of(const Adoption *adoption)
 {
-	appendStringInfo(text, "%s\"%s\": ", text->len > 1 ? ", " : "", name);
-	escape_json(text, value);
-}
-
-/* Whose rights it needs, and the search_path that it is proven with where that is not everybody's. */
-static char *
-options_text(const Adoption *adoption)
-{
-	const char *search_path = GetConfigOption("search_path", false, false);
 	StringInfoData text;
 
 	initStringInfo(&text);
-	appendStringInfoChar(&text, '{');
 	if (adoption->run_as)
-		add_option(&text, "run_as", adoption->run_as);
-	if (strcmp(search_path, "\"$user\", public") != 0)
-		add_option(&text, "search_path", search_path);
-	appendStringInfoChar(&text, '}');
-	return text.data;
+		escape_json(&text, adoption->run_as);
+	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(adoption->run_as ?
+																		psprintf("{\"run_as\": %s}", text.data) : "{}")));
 }
 
 static void
@@ -505,19 +491,22 @@ define(Adoption *adoption, char *name, char *project, char *down)
 	definition->down.body = down;
 	definition->up.line = definition->down.line = definition->verify.line = 1;
 	adoption->run_as = role_of_all(adoption->captured);
-	adoption->options = options_text(adoption);
-	definition->options = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(adoption->options)));
+	definition->options = options_of(adoption);
 	adoption->full_name = psprintf("%s:%s", project, name);
 	mig_definition_complete(definition);
 }
 
-/* As a file has it. */
+/* As a file has it, which says whose rights it needs. */
 static char *
 file_text(const Adoption *adoption)
 {
-	if (strcmp(adoption->options, "{}") == 0)
+	StringInfoData role;
+
+	if (adoption->run_as == NULL)
 		return adoption->definition.up.body;
-	return psprintf("-- migrate: options %s\n%s", adoption->options, adoption->definition.up.body);
+	initStringInfo(&role);
+	escape_json(&role, adoption->run_as);
+	return psprintf("-- migrate: options {\"run_as\": %s}\n%s", role.data, adoption->definition.up.body);
 }
 
 MIG_FUNCTION(mig_adopt);

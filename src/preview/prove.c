@@ -109,7 +109,7 @@ static List *
 with_settings(List *statements)
 {
 	static const char *const settings[][3] = {
-		{"standard_conforming_strings", "on", "on"}, {"default_table_access_method", "heap", "heap"}, {"default_tablespace", "", "''"}
+		{"default_table_access_method", "heap", "heap"}, {"default_tablespace", "", "''"}
 	};
 
 	for (int i = 0; i < lengthof(settings); i++)
