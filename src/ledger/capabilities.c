@@ -75,11 +75,10 @@ allowed_in(Oid role, const char *capability, const char *project)
 	for (uint64 i = 0; i < n && !allowed; i++)
 	{
 		LedgerRow	row;
-		bool		isnull;
 		Oid			grantee;
 
 		row_begin(&row, i);
-		grantee = DatumGetObjectId(row_next(&row, &isnull));
+		grantee = row_oid(&row);
 		allowed = contains(row_text(&row), capability) &&
 			SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(grantee)) &&
 			has_privs_of_role(role, grantee);
@@ -143,11 +142,10 @@ role_to_set(const char *capability, const char *project)
 	for (uint64 i = 0; i < n && !found; i++)
 	{
 		LedgerRow	row;
-		bool		isnull;
 		Oid			role;
 
 		row_begin(&row, i);
-		role = DatumGetObjectId(row_next(&row, &isnull));
+		role = row_oid(&row);
 		if (mig_member_can_set_role(user, role) && allowed(role, capability, project))
 			found = row_name(&row);
 	}

@@ -432,6 +432,15 @@ row_name(LedgerRow *row)
 	return isnull ? NULL : pstrdup(NameStr(*DatumGetName(value)));
 }
 
+Oid
+row_oid(LedgerRow *row)
+{
+	bool		isnull;
+	Datum		value = row_next(row, &isnull);
+
+	return isnull ? InvalidOid : DatumGetObjectId(value);
+}
+
 int64
 row_int8(LedgerRow *row)
 {

@@ -95,6 +95,7 @@ extern List *row_ids(uint64 n);
 
 extern void row_begin(LedgerRow *row, uint64 number);
 extern Datum row_next(LedgerRow *row, bool *isnull);
+extern Oid	row_oid(LedgerRow *row);
 extern char *row_text(LedgerRow *row);	/* NULL if it is */
 extern char *row_name(LedgerRow *row);
 extern int64 row_int8(LedgerRow *row);	/* 0 if NULL */

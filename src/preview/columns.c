@@ -302,13 +302,14 @@ whose_values(const Work *w)
 static const char *
 setting_between(Oid before, Oid after)
 {
-	bool		text = TypeCategory(before) == TYPCATEGORY_STRING || TypeCategory(after) == TYPCATEGORY_STRING;
+	bool		timed = TypeCategory(before) == TYPCATEGORY_DATETIME || TypeCategory(after) == TYPCATEGORY_DATETIME;
+	bool		zoned = before == TIMESTAMPTZOID || after == TIMESTAMPTZOID || before == TIMETZOID || after == TIMETZOID;
 
-	if (before == after || (!text && before != TIMESTAMPTZOID && after != TIMESTAMPTZOID && before != TIMETZOID && after != TIMETZOID))
+	if (before == after || !timed)
 		return NULL;
-	if (TypeCategory(before) == TYPCATEGORY_DATETIME || TypeCategory(after) == TYPCATEGORY_DATETIME)
-		return text ? "DateStyle and TimeZone" : "TimeZone";
-	return NULL;
+	if (TypeCategory(before) == TYPCATEGORY_STRING || TypeCategory(after) == TYPCATEGORY_STRING)
+		return "DateStyle and TimeZone";
+	return zoned ? "TimeZone" : NULL;
 }
 
 /* By assignment, which refuses more than a cast, where that is possible. */
@@ -328,7 +329,7 @@ change_type(const Work *w)
 		lose(w->p, "What %s has and %s cannot hold, in the values of column %s of %s.", w->from->type, w->to->type,
 			 w->to->name, whose_values(w));
 	if (setting)
-		doubt(w->p, "How %s of %s is read depends on %s, which were maybe others when it was changed.", w->to->name, whose_values(w), setting);
+		doubt(w->p, "How the values of column %s of %s are read depends on %s, as it did when they were changed.", w->to->name, whose_values(w), setting);
 }
 
 static void

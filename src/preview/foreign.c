@@ -44,13 +44,6 @@ change_wrapper(Proposal *p, const ObjectState *from, const ObjectState *to)
 	put_options(p, from, to, "FOREIGN DATA WRAPPER");
 }
 
-static void
-drop_wrapper(Proposal *p, const ObjectState *from)
-{
-	put(p, "DROP FOREIGN DATA WRAPPER %s", from->identity);
-	lose_secrets(p, from, options_of(from));
-}
-
 static char *
 string_clause(const char *word, const char *value)
 {
@@ -76,13 +69,6 @@ change_server(Proposal *p, const ObjectState *from, const ObjectState *to)
 	put_options(p, from, to, "SERVER");
 }
 
-static void
-drop_server(Proposal *p, const ObjectState *from)
-{
-	put(p, "DROP SERVER %s", from->identity);
-	lose_secrets(p, from, options_of(from));
-}
-
 /* ---- user mappings ---- */
 
 /* "role on server name" */
@@ -104,24 +90,23 @@ create_mapping(Proposal *p, const ObjectState *to)
 	put(p, "CREATE USER MAPPING %s", mapping_name(to->identity));
 }
 
-static void
-drop_mapping(Proposal *p, const ObjectState *from)
+static char *
+mapping_options(const ObjectState *state)
 {
-	put(p, "DROP USER MAPPING %s", mapping_name(from->identity));
-	lose_secrets(p, from, value_of(find_part(from, "options", ""), "options without values"));
+	return value_of(find_part(state, "options", ""), "options without values");
 }
 
 static void
 change_mapping(Proposal *p, const ObjectState *from, const ObjectState *to)
 {
 	change_foreign_options(p, to, psprintf("ALTER USER MAPPING %s", mapping_name(to->identity)),
-						   value_of(find_part(from, "options", ""), "options without values"),
-						   value_of(find_part(to, "options", ""), "options without values"));
+						   mapping_options(from),
+						   mapping_options(to));
 }
 
 static const ProposalClass
-			wrapper = {"foreign-data wrapper", "FOREIGN DATA WRAPPER", "FOREIGN DATA WRAPPER", NULL, NULL, create_wrapper, change_wrapper, drop_wrapper},
-			server = {"server", "SERVER", "FOREIGN SERVER", NULL, NULL, create_server, change_server, drop_server},
-			mapping = {"user mapping", "USER MAPPING", NULL, NULL, mapping_name, create_mapping, change_mapping, drop_mapping};
+			wrapper = {"foreign-data wrapper", "FOREIGN DATA WRAPPER", "FOREIGN DATA WRAPPER", NULL, NULL, create_wrapper, change_wrapper, NULL, options_of},
+			server = {"server", "SERVER", "FOREIGN SERVER", NULL, NULL, create_server, change_server, NULL, options_of},
+			mapping = {"user mapping", "USER MAPPING", NULL, NULL, mapping_name, create_mapping, change_mapping, NULL, mapping_options};
 
 const ProposalClass *const foreign_classes[] = {&wrapper, &server, &mapping, NULL};

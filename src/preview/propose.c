@@ -169,6 +169,8 @@ drop(Proposal *p, const ProposalClass *class, const ObjectState *from)
 		class->drop(p, from);
 	else
 		put(p, "DROP %s %s", class->keyword, name_of(class, from));
+	if (class->options)
+		lose_secrets(p, from, class->options(from));
 }
 
 static void

@@ -109,6 +109,9 @@ typedef struct ProposalClass
 
 	/* NULL: DROP with keyword and name. */
 	void		(*drop) (Proposal *p, const ObjectState *from);
+
+	/* Its OPTIONS, whose secrets go with it; NULL: it has none. */
+	char	   *(*options) (const ObjectState *from);
 } ProposalClass;
 
 extern const ProposalClass *const table_classes[];

@@ -143,6 +143,12 @@ create_table(Proposal *p, const ObjectState *to)
 	change_row_security(p, alter, NULL, to);
 }
 
+static char *
+foreign_table_options(const ObjectState *state)
+{
+	return option_value(state, "foreign options");
+}
+
 static void
 create_foreign_table(Proposal *p, const ObjectState *to)
 {
@@ -150,18 +156,11 @@ create_foreign_table(Proposal *p, const ObjectState *to)
 	char	   *alter = alter_of("FOREIGN TABLE", to);
 
 	put(p, "CREATE FOREIGN TABLE %s (%s)%s SERVER %s%s", to->identity, column_list(to, p), parents_of(to),
-		defined(to, "server"), foreign_options(to, option_value(to, "foreign options")));
+		defined(to, "server"), foreign_options(to, foreign_table_options(to)));
 	set_columns(p, alter, to);
 	if (parent)
 		put(p, "ALTER TABLE %s ATTACH PARTITION %s %s", parent, to->identity, defined(to, "bound"));
 	change_row_security(p, alter, NULL, to);
-}
-
-static void
-drop_foreign_table(Proposal *p, const ObjectState *from)
-{
-	put(p, "DROP FOREIGN TABLE %s", from->identity);
-	lose_secrets(p, from, option_value(from, "foreign options"));
 }
 
 /* ---- changing one ---- */
@@ -255,7 +254,7 @@ change_foreign_table(Proposal *p, const ObjectState *from, const ObjectState *to
 	change_columns(p, alter, from, to);
 	change_parents(p, alter, from, to);
 	change_partition(p, from, to);
-	change_foreign_options(p, to, alter, option_value(from, "foreign options"), option_value(to, "foreign options"));
+	change_foreign_options(p, to, alter, foreign_table_options(from), foreign_table_options(to));
 	change_row_security(p, alter, from, to);
 }
 
@@ -362,7 +361,7 @@ change_materialized_view(Proposal *p, const ObjectState *from, const ObjectState
 
 static const ProposalClass
 			table = {"table", "TABLE", "TABLE", "The rows", NULL, create_table, change_table, NULL},
-			foreign_table = {"foreign table", "FOREIGN TABLE", "TABLE", NULL, NULL, create_foreign_table, change_foreign_table, drop_foreign_table},
+			foreign_table = {"foreign table", "FOREIGN TABLE", "TABLE", NULL, NULL, create_foreign_table, change_foreign_table, NULL, foreign_table_options},
 			view = {"view", "VIEW", "TABLE", NULL, NULL, create_view, change_view, NULL},
 			materialized_view = {"materialized view", "MATERIALIZED VIEW", "TABLE", NULL, NULL, create_materialized_view, change_materialized_view, drop_materialized_view};
 

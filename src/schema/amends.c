@@ -192,21 +192,6 @@ changes_schema(const AlterObjectSchemaStmt *stmt, const Drift *drift)
 
 /* ---- owners and privileges ---- */
 
-/* Is there a line that begins so? */
-static bool
-is_line_in(const char *definition, const char *line)
-{
-	const char *at = definition;
-
-	while (at && (at = strstr(at, line)) != NULL)
-	{
-		if (at == definition || at[-1] == '\n')
-			return true;
-		at++;
-	}
-	return false;
-}
-
 /* As lines of privileges call it, or NULL: that depends on who gave the statement. */
 static const char *
 grantee_name(const RoleSpec *role)
@@ -220,21 +205,19 @@ grantee_name(const RoleSpec *role)
 static bool
 is_said_once(const char *name, const Drift *drift)
 {
-	char	   *owner = psprintf("owner: %s\n", name);
-
-	return is_line_in(drift->expected, "grant: ") != is_line_in(drift->actual, "grant: ") &&
+	return mig_schema_says(drift->expected, "grant", NULL) != mig_schema_says(drift->actual, "grant", NULL) &&
 		(strcmp(name, "PUBLIC") == 0 ? mig_schema_usual_privileges(drift->object_type, true) != NULL :
-		 is_line_in(drift->expected, owner) || is_line_in(drift->actual, owner));
+		 mig_schema_says(drift->expected, "owner", name) || mig_schema_says(drift->actual, "owner", name));
 }
 
 static bool
 is_unusual(const char *name, const Drift *drift)
 {
-	const char *said = is_line_in(drift->expected, "grant: ") ? drift->expected : drift->actual;
+	const char *said = mig_schema_says(drift->expected, "grant", NULL) ? drift->expected : drift->actual;
+	const char *usual = mig_schema_usual_privileges(drift->object_type, strcmp(name, "PUBLIC") == 0);
 
 	/* Of what is the server's or an extension's it is not known. */
-	return !is_line_in(said, "owner: ") ||
-		!is_line_in(said, psprintf("grant: %s %s\n", name, mig_schema_usual_privileges(drift->object_type, strcmp(name, "PUBLIC") == 0)));
+	return !mig_schema_says(said, "owner", NULL) || !mig_schema_says(said, "grant", psprintf("%s %s", name, usual));
 }
 
 /* All of them are said in one word. */

@@ -9,6 +9,7 @@
 #include "common/identity.h"
 #include "lib/stringinfo.h"
 #include "schema/ignored.h"
+#include "schema/properties.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 
@@ -52,22 +53,6 @@ schema_of(const char *object_type, const char *identity)
 	return *end == '.' ? name : NULL;
 }
 
-/* A definition has its owner in a line of its own. */
-static bool
-is_owned_by(const char *definition, const char *role_name)
-{
-	char	   *line = psprintf("owner: %s", quote_identifier(role_name));
-	size_t		length = strlen(line);
-
-	for (const char *p = definition; p; p = strchr(p, '\n'))
-	{
-		p += *p == '\n';
-		if (strncmp(p, line, length) == 0 && (p[length] == '\n' || p[length] == '\0'))
-			return true;
-	}
-	return false;
-}
-
 static bool
 is_like(const char *text, const char *pattern)
 {
@@ -90,8 +75,8 @@ holds(const IgnoreRule *rule, const Difference *difference)
 		return false;
 	/* On both sides: nobody hides what he has done by giving it away. */
 	if (rule->role_name &&
-		((difference->from && !is_owned_by(difference->from_definition, rule->role_name)) ||
-		 (difference->to && !is_owned_by(difference->to_definition, rule->role_name))))
+		((difference->from && !mig_schema_says(difference->from_definition, "owner", quote_identifier(rule->role_name))) ||
+		 (difference->to && !mig_schema_says(difference->to_definition, "owner", quote_identifier(rule->role_name)))))
 		return false;
 	return true;
 }

@@ -80,3 +80,18 @@ mig_schema_properties(const char *text)
 	}
 	return result;
 }
+
+bool
+mig_schema_says(const char *definition, const char *key, const char *value)
+{
+	char	   *line = psprintf("%s: %s", key, value ? value : "");
+	size_t		length = strlen(line);
+
+	for (const char *p = definition; p; p = strchr(p, '\n'))
+	{
+		p += *p == '\n';
+		if (strncmp(p, line, length) == 0 && (value == NULL || p[length] == '\n' || p[length] == '\0'))
+			return true;
+	}
+	return false;
+}

@@ -114,7 +114,6 @@ streaming(const CatalogRow *row)
 	}
 }
 
-/* Where it connects to is a secret, and how far it is does not count. */
 /* Since 16. */
 static bool
 needs_no_password(const CatalogRow *row)
@@ -125,6 +124,7 @@ needs_no_password(const CatalogRow *row)
 	return !isnull && !DatumGetBool(value);
 }
 
+/* Where it connects to is a secret, and how far it is does not count. */
 static void
 describe_subscription(Description *d)
 {

@@ -160,9 +160,11 @@ note_name(Oid class_id, Oid object_id, bool is_dropped)
 static void
 note_told(Oid class_id, Oid object_id, bool is_new)
 {
+	/* Nothing mentions a new role. */
+	if (class_id == AuthIdRelationId && is_new)
+		return;
 	if (class_id == AuthIdRelationId || class_id == DatabaseRelationId || class_id == DbRoleSettingRelationId)
-		/* Nothing mentions a new role. */
-		touches_all = touches_all || class_id != AuthIdRelationId || !is_new;
+		touches_all = true;
 	else
 		note(class_id, object_id, is_new);
 }

@@ -458,12 +458,12 @@ ROLLBACK;
 -- Where somebody has got a privilege, all that the owner and everybody have as usual is said as well.
 
 BEGIN;
-CREATE ROLE tap_granted;
+CREATE ROLE "0 first";
 CREATE TABLE lent (d timestamptz);
 CREATE FUNCTION lent() RETURNS int LANGUAGE sql AS 'SELECT 1';
 SELECT migrate.accept_drift('*', 'test') \g /dev/null
-GRANT SELECT ON lent TO tap_granted;
-GRANT EXECUTE ON FUNCTION lent() TO tap_granted;
+GRANT SELECT ON lent TO "0 first";
+GRANT EXECUTE ON FUNCTION lent() TO "0 first";
 REVOKE ALL ON lent FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION lent() TO PUBLIC;
 SELECT format('GRANT ALL ON lent TO %I', current_user) \gexec
