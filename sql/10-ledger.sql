@@ -119,16 +119,18 @@ CREATE TABLE migrate.unfinished (
     done            integer NOT NULL,
     under_way       integer,
     object_oid      oid,
+    place           bigint,
     PRIMARY KEY (project, name)
 );
-COMMENT ON TABLE migrate.unfinished IS 'migrations that run in steps and are not at their end; done is the last statement that stands, under_way one that cannot be rolled back and was begun, object_oid what it names, as it was before';
+COMMENT ON TABLE migrate.unfinished IS 'migrations that run in steps and are not at their end; done is the last statement that stands, under_way one that cannot be rolled back and was begun, object_oid what it names, as it was before, in the database that place stands for';
 
-CREATE TABLE migrate.unfinished_indexes (
-    index_oid       oid NOT NULL,
+CREATE TABLE migrate.unfinished_objects (
+    class_id        oid NOT NULL,
+    object_id       oid NOT NULL,
     project         text COLLATE "C" NOT NULL,
     name            text COLLATE "C" NOT NULL
 );
-COMMENT ON TABLE migrate.unfinished_indexes IS 'indexes made by the statement under way, written with them';
+COMMENT ON TABLE migrate.unfinished_objects IS 'indexes and constraints made by the statement under way, written with them';
 
 CREATE TABLE migrate.policies (
     setting         text COLLATE "C" NOT NULL,

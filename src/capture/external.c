@@ -19,6 +19,7 @@
 #include "plan/plan.h"
 #include "plan/see.h"
 #include "run/deployer.h"
+#include "run/run.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
@@ -35,6 +36,7 @@ apply_registered(const Attempt *attempt)
 		ledger_end_unfinished(attempt->project, attempt->name);
 	ledger_set_state(attempt->project, attempt->name, "applied", attempt,
 					 mig_model_followed(model, node), attempt->reason);
+	mig_succession(model->nodes[node].migration, attempt, true);
 }
 
 static bytea *

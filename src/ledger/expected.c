@@ -8,6 +8,7 @@
 #include "catalog/pg_type.h"
 #include "common/compat.h"
 #include "ledger/expected.h"
+#include "ledger/ledger.h"
 #include "ledger/query.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -511,15 +512,23 @@ ledger_count_adrift(char **first)
 	static LedgerQuery query = {
 		"SELECT pg_catalog.count(*) OVER ()::pg_catalog.int4, a.object_type, a.identity,"
 		" CASE WHEN a.fingerprint IS NULL THEN 'removed' WHEN e.key IS NULL THEN 'added' ELSE 'changed' END"
-		" FROM migrate.adrift a LEFT JOIN migrate.expected e USING (key) WHERE NOT a.is_ignored ORDER BY a.identity, a.object_type LIMIT 1"
+		" FROM migrate.adrift a LEFT JOIN migrate.expected e USING (key) WHERE NOT a.is_ignored"
+		" AND (CASE WHEN a.fingerprint IS NULL THEN e.class_id ELSE a.class_id END,"
+		" CASE WHEN a.fingerprint IS NULL THEN e.object_id ELSE a.object_id END)"
+		" OPERATOR(pg_catalog.<>) ALL (SELECT 'pg_catalog.pg_class'::pg_catalog.regclass::pg_catalog.oid, u.object_oid FROM migrate.unfinished u"
+		" WHERE u.place OPERATOR(pg_catalog.=) $1 AND u.object_oid IS NOT NULL UNION ALL SELECT o.class_id, o.object_id FROM migrate.unfinished_objects o"
+		" JOIN migrate.unfinished w USING (project, name) WHERE w.place OPERATOR(pg_catalog.=) $1)"
+		" ORDER BY a.identity, a.object_type LIMIT 1"
 	};
+	LedgerArgs	args = {0};
 	LedgerScope scope;
 	int			n = 0;
 
 	if (!any_adrift())
 		return 0;
 	ledger_enter(&scope);
-	if (ledger_run(&query, NULL) > 0)
+	arg_int8(&args, ledger_place());
+	if (ledger_run(&query, &args) > 0)
 	{
 		LedgerRow	row;
 		char	   *type;

@@ -78,7 +78,10 @@ extern void ledger_begin_adrift(void);
 extern void ledger_keep_adrift(const uint8 *key);
 extern void ledger_end_adrift(void);
 
-/* How many objects, and what became of the first of them. */
+/*
+ * How many objects, and what became of the first of them.  Not those that a
+ * migration is at which was stopped: what became of them the next run finds out.
+ */
 extern int	ledger_count_adrift(char **first);
 
 /* ---- how much of what was captured is known (looks.c) ---- */
@@ -95,9 +98,6 @@ typedef struct LedgerLook
 	int64		decisions;		/* how many there were on what counts as adrift and what is kept of the log */
 	uint8		globals[LEDGER_HASH_BYTES]; /* what is not captured here */
 } LedgerLook;
-
-/* This database of this cluster. */
-extern int64 ledger_place(void);
 
 /* The last look at this database; false if nobody has had one. */
 extern bool ledger_read_look(LedgerLook *look);

@@ -7,6 +7,7 @@
 #include "catalog/pg_type.h"
 #include "common/plain_names.h"
 #include "ledger/expected.h"
+#include "ledger/ledger.h"
 #include "ledger/query.h"
 #include "miscadmin.h"
 #include "utils/array.h"

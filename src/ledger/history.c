@@ -345,20 +345,23 @@ ledger_pass_baseline(const char *project, int64 from, int64 to)
 	ledger_leave(&scope);
 }
 
-/* Only the baseline that this history row set: a later one, set by people, stays. */
+/* Only the baseline that this migration has set or taken over: one that people have set stays. */
 void
-ledger_clear_baseline(const char *project, int64 history_id)
+ledger_clear_baseline(const char *project, const char *setter_project, const char *setter)
 {
 	static LedgerQuery query = {
-		"DELETE FROM migrate.baselines WHERE project OPERATOR(pg_catalog.=) $1"
-		" AND history_id OPERATOR(pg_catalog.=) $2"
+		"DELETE FROM migrate.baselines b WHERE b.project OPERATOR(pg_catalog.=) $1"
+		" AND EXISTS (SELECT FROM migrate.log_history h WHERE h.id OPERATOR(pg_catalog.=) b.history_id"
+		" AND h.project OPERATOR(pg_catalog.=) $2 AND h.name OPERATOR(pg_catalog.=) $3"
+		" AND h.action OPERATOR(pg_catalog.<>) 'baseline')"
 	};
 	LedgerArgs	args = {0};
 	LedgerScope scope;
 
 	ledger_enter(&scope);
 	arg_text(&args, project);
-	arg_int8(&args, history_id);
+	arg_text(&args, setter_project);
+	arg_text(&args, setter);
 	ledger_run(&query, &args);
 	ledger_leave(&scope);
 }

@@ -234,7 +234,7 @@ extern void ledger_write_outcome(const Attempt *attempt, const StatementRecord *
 
 extern void ledger_set_baseline(const char *project, const char *version, int64 history_id);
 extern void ledger_pass_baseline(const char *project, int64 from, int64 to);
-extern void ledger_clear_baseline(const char *project, int64 history_id);
+extern void ledger_clear_baseline(const char *project, const char *setter_project, const char *setter);
 
 typedef struct RunStart
 {
@@ -326,6 +326,7 @@ extern CancelRequest *ledger_cancel_request(int64 run_id);
 
 typedef struct RunSeen
 {
+	char	   *action;
 	char	   *project;		/* NULL: all */
 	char	   *role_name;
 	int			pid;
@@ -354,6 +355,7 @@ typedef struct Unfinished
 	int			done;			/* the last statement that stands; 0: none */
 	int			under_way;		/* one that was begun and cannot be rolled back; 0: none */
 	Oid			object;			/* what that names, as it was before; invalid: nothing */
+	int64		place;			/* ledger_place() where it was begun: of that are the oids; 0: none was */
 } Unfinished;
 
 extern Unfinished *ledger_unfinished(const char *project, const char *name);
@@ -362,10 +364,12 @@ extern List *ledger_all_unfinished(void);
 /* Note that an attempt begins, or goes on where another one stopped. */
 extern void ledger_begin_unfinished(const Unfinished *unfinished, int64 attempt_id, int64 run_id);
 
-/* Note that a statement begins that cannot be rolled back; its indexes are noted as they are made. */
+/* Note that a statement begins that cannot be rolled back; what it makes is noted as it is made. */
 extern void ledger_note_under_way(const char *project, const char *name, const bytea *checksum, int statement, Oid object);
-extern void ledger_note_index(const char *project, const char *name, Oid index);
-extern List *ledger_noted_indexes(const char *project, const char *name);
+extern void ledger_note_object(const char *project, const char *name, Oid class_id, Oid object_id);
+
+/* As a list of ObjectAddress. */
+extern List *ledger_noted_objects(const char *project, const char *name);
 
 /* Note that all up to this statement stands. */
 extern void ledger_note_done(const char *project, const char *name, const bytea *checksum, int statement);
@@ -520,6 +524,9 @@ extern List *ledger_surroundings(void);
 
 /* Another one once the extension was made anew; invalid where there is none. */
 extern Oid	ledger_identity(void);
+
+/* This database of this cluster: oids mean something here, and nothing in a copy of it. */
+extern int64 ledger_place(void);
 extern Oid	ledger_owner(void);
 pg_noreturn extern void ledger_not_installed(void);
 

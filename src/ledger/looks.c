@@ -17,9 +17,9 @@
 #include "access/table.h"
 #include "access/transam.h"
 #include "access/xact.h"
-#include "access/xlog.h"
 #include "catalog/pg_type.h"
 #include "ledger/expected.h"
+#include "ledger/ledger.h"
 #include "ledger/query.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
@@ -35,13 +35,6 @@
 #define Anum_log_ddl_statement		5
 #define Anum_log_ddl_objects		7
 #define Anum_log_ddl_origin			8
-
-/* Oids mean something in this database of this cluster, and nothing in a copy of it. */
-int64
-ledger_place(void)
-{
-	return (int64) (GetSystemIdentifier() ^ ((uint64) MyDatabaseId << 32));
-}
 
 bool
 ledger_read_look(LedgerLook *look)

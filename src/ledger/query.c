@@ -49,6 +49,12 @@ ledger_identity(void)
 	return ledger_relation("log_history");
 }
 
+int64
+ledger_place(void)
+{
+	return (int64) (GetSystemIdentifier() ^ ((uint64) MyDatabaseId << 32));
+}
+
 void
 ledger_not_installed(void)
 {

@@ -261,17 +261,11 @@ ledger_database_bytes(void)
 	return bytes;
 }
 
-/*
- * What the run under way has committed is in the history; the step behind
- * that is the one it is at.
- */
 char *
 ledger_running_migration(void)
 {
 	static LedgerQuery query = {
-		"SELECT r.steps[1 OPERATOR(pg_catalog.+) (SELECT pg_catalog.count(*) FROM migrate.log_history h"
-		" WHERE h.run_id OPERATOR(pg_catalog.=) r.run_id AND h.outcome OPERATOR(pg_catalog.<>) 'started')::pg_catalog.int4]"
-		" FROM migrate.log_runs r WHERE r.run_id OPERATOR(pg_catalog.=) $1"
+		"SELECT step FROM migrate.present_steps WHERE run_id OPERATOR(pg_catalog.=) $1"
 	};
 	Holder	   *holder = ledger_deployer();
 	char	   *name = NULL;

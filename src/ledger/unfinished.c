@@ -7,6 +7,7 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "catalog/indexing.h"
+#include "catalog/objectaddress.h"
 #include "catalog/pg_type.h"
 #include "common/faults.h"
 #include "ledger/ledger.h"
@@ -28,10 +29,11 @@ decode(uint64 number)
 	unfinished->done = row_int4(&row);
 	unfinished->under_way = row_int8(&row);
 	unfinished->object = row_int8(&row);
+	unfinished->place = row_int8(&row);
 	return unfinished;
 }
 
-#define COLUMNS "project, name, part, checksum, done, under_way::pg_catalog.int8, object_oid::pg_catalog.int8"
+#define COLUMNS "project, name, part, checksum, done, under_way::pg_catalog.int8, object_oid::pg_catalog.int8, place"
 
 Unfinished *
 ledger_unfinished(const char *project, const char *name)
@@ -91,23 +93,6 @@ run_for(LedgerQuery *query, const char *project, const char *name)
 	ledger_leave(&scope);
 }
 
-/* Note how far it is, and the text to which that number belongs. */
-static void
-note(LedgerQuery *query, const char *project, const char *name, const bytea *checksum, int statement, Oid object)
-{
-	LedgerArgs	args = {0};
-	LedgerScope scope;
-
-	ledger_enter(&scope);
-	arg_text(&args, project);
-	arg_text(&args, name);
-	arg_bytea(&args, checksum);
-	arg_int4(&args, statement);
-	arg_oid(&args, object);
-	ledger_run(query, &args);
-	ledger_leave(&scope);
-}
-
 void
 ledger_begin_unfinished(const Unfinished *unfinished, int64 attempt_id, int64 run_id)
 {
@@ -133,14 +118,14 @@ ledger_begin_unfinished(const Unfinished *unfinished, int64 attempt_id, int64 ru
 }
 
 static void
-forget_indexes(const char *project, const char *name)
+forget_objects(const char *project, const char *name)
 {
 	static LedgerQuery query = {
-		"DELETE FROM migrate.unfinished_indexes"
+		"DELETE FROM migrate.unfinished_objects"
 		" WHERE project OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2"
 	};
 
-	if (!ledger_is_empty("unfinished_indexes"))
+	if (!ledger_is_empty("unfinished_objects"))
 		run_for(&query, project, name);
 }
 
@@ -148,29 +133,40 @@ void
 ledger_note_under_way(const char *project, const char *name, const bytea *checksum, int statement, Oid object)
 {
 	static LedgerQuery query = {
-		"UPDATE migrate.unfinished SET checksum = $3, under_way = $4, object_oid = $5"
+		"UPDATE migrate.unfinished SET checksum = $3, under_way = $4, object_oid = $5, place = $6"
 		" WHERE project OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2"
 	};
+	LedgerArgs	args = {0};
+	LedgerScope scope;
 
-	forget_indexes(project, name);
-	note(&query, project, name, checksum, statement, object);
+	forget_objects(project, name);
+	ledger_enter(&scope);
+	arg_text(&args, project);
+	arg_text(&args, name);
+	arg_bytea(&args, checksum);
+	arg_int4(&args, statement);
+	arg_oid(&args, object);
+	arg_int8(&args, ledger_place());
+	ledger_run(&query, &args);
+	ledger_leave(&scope);
 }
 
 /*
- * In the transaction that makes the index, so that both are there or neither;
+ * In the transaction that makes the object, so that both are there or neither;
  * in the middle of a command, where no SQL can run.
  */
 void
-ledger_note_index(const char *project, const char *name, Oid index)
+ledger_note_object(const char *project, const char *name, Oid class_id, Oid object_id)
 {
-	Relation	relation = table_open(ledger_relation("unfinished_indexes"), RowExclusiveLock);
-	Datum		values[3];
-	bool		nulls[3] = {0};
+	Relation	relation = table_open(ledger_relation("unfinished_objects"), RowExclusiveLock);
+	Datum		values[4];
+	bool		nulls[4] = {0};
 	HeapTuple	tuple;
 
-	values[0] = ObjectIdGetDatum(index);
-	values[1] = CStringGetTextDatum(project);
-	values[2] = CStringGetTextDatum(name);
+	values[0] = ObjectIdGetDatum(class_id);
+	values[1] = ObjectIdGetDatum(object_id);
+	values[2] = CStringGetTextDatum(project);
+	values[3] = CStringGetTextDatum(name);
 	tuple = heap_form_tuple(RelationGetDescr(relation), values, nulls);
 	CatalogTupleInsert(relation, tuple);
 	heap_freetuple(tuple);
@@ -178,10 +174,10 @@ ledger_note_index(const char *project, const char *name, Oid index)
 }
 
 List *
-ledger_noted_indexes(const char *project, const char *name)
+ledger_noted_objects(const char *project, const char *name)
 {
 	static LedgerQuery query = {
-		"SELECT index_oid::pg_catalog.int8 FROM migrate.unfinished_indexes"
+		"SELECT class_id::pg_catalog.int8, object_id::pg_catalog.int8 FROM migrate.unfinished_objects"
 		" WHERE project OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2"
 	};
 	LedgerArgs	args = {0};
@@ -195,10 +191,13 @@ ledger_noted_indexes(const char *project, const char *name)
 	n = ledger_run(&query, &args);
 	for (uint64 i = 0; i < n; i++)
 	{
+		ObjectAddress *object = palloc0(sizeof(ObjectAddress));
 		LedgerRow	row;
 
 		row_begin(&row, i);
-		result = lappend_oid(result, row_int8(&row));
+		object->classId = row_int8(&row);
+		object->objectId = row_int8(&row);
+		result = lappend(result, object);
 	}
 	ledger_leave(&scope);
 	return result;
@@ -208,12 +207,20 @@ void
 ledger_note_done(const char *project, const char *name, const bytea *checksum, int statement)
 {
 	static LedgerQuery query = {
-		"UPDATE migrate.unfinished SET checksum = $3, done = $4, under_way = NULL, object_oid = NULL"
+		"UPDATE migrate.unfinished SET checksum = $3, done = $4, under_way = NULL, object_oid = NULL, place = NULL"
 		" WHERE project OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2"
 	};
+	LedgerArgs	args = {0};
+	LedgerScope scope;
 
-	forget_indexes(project, name);
-	note(&query, project, name, checksum, statement, InvalidOid);
+	forget_objects(project, name);
+	ledger_enter(&scope);
+	arg_text(&args, project);
+	arg_text(&args, name);
+	arg_bytea(&args, checksum);
+	arg_int4(&args, statement);
+	ledger_run(&query, &args);
+	ledger_leave(&scope);
 }
 
 void
@@ -224,7 +231,7 @@ ledger_end_unfinished(const char *project, const char *name)
 		" WHERE project OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2"
 	};
 
-	forget_indexes(project, name);
-	MIG_FAULT("ledger_indexes_forgotten");
+	forget_objects(project, name);
+	MIG_FAULT("ledger_objects_forgotten");
 	run_for(&query, project, name);
 }

@@ -342,7 +342,6 @@ mig_plan_order(const RunPlan *plan, const PlanStep *step, StepOrder *order)
 
 	order->action = step->action;
 	order->migration = node->migration;
-	order->replaced = mig_plan_replaced(plan, step);
 	order->followed = mig_model_followed(plan->model, step->node);
 	order->is_applied = node->is_applied;
 	order->detail = node->late || node->mark_only ? step->reason : NULL;

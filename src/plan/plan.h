@@ -47,7 +47,6 @@ typedef struct StepOrder
 {
 	StepAction	action;
 	const Migration *migration;
-	List	   *replaced;		/* of Migration *: what it takes the place of */
 	ArrayType  *followed;		/* full names of what it requires */
 	bool		is_applied;		/* it counts as applied before it runs */
 	const char *detail;			/* of its state, once it has run, or NULL */

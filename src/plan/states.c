@@ -190,6 +190,22 @@ replaced_applied(const Model *model, const PlanNode *node)
 	return applied;
 }
 
+/* The name of the first that is, or NULL. */
+static const char *
+replaced_half_done(const Model *model, const PlanNode *node)
+{
+	const NameArray *replaces = &node->migration->replaces;
+
+	for (int i = 0; i < replaces->n; i++)
+	{
+		int			replaced = mig_model_find_reference(model, node->migration->project, replaces->names[i]);
+
+		if (replaced >= 0 && model->nodes[replaced].unfinished)
+			return mig_full_name(model->nodes[replaced].migration);
+	}
+	return NULL;
+}
+
 static char *
 replaced_names(const Model *model, const PlanNode *node, bool applied)
 {
@@ -235,15 +251,38 @@ has_history(const Model *model, const char *project)
 	if (baseline_of(model, project))
 		return true;
 	for (int i = 0; i < model->n; i++)
-		if (model->nodes[i].is_applied && model->nodes[i].migration->kind != KIND_REPEATABLE &&
+		if ((model->nodes[i].is_applied || model->nodes[i].unfinished) &&
+			model->nodes[i].migration->kind != KIND_REPEATABLE &&
 			strcmp(model->nodes[i].migration->project, project) == 0)
 			return true;
 	return false;
 }
 
+/* What replaces others while only some of what they do is there. */
+static Problem *
+replaces_in_part(const Model *model, const PlanNode *node, int applied)
+{
+	const char *name = mig_full_name(node->migration);
+	char	   *hint = psprintf("Hold it while the others are applied: SELECT migrate.hold(%s, 'until what it replaces is applied'); CALL migrate.apply();",
+								quote_literal_cstr(name));
+	const char *half_done = replaced_half_done(model, node);
+
+	if (half_done)
+		return mig_problem(ERRCODE_MIG_CONFLICT, "replaces",
+						   psprintf("migration \"%s\" replaces a migration that is half done", name),
+						   psprintf("It is \"%s\".", half_done), hint);
+	if (applied == 0 || applied == node->migration->replaces.n)
+		return NULL;
+	return mig_problem(ERRCODE_MIG_CONFLICT, "replaces",
+					   psprintf("migration \"%s\" replaces migrations of which only some are applied", name),
+					   psprintf("Applied: %s.  Not applied: %s.",
+								replaced_names(model, node, true), replaced_names(model, node, false)), hint);
+}
+
 /*
  * A migration that replaces others: all of them applied, it is only to be
- * recorded; none, it runs in their place; some, people must decide.
+ * recorded; none, it runs in their place; some, people must decide.  One that is
+ * half done itself has taken their place already.
  */
 void
 mig_states_replaced(Model *model)
@@ -258,20 +297,14 @@ mig_states_replaced(Model *model)
 		if (n == 0 || (node->migration->kind == KIND_BASELINE && !node->is_applied &&
 					   has_history(model, node->migration->project)))
 			continue;
-		applied = node->is_applied ? 0 : replaced_applied(model, node);
-		if (applied > 0 && applied < n)
-			node->problem = mig_problem(ERRCODE_MIG_CONFLICT, "replaces",
-										psprintf("migration \"%s\" replaces migrations of which only some are applied",
-												 mig_full_name(node->migration)),
-										psprintf("Applied: %s.  Not applied: %s.",
-												 replaced_names(model, node, true), replaced_names(model, node, false)),
-										psprintf("Hold it while the others are applied: SELECT migrate.hold(%s, 'until what it replaces is applied'); CALL migrate.apply();",
-												 quote_literal_cstr(mig_full_name(node->migration))));
-		else
+		if (!node->is_applied && node->unfinished == NULL)
 		{
-			node->mark_only = applied == n;
-			supersede(model, i);
+			applied = replaced_applied(model, node);
+			node->problem = replaces_in_part(model, node, applied);
+			node->mark_only = node->problem == NULL && applied == n;
 		}
+		if (node->problem == NULL)
+			supersede(model, i);
 	}
 }
 
@@ -329,7 +362,8 @@ put_aside_covered(Model *model, int b)
 /*
  * In a project without history the newest baseline runs and all up to its
  * version do not; in one with history no baseline runs.  One that is held is
- * held, needed or not: what names it waits until somebody releases it.
+ * held, needed or not: what names it waits until somebody releases it.  One that
+ * is half done is to come to its end.
  */
 void
 mig_states_baselined(Model *model, const char *limit_project, const char *limit)
@@ -344,12 +378,12 @@ mig_states_baselined(Model *model, const char *limit_project, const char *limit)
 			continue;
 		if (is_held(model, node))
 			node->state = STATE_HELD;
-		else if (has_history(model, project))
+		else if (!node->unfinished && has_history(model, project))
 		{
 			instead = baseline_setter(model, baseline_of(model, project));
 			put_aside(node, instead > b ? instead : -1, pstrdup("not needed: the project has history"));
 		}
-		else if ((instead = newest_baseline(model, project, limit_project && strcmp(limit_project, project) == 0 ?
+		else if (!node->unfinished && (instead = newest_baseline(model, project, limit_project && strcmp(limit_project, project) == 0 ?
 											limit : NULL)) != b)
 			put_aside(node, instead > b ? instead : -1, pstrdup("not needed: another baseline starts the project"));
 		else

@@ -11,11 +11,13 @@
 #include "common/faults.h"
 #include "miscadmin.h"
 #include "run/apart_private.h"
+#include "run/call.h"
 #include "run/cancel.h"
 #include "run/deployer.h"
 #include "schema/touched.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
+#include "utils/timestamp.h"
 
 /* ---- what all of it needs ---- */
 
@@ -51,6 +53,13 @@ apart_count_done(Apart *apart, int last)
 {
 	apart->done = last;
 	apart->job->statements = last;
+}
+
+void
+apart_note_half_done(Apart *apart)
+{
+	apart->run.attempt.finished_at = GetCurrentTimestamp();
+	ledger_set_state(apart->migration->project, apart->migration->name, "interrupted", &apart->run.attempt, NULL, NULL);
 }
 
 void
@@ -101,7 +110,7 @@ read_migration(Apart *apart)
 		ereport(ERROR,
 				(errcode(ERRCODE_MIG_TEXT_CHANGED),
 				 errmsg("the text of migration \"%s\" has changed meanwhile", mig_full_name(apart->migration)),
-				 errhint("CALL migrate.apply();")));
+				 errhint("CALL migrate.%s();", job->revert ? "revert" : "apply")));
 	apart->script = mig_script_read(apart->text->body, part, apart->text->path, apart->text->line);
 	mig_migration_options_read(apart->text->options, &apart->options);
 	mig_locks_migration(apart->locks, job->project, job->name, apart->options.lock_total);
@@ -132,6 +141,8 @@ write_start(Apart *apart)
 	/* Of one that is on its way back it is noted although none of the statements stands. */
 	apart->job->half_done = (apart->before && apart->before->done + apart->before->under_way > 0) ||
 		(apart->migration->state && strcmp(apart->migration->state, "interrupted") == 0);
+	if (apart->job->half_done)
+		apart_note_half_done(apart);
 }
 
 /* ---- from the beginning to the end ---- */
@@ -213,7 +224,7 @@ check_caller(ApartJob *job)
 		ereport(ERROR,
 				(errcode(ERRCODE_MIG_INTERRUPTED),
 				 errmsg("whoever waited for migration \"%s:%s\" has gone", job->project, job->name),
-				 errhint("CALL migrate.apply();  goes on where it stopped.")));
+				 errhint("%s", mig_call_to_go_on(job->revert))));
 }
 
 static void

@@ -49,6 +49,9 @@ extern void mig_apart_main(ApartJob *job);
 /* MG012 unless what stands of a migration is the same in another text of it. */
 extern void mig_apart_check_text(const Unfinished *unfinished, const char *body);
 
+/* Must people say what became of the statement under way, of which this is the text now? */
+extern bool mig_apart_is_undecided(const Unfinished *unfinished, const StoredText *text);
+
 /* ---- what a statement that was under way has done (reconcile.c) ---- */
 
 typedef enum Verdict
@@ -69,15 +72,18 @@ typedef struct Reconciliation
 {
 	Verdict		verdict;
 	List	   *before;			/* of Remedy *, to run first */
+	List	   *objects;		/* of ObjectAddress *: what it has made, changed or dropped, where it is done */
 	char	   *evidence;		/* what is known, where people must decide */
 } Reconciliation;
 
 /* What the object that the statement names is before it runs; invalid: nothing. */
 extern Oid	mig_reconcile_object(const ScriptStatement *stmt);
-extern Reconciliation mig_reconcile(const Migration *migration, const ScriptStatement *stmt, Oid object);
+
+/* unfinished: what was noted when the statement began */
+extern Reconciliation mig_reconcile(const ScriptStatement *stmt, const Unfinished *unfinished);
 
 /* Does anything stand of one that has failed? */
-extern bool mig_reconcile_left(const Migration *migration, const ScriptStatement *stmt, Oid object);
+extern bool mig_reconcile_left(const ScriptStatement *stmt, const Unfinished *unfinished);
 
 /* Add a hint to the error of a statement that has also to do with another server. */
 extern void mig_reconcile_explain(const ScriptStatement *stmt, ErrorData *error);

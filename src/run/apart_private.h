@@ -40,6 +40,9 @@ extern void apart_abort(Apart *apart);
 extern void apart_note_done(const Apart *apart, int last);
 extern void apart_count_done(Apart *apart, int last);
 
+/* From when something of it stands, or may stand, until all does; how this attempt ends is not known yet. */
+extern void apart_note_half_done(Apart *apart);
+
 extern void apart_describe(StatementRecord *record, const ScriptStatement *stmt);
 extern void apart_set_lock_timeout(int ms);
 

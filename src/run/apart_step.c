@@ -15,16 +15,6 @@
 #include "storage/proc.h"
 #include "utils/timestamp.h"
 
-/* From when something of it stands, or may stand, until all does. */
-static void
-note_half_done(Apart *apart)
-{
-	if (apart->job->half_done)
-		return;
-	apart->run.attempt.finished_at = GetCurrentTimestamp();
-	ledger_set_state(apart->migration->project, apart->migration->name, "interrupted", &apart->run.attempt, NULL, NULL);
-}
-
 /* One transaction: the statements, their records, and that they are done. */
 static void
 run_transaction(Apart *apart, ScriptStep step)
@@ -44,7 +34,8 @@ run_transaction(Apart *apart, ScriptStep step)
 	mig_capture_migration(0);
 	mig_step_check_ledger(execution, apart->ledger);
 	mig_expected_move(apart->migration->project, apart->migration->name);
-	note_half_done(apart);
+	if (!apart->job->half_done)
+		apart_note_half_done(apart);
 	ledger_write_statements(apart->job->attempt_id, execution->records, execution->done);
 	MIG_FAULT("apart_statements_written");
 	apart_note_done(apart, step.last);
@@ -115,7 +106,8 @@ run_top_level(Apart *apart, int number)
 	uint64		rows;
 
 	apart_begin(apart);
-	note_half_done(apart);
+	if (!apart->job->half_done)
+		apart_note_half_done(apart);
 	ledger_note_under_way(apart->migration->project, apart->migration->name, apart->text->checksum, number,
 						  mig_reconcile_object(stmt));
 	mig_expected_begin();
@@ -216,7 +208,7 @@ apart_has_left_something(const Apart *apart, const Unfinished *now)
 	stmt = apart_statement(apart, now->under_way);
 	if (IsA(stmt->raw->stmt, CallStmt) || IsA(stmt->raw->stmt, DoStmt))
 		return mig_top_level_has_committed();
-	return mig_reconcile_left(apart->migration, stmt, now->object);
+	return mig_reconcile_left(stmt, now);
 }
 
 /*
@@ -246,7 +238,7 @@ can_run_again(Apart *apart, ScriptStep step)
 		return false;
 	}
 	left = apart_has_left_something(apart, apart->before);
-	known = !left || mig_reconcile(apart->migration, stmt, apart->before->object).verdict != VERDICT_UNKNOWN;
+	known = !left || mig_reconcile(stmt, apart->before).verdict != VERDICT_UNKNOWN;
 	if (!left)
 		apart_note_done(apart, apart->before->done);
 	apart_commit(apart);

@@ -101,6 +101,9 @@ extern int	mig_run_planned(const Run *run);
  */
 extern const char *mig_for_client(const char *name);
 
+/* The call with which an interrupted run goes on, for hints. */
+extern const char *mig_call_to_go_on(bool revert);
+
 extern void mig_report_left_out(const Model *model, int number);
 extern void mig_report_late(const Run *run);
 extern void mig_report_background(const Run *run);

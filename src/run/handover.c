@@ -9,7 +9,7 @@
 #include "postgres.h"
 
 #include "common/errors.h"
-#include "run/apart.h"
+#include "run/call.h"
 
 /* ---- the caller's side ---- */
 
@@ -20,7 +20,6 @@ fill_job(ApartJob *job, const StepRun *run)
 	const Migration *migration = order->migration;
 	const bytea *checksum = order->action == STEP_REVERT ? migration->down : migration->up;
 
-	memset(job, 0, sizeof(ApartJob));
 	job->worker.task = TASK_APART;
 	job->run_id = run->run_id;
 	job->attempt_id = run->attempt.id;
@@ -61,30 +60,10 @@ mig_apart_launch(StepRun *run, ApartJob *job)
 		ereport(ERROR,
 				(errcode(ERRCODE_MIG_INTERRUPTED),
 				 errmsg("the worker that ran migration \"%s:%s\" has gone", job->project, job->name),
-				 errhint("The server's log says why.  CALL migrate.apply();  goes on where it stopped.")));
+				 errhint("The server's log says why.  %s", mig_call_to_go_on(job->revert))));
 }
 
 /* ---- the worker's side ---- */
-
-/* Those that a migration takes the place of, as mig_plan_replaced has them. */
-static List *
-read_replaced(const Migration *migration)
-{
-	List	   *result = NIL;
-
-	for (int i = 0; i < migration->replaces.n; i++)
-	{
-		FullName	full = mig_full_reference(migration->project, migration->replaces.names[i]);
-		Migration  *replaced;
-
-		if (strcmp(full.project, migration->project) == 0 && strcmp(full.name, migration->name) == 0)
-			continue;
-		replaced = ledger_read_migration(&full);
-		if (replaced)
-			result = lappend(result, replaced);
-	}
-	return result;
-}
 
 void
 mig_apart_take_over(const ApartJob *job, StepRun *run)
@@ -97,7 +76,6 @@ mig_apart_take_over(const ApartJob *job, StepRun *run)
 	order->migration = ledger_read_migration(&full);
 	if (order->migration == NULL)
 		mig_raise_unregistered(&full);
-	order->replaced = read_replaced(order->migration);
 	order->followed = (ArrayType *) data;
 	order->is_applied = job->is_applied;
 	order->detail = job->detail[0] ? job->detail : NULL;

@@ -18,6 +18,7 @@
 #include "postmaster/bgworker.h"
 #include "run/deployer.h"
 #include "run/worker.h"
+#include "storage/ipc.h"
 #include "storage/latch.h"
 #include "storage/proc.h"
 #include "storage/procarray.h"
@@ -104,11 +105,39 @@ fill_job(WorkerJob *job)
 	pg_atomic_init_u32(&job->caller_gone, 0);
 }
 
-/* However the caller ends, the worker is to know. */
+/* What this session waits for, or NULL. */
+static WorkerJob *waits_for = NULL;
+
+/*
+ * However the caller ends, the worker is to know, and before somebody else can
+ * have the deployers' lock: the server releases that later in the session's end.
+ */
 static void
-say_gone(dsm_segment *segment, Datum arg)
+say_gone(int code, Datum arg)
 {
-	pg_atomic_write_u32(&((WorkerJob *) DatumGetPointer(arg))->caller_gone, 1);
+	if (waits_for)
+		pg_atomic_write_u32(&waits_for->caller_gone, 1);
+}
+
+/* Nothing that is registered here can be taken back, so it is once a session. */
+static void
+say_when_gone(WorkerJob *job)
+{
+	static bool registered = false;
+
+	if (!registered)
+		before_shmem_exit(say_gone, (Datum) 0);
+	registered = true;
+	waits_for = job;
+}
+
+/* Nobody waits for the worker any more. */
+static void
+detach(Launch *launch)
+{
+	say_gone(0, (Datum) 0);
+	waits_for = NULL;
+	dsm_detach(launch->segment);
 }
 
 static void
@@ -133,7 +162,7 @@ share(Launch *launch, WorkerJob *job, Size size, const StringInfoData *data)
 	shm_mq_create(base + job->queue, QUEUE_SIZE);
 	shm_mq_set_receiver((shm_mq *) (base + job->queue), MyProc);
 	launch->queue = shm_mq_attach((shm_mq *) (base + job->queue), launch->segment, NULL);
-	on_dsm_detach(launch->segment, say_gone, PointerGetDatum(launch->job));
+	say_when_gone(launch->job);
 }
 
 static void
@@ -357,12 +386,12 @@ mig_launch(WorkerJob *job, Size size, const StringInfoData *data, const char *wh
 			cancel_worker(&launch);
 		MIG_FAULT("launch_cancelled");
 		memcpy(job, launch.job, size);
-		dsm_detach(launch.segment);
+		detach(&launch);
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
 	memcpy(job, launch.job, size);
-	dsm_detach(launch.segment);
+	detach(&launch);
 	if (launch.error == NULL && !job->connected)
 		raise_not_started(what);
 	job->cancelled = launch.cancelled && launch.error && launch.error->sqlerrcode == ERRCODE_QUERY_CANCELED;

@@ -14,6 +14,7 @@
 #include "ledger/entry.h"
 #include "miscadmin.h"
 #include "plan/see.h"
+#include "run/apart.h"
 #include "run/deployer.h"
 #include "run/run.h"
 #include "script/version.h"
@@ -93,10 +94,7 @@ settle(Mark *mark, const char *state, const char *said)
 	ledger_set_state(mark->full->project, mark->full->name, state, &attempt,
 					 applied ? mig_model_followed(mark->plan.model, mark->node - mark->plan.model->nodes) : NULL,
 					 psprintf("%s: \"%s\"", said, mark->reason));
-	if (migration->kind == KIND_BASELINE && applied)
-		ledger_set_baseline(mark->full->project, migration->version, attempt.id);
-	else if (migration->kind == KIND_BASELINE)
-		ledger_clear_baseline(mark->full->project, migration->history_id);
+	mig_succession(migration, &attempt, applied);
 	if (mark->node->unfinished)
 		ledger_end_unfinished(mark->full->project, mark->full->name);
 	MIG_FAULT("mark_settled");
@@ -165,6 +163,20 @@ skip_statement(const Mark *mark)
 	ledger_note_done(mark->full->project, mark->full->name, unfinished->checksum, unfinished->under_way);
 }
 
+/*
+ * The statement that was under way counts as not done.  Where the catalog shows
+ * what became of it, the next run sees that, and clears up what it has left.
+ */
+static void
+run_again(const Mark *mark)
+{
+	const Unfinished *unfinished = mark->node->unfinished;
+
+	if (unfinished->under_way > 0 &&
+		mig_apart_is_undecided(unfinished, mig_step_text(mark->node->migration, unfinished->part)))
+		ledger_note_done(mark->full->project, mark->full->name, unfinished->checksum, unfinished->done);
+}
+
 /* Do what was decided; returns the state that follows. */
 static const char *
 resolve(Mark *mark, const char *decision)
@@ -173,7 +185,7 @@ resolve(Mark *mark, const char *decision)
 	const char *state = NULL;
 
 	if (strcmp(decision, "continue") == 0)
-		ledger_note_done(mark->full->project, mark->full->name, unfinished->checksum, unfinished->done);
+		run_again(mark);
 	else if (strcmp(decision, "skip_statement") == 0)
 		skip_statement(mark);
 	else if (strcmp(decision, "restart") == 0)

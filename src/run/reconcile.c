@@ -16,7 +16,9 @@
 #include "access/transam.h"
 #include "catalog/index.h"
 #include "catalog/namespace.h"
+#include "catalog/objectaddress.h"
 #include "catalog/partition.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_index.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_namespace.h"
@@ -156,22 +158,31 @@ drop_first(Reconciliation *result, Oid index)
 			  get_rel_namespace(index) == PG_TOAST_NAMESPACE);
 }
 
+static void
+is_done(Reconciliation *result, Oid relation)
+{
+	ObjectAddress *address = palloc(sizeof(ObjectAddress));
+
+	ObjectAddressSet(*address, RelationRelationId, relation);
+	result->verdict = VERDICT_DONE;
+	result->objects = lappend(result->objects, address);
+}
+
 /* All that the statement has made is noted, and nothing noted is anybody else's. */
 static void
-judge_indexes(Reconciliation *result, const Migration *migration, bool rebuilds)
+judge_indexes(Reconciliation *result, const Unfinished *unfinished, bool rebuilds)
 {
-	int			valid = 0;
 	ListCell   *cell;
 
-	foreach(cell, ledger_noted_indexes(migration->project, migration->name))
+	foreach(cell, ledger_noted_objects(unfinished->project, unfinished->name))
 	{
-		Oid			index = lfirst_oid(cell);
+		Oid			index = ((ObjectAddress *) lfirst(cell))->objectId;
 		Oid			old;
 		bool		exists;
 
 		if (index_is_valid(index, &exists))
 		{
-			valid++;
+			is_done(result, index);
 			old = rebuilds ? old_index_left(index) : InvalidOid;
 			if (OidIsValid(old))
 				drop_first(result, old);
@@ -180,44 +191,27 @@ judge_indexes(Reconciliation *result, const Migration *migration, bool rebuilds)
 			drop_first(result, index);
 	}
 	/* Rebuilding what is built does no harm, and others may be left to do. */
-	result->verdict = valid > 0 && result->before == NIL && !rebuilds ? VERDICT_DONE : VERDICT_AGAIN;
+	if (result->before != NIL || rebuilds)
+		result->verdict = VERDICT_AGAIN;
 }
 
 static void
-judge_detach(Reconciliation *result, const AlterTableStmt *alter, Oid partition)
+judge_detach(Reconciliation *result, const Unfinished *unfinished)
 {
-	result->verdict = VERDICT_AGAIN;
+	Oid			partition = unfinished->object;
+
 	if (!OidIsValid(partition) || !SearchSysCacheExists1(RELOID, ObjectIdGetDatum(partition)))
 		return;
 	if (!get_rel_relispartition(partition))
-		result->verdict = VERDICT_DONE;
+		is_done(result, partition);
 	else if (PartitionHasPendingDetach(partition))
 	{
 		run_first(result, psprintf("ALTER TABLE %s DETACH PARTITION %s FINALIZE",
 								   qualified_name(get_partition_parent(partition, true)), qualified_name(partition)), false);
-		result->verdict = VERDICT_DONE;
+		is_done(result, partition);
 	}
-}
-
-/* What is made or dropped at one stroke is there now, or is not. */
-static void
-judge_presence(Reconciliation *result, const ScriptStatement *stmt, Oid before, bool creates)
-{
-	Oid			now = mig_reconcile_object(stmt);
-	bool		done = creates ? !OidIsValid(before) && OidIsValid(now) : OidIsValid(before) && now != before;
-
-	result->verdict = done ? VERDICT_DONE : VERDICT_AGAIN;
-}
-
-/* One that has gone was committed or rolled back, by the statement or by somebody else. */
-static void
-judge_prepared(Reconciliation *result, const ScriptStatement *stmt, TransactionId before)
-{
-	bool		commits = ((const TransactionStmt *) stmt->raw->stmt)->kind == TRANS_STMT_COMMIT_PREPARED;
-
-	judge_presence(result, stmt, before, false);
-	if (result->verdict == VERDICT_DONE && TransactionIdDidCommit(before) != commits)
-		result->verdict = VERDICT_AGAIN;
+	if (result->verdict == VERDICT_DONE)
+		result->objects = list_concat(result->objects, ledger_noted_objects(unfinished->project, unfinished->name));
 }
 
 static void
@@ -227,56 +221,110 @@ judge_unknown(Reconciliation *result, const char *evidence)
 	result->evidence = pstrdup(evidence);
 }
 
-Reconciliation
-mig_reconcile(const Migration *migration, const ScriptStatement *stmt, Oid object)
+/* What is made at one stroke is there now, or is not. */
+static void
+judge_made(Reconciliation *result, const ScriptStatement *stmt, Oid before)
 {
-	Reconciliation result = {VERDICT_AGAIN};
-	const Node *node = stmt->raw->stmt;
+	if (!OidIsValid(before) && OidIsValid(mig_reconcile_object(stmt)))
+		result->verdict = VERDICT_DONE;
+}
 
-	switch (nodeTag(node))
+/*
+ * What the statement was to drop is there, or is not, whatever its name means
+ * now.  If it is and that means another one, it must not go instead.
+ */
+static void
+judge_dropped(Reconciliation *result, const ScriptStatement *stmt, int cache, Oid before)
+{
+	if (!OidIsValid(before))
+		return;
+	if (!SearchSysCacheExists1(cache, ObjectIdGetDatum(before)))
+	{
+		result->verdict = VERDICT_DONE;
+		if (cache == RELOID)
+			is_done(result, before);
+	}
+	else if (mig_reconcile_object(stmt) != before)
+		judge_unknown(result, psprintf("What it was to drop, with oid %u, is still there, and the name means something else now, or nothing.",
+									   before));
+}
+
+/* One that has gone was committed or rolled back, by the statement or by somebody else. */
+static void
+judge_prepared(Reconciliation *result, const ScriptStatement *stmt, TransactionId before)
+{
+	bool		commits = ((const TransactionStmt *) stmt->raw->stmt)->kind == TRANS_STMT_COMMIT_PREPARED;
+
+	if (TransactionIdIsValid(before) && mig_reconcile_object(stmt) != before && TransactionIdDidCommit(before) == commits)
+		result->verdict = VERDICT_DONE;
+}
+
+static void
+judge(Reconciliation *result, const ScriptStatement *stmt, const Unfinished *unfinished)
+{
+	Oid			object = unfinished->object;
+
+	switch (nodeTag(stmt->raw->stmt))
 	{
 		case T_IndexStmt:
-			judge_indexes(&result, migration, false);
+			judge_indexes(result, unfinished, false);
 			break;
 		case T_ReindexStmt:
-			judge_indexes(&result, migration, true);
+			judge_indexes(result, unfinished, true);
 			break;
 		case T_AlterTableStmt:
-			judge_detach(&result, (const AlterTableStmt *) node, object);
+			judge_detach(result, unfinished);
 			break;
 		case T_CreatedbStmt:
 		case T_CreateTableSpaceStmt:
 		case T_CreateSubscriptionStmt:
-			judge_presence(&result, stmt, object, true);
+			judge_made(result, stmt, object);
 			break;
 		case T_DropStmt:
+			judge_dropped(result, stmt, RELOID, object);
+			break;
 		case T_DropdbStmt:
+			judge_dropped(result, stmt, DATABASEOID, object);
+			break;
 		case T_DropTableSpaceStmt:
+			judge_dropped(result, stmt, TABLESPACEOID, object);
+			break;
 		case T_DropSubscriptionStmt:
-			judge_presence(&result, stmt, object, false);
+			judge_dropped(result, stmt, SUBSCRIPTIONOID, object);
 			break;
 		case T_TransactionStmt:
-			judge_prepared(&result, stmt, object);
+			judge_prepared(result, stmt, object);
 			break;
 		case T_CallStmt:
 		case T_DoStmt:
-			judge_unknown(&result, "It commits while it works, so that some of what it does may stand.");
+			judge_unknown(result, "It commits while it works, so that some of what it does may stand.");
 			break;
 		default:
 			/* VACUUM, ALTER SYSTEM and their like do the same when they run again; ALTER SUBSCRIPTION is one transaction. */
 			break;
 	}
+}
+
+Reconciliation
+mig_reconcile(const ScriptStatement *stmt, const Unfinished *unfinished)
+{
+	Reconciliation result = {VERDICT_AGAIN};
+
+	if (unfinished->place == ledger_place())
+		judge(&result, stmt, unfinished);
+	else
+		judge_unknown(&result, "It was begun in the database that this one is a copy of, and what was noted of it then does not say what there is here.");
 	return result;
 }
 
 bool
-mig_reconcile_left(const Migration *migration, const ScriptStatement *stmt, Oid object)
+mig_reconcile_left(const ScriptStatement *stmt, const Unfinished *unfinished)
 {
-	Reconciliation result = mig_reconcile(migration, stmt, object);
+	Reconciliation result = mig_reconcile(stmt, unfinished);
 	bool		exists;
 
 	/* DROP INDEX CONCURRENTLY makes it invalid first. */
-	if (IsA(stmt->raw->stmt, DropStmt) && !index_is_valid(object, &exists) && exists)
+	if (IsA(stmt->raw->stmt, DropStmt) && !index_is_valid(unfinished->object, &exists) && exists)
 		return true;
 	return result.verdict != VERDICT_AGAIN || result.before != NIL;
 }

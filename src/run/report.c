@@ -22,6 +22,14 @@ mig_run_planned(const Run *run)
 	return list_length(run->plan->steps);
 }
 
+/* revert() with nothing that was interrupted would revert another one. */
+const char *
+mig_call_to_go_on(bool revert)
+{
+	return revert ? "SELECT * FROM migrate.check() WHERE code = 'interrupted';  has the call that goes on." :
+		"CALL migrate.apply();  goes on where it stopped.";
+}
+
 /* How many of the planned come behind the one under way. */
 static int
 not_started(const Run *run)
@@ -42,6 +50,8 @@ what_stands(const Run *run)
 {
 	if (!run->job.half_done)
 		return psprintf("nothing of %s stands", run->step.attempt.name);
+	if (run->job.total == 0)
+		return psprintf("what stood of %s does still", run->step.attempt.name);
 	return psprintf("%d of %d statements of %s stand", run->job.statements, run->job.total, run->step.attempt.name);
 }
 

@@ -56,16 +56,34 @@ raise_unknown(const Apart *apart, const ScriptStatement *stmt, const char *evide
 			 errhint("Look, then say which: %s", mig_resolve_calls(apart->migration))));
 }
 
-/* The statement that was under way, as it was then. */
-static const ScriptStatement *
-statement_before(const Apart *apart)
+/* What became of the statement that was under way, as it was then; *stmt: the same one, as the text has it now. */
+static Reconciliation
+judge(const Unfinished *before, const Script *now, const ScriptStatement **stmt)
 {
-	const Unfinished *before = apart->before;
 	char	   *body = ledger_text_by_checksum(before->project, before->checksum, before->part);
+	const Script *then = body ? mig_script_read(body, before->part, NULL, 1) : now;
+	int			number = before->under_way;
+	Reconciliation result;
 
-	if (body == NULL)
-		body = apart->text->body;
-	return list_nth(mig_script_read(body, before->part, NULL, 1)->statements, before->under_way - 1);
+	*stmt = list_nth(then->statements, number - 1);
+	result = mig_reconcile(*stmt, before);
+	if (number <= now->nstatements && mig_script_is_same(*stmt, list_nth(now->statements, number - 1)))
+		*stmt = list_nth(now->statements, number - 1);
+	else if (result.verdict == VERDICT_DONE)
+	{
+		result.verdict = VERDICT_UNKNOWN;
+		result.evidence = psprintf("It was done as it was before the text was changed: %s", (*stmt)->sql);
+	}
+	return result;
+}
+
+bool
+mig_apart_is_undecided(const Unfinished *unfinished, const StoredText *text)
+{
+	const ScriptStatement *stmt;
+
+	return text == NULL ||
+		judge(unfinished, mig_script_read(text->body, unfinished->part, NULL, 1), &stmt).verdict == VERDICT_UNKNOWN;
 }
 
 static void
@@ -102,17 +120,9 @@ apart_reconcile(Apart *apart)
 
 	record.started_at = GetCurrentTimestamp();
 	apart_begin(apart);
-	stmt = statement_before(apart);
-	result = mig_reconcile(apart->migration, stmt, apart->before->object);
+	result = judge(apart->before, apart->script, &stmt);
 	apart_commit(apart);
 	MIG_FAULT("apart_judged");
-	if (number <= apart->script->nstatements && strcmp(stmt->sql, apart_statement(apart, number)->sql) == 0)
-		stmt = apart_statement(apart, number);
-	else if (result.verdict == VERDICT_DONE)
-	{
-		result.verdict = VERDICT_UNKNOWN;
-		result.evidence = psprintf("It was done as it was before the text was changed: %s", stmt->sql);
-	}
 	apart->run.execution.current = stmt;
 	apart_describe(&record, stmt);
 	if (result.verdict == VERDICT_UNKNOWN)
@@ -123,7 +133,7 @@ apart_reconcile(Apart *apart)
 		return;
 	record.duration = GetCurrentTimestamp() - record.started_at;
 	apart_begin(apart);
-	mig_expected_claim(apart->migration->project, apart->migration->name, mig_reconcile_object(stmt));
+	mig_expected_claim(apart->migration->project, apart->migration->name, result.objects);
 	ledger_write_statements(apart->job->attempt_id, &record, 1);
 	apart_note_done(apart, number);
 	MIG_FAULT("apart_done_already_written");

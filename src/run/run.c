@@ -60,6 +60,15 @@ held_meanwhile(Run *run, int number)
 	return true;
 }
 
+/* What an earlier attempt has left of it stands, whatever becomes of this one. */
+static void
+fill_job(ApartJob *job, const Unfinished *unfinished)
+{
+	memset(job, 0, sizeof(ApartJob));
+	job->half_done = unfinished != NULL;
+	job->statements = unfinished ? unfinished->done : 0;
+}
+
 /* From here on what happens is this step's. */
 static void
 take_up_step(Run *run, int number)
@@ -69,7 +78,7 @@ take_up_step(Run *run, int number)
 	run->current = mig_full_name(run->plan->model->nodes[step->node].migration);
 	run->under_way = step;
 	run->number = number + 1;
-	memset(&run->job, 0, sizeof(ApartJob));
+	fill_job(&run->job, run->plan->model->nodes[step->node].unfinished);
 	run->step.run_id = run->run_id;
 	run->step.reason = run->reason;
 	mig_plan_order(run->plan, step, &run->step.order);

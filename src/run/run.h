@@ -99,4 +99,9 @@ extern void mig_step_succeeded(StepRun *run);
 /* Write that it stopped while some of it stands. */
 extern void mig_step_interrupted(StepRun *run, const ErrorData *error, const char *outcome, int done, int total);
 
+/* ---- what else follows from it (succession.c) ---- */
+
+/* A migration counts as applied by an attempt that is written, or does not any more. */
+extern void mig_succession(const Migration *migration, const Attempt *attempt, bool applied);
+
 #endif							/* MIG_RUN_H */

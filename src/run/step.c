@@ -173,33 +173,9 @@ run_script(StepRun *run, const Migration *migration, ScriptPart part)
 	mig_expected_move(migration->project, migration->name);
 }
 
-/* What is replaced counts as applied through its heir, and comes back with none. */
-static void
-write_replaced(StepRun *run, bool applied)
-{
-	ListCell   *cell;
-
-	foreach(cell, run->order.replaced)
-	{
-		const Migration *replaced = lfirst(cell);
-		const Migration *heir = run->order.migration;
-		Attempt		attempt = run->attempt;
-
-		if (replaced->kind == KIND_BASELINE && applied)
-			ledger_pass_baseline(replaced->project, replaced->history_id, attempt.id);
-		else if (replaced->kind == KIND_BASELINE)
-			ledger_clear_baseline(replaced->project, heir->history_id);
-
-		attempt.checksum = replaced->up;
-		ledger_set_state(replaced->project, replaced->name, applied ? "superseded" : "reverted",
-						 &attempt, NULL, psprintf("replaced by %s", run->attempt.name));
-	}
-}
-
 void
 mig_step_succeeded(StepRun *run)
 {
-	const Migration *migration = run->order.migration;
 	bool		revert = run->order.action == STEP_REVERT;
 	const char *state = revert ? "reverted" : run->order.action == STEP_MARK ? "marked" : "applied";
 
@@ -215,12 +191,7 @@ mig_step_succeeded(StepRun *run)
 	MIG_FAULT("step_outcome_written");
 	if (run->tells)
 		mig_event_migration(&run->attempt, "step");
-	if (migration->replaces.n > 0)
-		write_replaced(run, !revert);
-	if (migration->kind == KIND_BASELINE && !revert)
-		ledger_set_baseline(migration->project, migration->version, run->attempt.id);
-	if (migration->kind == KIND_BASELINE && revert)
-		ledger_clear_baseline(migration->project, migration->history_id);
+	mig_succession(run->order.migration, &run->attempt, !revert);
 }
 
 void

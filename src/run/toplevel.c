@@ -11,6 +11,7 @@
 #include "access/xact.h"
 #include "catalog/objectaccess.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_constraint.h"
 #include "common/compat.h"
 #include "common/faults.h"
 #include "miscadmin.h"
@@ -23,23 +24,23 @@
 #include "utils/snapmgr.h"
 #include "utils/timeout.h"
 
-/* The migration whose statement runs, if it makes indexes that a failure may leave. */
-static const Migration *making_indexes = NULL;
+/* The migration whose statement runs, and what it makes that a failure may leave: of this catalog. */
+static const Migration *makes_for = NULL;
+static Oid	makes_of;
 static object_access_hook_type next_object_access = NULL;
 
 /* Since the statement at top level began. */
 static bool has_committed = false;
 
-/* Each relation that such a statement makes is one of its indexes. */
 static void
-note_index(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id, void *arg)
+note_made(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id, void *arg)
 {
 	if (next_object_access)
 		next_object_access(access, class_id, object_id, sub_id, arg);
-	if (access == OAT_POST_CREATE && class_id == RelationRelationId && sub_id == 0 && making_indexes)
+	if (access == OAT_POST_CREATE && class_id == makes_of && sub_id == 0 && makes_for)
 	{
-		ledger_note_index(making_indexes->project, making_indexes->name, object_id);
-		MIG_FAULT("top_level_index_noted");
+		ledger_note_object(makes_for->project, makes_for->name, class_id, object_id);
+		MIG_FAULT("top_level_made_noted");
 	}
 }
 
@@ -60,14 +61,24 @@ void
 mig_top_level_init(void)
 {
 	next_object_access = object_access_hook;
-	object_access_hook = note_index;
+	object_access_hook = note_made;
 	RegisterXactCallback(note_commit, NULL);
 }
 
-static bool
-makes_indexes(const ScriptStatement *stmt)
+/* Each relation that is made concurrently is an index; a partition that is detached gets its bounds as a constraint. */
+static Oid
+class_made(const ScriptStatement *stmt)
 {
-	return IsA(stmt->raw->stmt, IndexStmt) || IsA(stmt->raw->stmt, ReindexStmt);
+	switch (nodeTag(stmt->raw->stmt))
+	{
+		case T_IndexStmt:
+		case T_ReindexStmt:
+			return RelationRelationId;
+		case T_AlterTableStmt:
+			return ConstraintRelationId;
+		default:
+			return InvalidOid;
+	}
 }
 
 /* Parse and plan one statement; the plan must not live in a transaction's memory. */
@@ -154,14 +165,15 @@ mig_top_level_run(const Migration *migration, const ScriptStatement *stmt, TopLe
 {
 	volatile uint64 rows = 0;
 
-	making_indexes = makes_indexes(stmt) ? migration : NULL;
+	makes_for = migration;
+	makes_of = class_made(stmt);
 	PG_TRY();
 	{
 		rows = run(stmt->sql, at_end, arg);
 	}
 	PG_FINALLY();
 	{
-		making_indexes = NULL;
+		makes_for = NULL;
 	}
 	PG_END_TRY();
 	return rows;

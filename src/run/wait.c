@@ -77,13 +77,13 @@ raise_own_error(int64 run_id, const RunSeen *run)
 }
 
 static void
-raise_interrupted(int64 run_id)
+raise_interrupted(int64 run_id, const RunSeen *run)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_MIG_INTERRUPTED),
 			 errmsg("run " INT64_FORMAT " has gone without coming to its end", run_id),
 			 errdetail("Its session or the server was ended; what it had committed stands."),
-			 errhint("CALL migrate.apply();  goes on where it stopped.")));
+			 errhint("%s", mig_call_to_go_on(strcmp(run->action, "revert") == 0))));
 }
 
 /* Between its end and that of its call a run seals what it has written, as the deployer. */
@@ -120,7 +120,7 @@ wait_for(int64 run_id, TimestampTz until, bool may_commit)
 		if (has_ended(run_id, run, holder))
 			return run;
 		if (run->outcome == NULL && (holder == NULL || holder->run_id != run_id))
-			raise_interrupted(run_id);
+			raise_interrupted(run_id, run);
 		if (GetCurrentTimestamp() >= until)
 		{
 			run->outcome = "running";

@@ -39,7 +39,7 @@ extern int64 mig_expected_seen_ddl(void);
 extern void mig_expected_begin(void);
 extern void mig_expected_move(const char *project, const char *name);
 
-/* A relation is found to have been made by a migration whose session is gone. */
-extern void mig_expected_claim(const char *project, const char *name, Oid relation);
+/* Objects, by their addresses, are found to have been changed by a migration whose session is gone. */
+extern void mig_expected_claim(const char *project, const char *name, const List *objects);
 
 #endif							/* MIG_SCHEMA_EXPECTED_H */

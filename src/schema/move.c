@@ -10,6 +10,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_class.h"
+#include "catalog/pg_constraint.h"
 #include "common/errors.h"
 #include "common/plain_names.h"
 #include "ledger/expected.h"
@@ -23,6 +24,7 @@
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
+#include "utils/syscache.h"
 #include "utils/varlena.h"
 
 typedef struct Move
@@ -546,12 +548,22 @@ mig_expected_move(const char *project, const char *name)
 	MemoryContextDelete(move.context);
 }
 
+/* Nobody else is taken for their author: what of them is not as expected is the migration's. */
 void
-mig_expected_claim(const char *project, const char *name, Oid relation)
+mig_expected_claim(const char *project, const char *name, const List *objects)
 {
-	if (!OidIsValid(relation) || !ledger_expects())
+	const ListCell *cell;
+
+	if (objects == NIL || !ledger_expects())
 		return;
 	mig_touched_begin();
-	mig_touched_note_new(RelationRelationId, relation);
+	foreach(cell, objects)
+	{
+		const ObjectAddress *address = lfirst(cell);
+
+		mig_touched_note(address->classId, address->objectId,
+						 SearchSysCacheExists1(address->classId == ConstraintRelationId ? CONSTROID : RELOID,
+											   ObjectIdGetDatum(address->objectId)));
+	}
 	mig_expected_move(project, name);
 }

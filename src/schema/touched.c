@@ -451,9 +451,9 @@ mig_touched_begin(void)
 }
 
 void
-mig_touched_note_new(Oid class_id, Oid object_id)
+mig_touched_note(Oid class_id, Oid object_id, bool is_new)
 {
-	note(class_id, object_id, true);
+	note(class_id, object_id, is_new);
 }
 
 /* As a list of Touched, which stay where they are. */

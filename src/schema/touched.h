@@ -22,7 +22,7 @@ extern void mig_touched_begin(void);
  */
 extern List *mig_touched(bool *all);
 
-extern void mig_touched_note_new(Oid class_id, Oid object_id);
+extern void mig_touched_note(Oid class_id, Oid object_id, bool is_new);
 
 /* What they were called before, as far as the server told of it, as a list of CalledName. */
 extern List *mig_touched_names(void);

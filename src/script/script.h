@@ -65,6 +65,8 @@ typedef struct ScriptStep
 /* The step that begins with a statement; every: each statement is one, unless they are in a block. */
 extern ScriptStep mig_script_step(const Script *script, int first, bool every);
 
+extern bool mig_script_is_same(const ScriptStatement *a, const ScriptStatement *b);
+
 /* The first of n statements that is not the same in both, or 0. */
 extern int	mig_script_first_change(const Script *before, const Script *now, int n);
 

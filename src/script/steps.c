@@ -147,12 +147,19 @@ mig_script_divide(Script *script, ScriptStep step, int failed, int sqlstate)
 		(divide_behind(script, step, failed, adds_value) || divide_behind(script, step, failed, may_add_value));
 }
 
+bool
+mig_script_is_same(const ScriptStatement *a, const ScriptStatement *b)
+{
+	return strcmp(a->sql, b->sql) == 0 && a->copy_length == b->copy_length &&
+		(a->copy_length == 0 || memcmp(a->copy_data, b->copy_data, a->copy_length) == 0);
+}
+
 int
 mig_script_first_change(const Script *before, const Script *now, int n)
 {
 	for (int number = 1; number <= n; number++)
 		if (number > now->nstatements || number > before->nstatements ||
-			strcmp(statement(before, number)->sql, statement(now, number)->sql) != 0)
+			!mig_script_is_same(statement(before, number), statement(now, number)))
 			return number;
 	return 0;
 }

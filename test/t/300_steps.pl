@@ -366,8 +366,10 @@ foreach my $case ([ 'ROLLBACK', '42704', 30 ], [ 'COMMIT', '00000', 31 ])
 
 	define("0028_$ended", "SELECT 1;\nCOMMIT PREPARED 'p28';", requires => '{}');
 	prepare($i);
-	ask(qq{SET session_replication_role = replica; INSERT INTO migrate.unfinished (project, name, part, checksum, attempt_id, run_id, done, under_way, object_oid)
-		SELECT project, name, 'up', checksum, 1, 1, 1, 2, transaction::text::oid FROM migrate.migrations, pg_prepared_xacts WHERE name = '0028_$ended'});
+	ask(qq{SET session_replication_role = replica; INSERT INTO migrate.unfinished (project, name, part, checksum, attempt_id, run_id, done, under_way, object_oid, place)
+		SELECT project, name, 'up', checksum, 1, 1, 1, 2, transaction::text::oid,
+			(SELECT system_identifier FROM pg_control_system()) # ((SELECT oid FROM pg_database WHERE datname = current_database())::bigint << 32)
+		FROM migrate.migrations, pg_prepared_xacts WHERE name = '0028_$ended'});
 	ask("$ended PREPARED 'p28'");
 	prepare(32) if $ended eq 'COMMIT';
 	is((try("CALL migrate.apply('0028_$ended')"))[0], $wanted, "a transaction that is gone since somebody said $ended PREPARED");

@@ -73,7 +73,7 @@ sub take_over
 
 # Each is the place where the primary is lost, and the how-manieth time that a run comes there.
 foreach my $place (
-	[ apart_start_committed => 1 ], [ apart_executed => 3 ], [ apart_intent_committed => 3 ], [ top_level_index_noted => 2 ],
+	[ apart_start_committed => 1 ], [ apart_executed => 3 ], [ apart_intent_committed => 3 ], [ top_level_made_noted => 2 ],
 	[ apart_statement_ended => 4 ], [ apart_step_committed => 5 ], [ apart_outcome_committed => 3 ], [ run_unit_ended => 1 ])
 {
 	my ($point, $nth) = @$place;

@@ -173,6 +173,18 @@ wait_for_gate('cancelled');
 ask("BEGIN; SELECT migrate.cancel_run($run, 'meant'); SAVEPOINT s; SELECT migrate.cancel_run($run, 'not meant'); ROLLBACK TO s; COMMIT");
 raises($node, 'postgres', "CALL migrate.wait($run)", '57014', qr/: meant/, 'a second request that is rolled back takes nothing of the first along');
 
+# What is held while it is under way is left out.
+define("000$_", gate(10 + $_), project => 'held', requires => '{}') foreach 1 .. 4;
+$run = start_run(q{project => 'held'});
+wait_for_gate('held');
+ask(q{SELECT migrate.hold('held:0002', 'wait'), migrate.hold('held:0003', 'wait')});
+open_gate(11);
+wait_until($node, 'postgres', q{SELECT name = '0004' AND phase = 'running' FROM migrate.progress});
+is(ask('SELECT name, percent FROM migrate.progress'), '0004|75.0', 'what is behind one that was held is what is under way');
+is(ask(q{SELECT string_agg(state, ' ' ORDER BY name) FROM migrate.status('held')}), 'applied held held running', 'also in the status');
+open_gate(14);
+is(ask("CALL migrate.wait($run)"), 'partial', 'and the run ends');
+
 define('0001_d', "CREATE TABLE d (i int);\nCREATE INDEX CONCURRENTLY d_i ON d (i);", project => 'concurrent');
 my $reader = open_session($node, 'postgres');
 ask_session($reader, 'BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1');

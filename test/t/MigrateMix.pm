@@ -297,7 +297,7 @@ sub broken_at_end
 	return join ";\n", broken($part, @mix), split /;\n/, <<'SQL';
 SELECT 'not exactly once: ' || name || ' ' || part || ' ' || statement FROM effects GROUP BY name, part, statement HAVING count(*) <> 1;
 SELECT 'half done in the end: ' || u::text FROM migrate.unfinished u;
-SELECT 'noted in the end: ' || u::text FROM migrate.unfinished_indexes u;
+SELECT 'noted in the end: ' || u::text FROM migrate.unfinished_objects u;
 SELECT 'invalid in the end: ' || indexrelid::regclass FROM pg_index WHERE NOT indisvalid;
 SELECT 'check says in the end: ' || c::text FROM migrate.check() c WHERE severity = 'error'
 SQL

@@ -1,0 +1,203 @@
+# 327_resume.pl: what a run that goes on makes of what has happened since the last one was killed.
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::RealBin;
+use MigrateMix;
+use MigrateTest;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $server = faults_server();
+my $node = mix_node('main', install_path => $server->{install_path});
+my $marks = $node->data_dir . '/pg_migrations_faults';
+my $half_done = 'SELECT name, part, done, under_way FROM migrate.unfinished';
+
+$node->start;
+mkdir $marks or die "$marks: $!";
+ask('CREATE EXTENSION pg_migrations');
+
+sub ask
+{
+	my ($sql, $db) = @_;
+
+	return $node->safe_psql($db // 'postgres', $sql);
+}
+
+sub define
+{
+	my ($name, $up, %arguments) = @_;
+
+	$arguments{requires} //= '{}';
+	ask(sprintf 'SELECT migrate.register(%s, %s%s)', literal($name), literal($up),
+		join '', map { ", $_ => " . literal($arguments{$_}) } sort keys %arguments);
+	return;
+}
+
+# What psql says of a call, before which a session does other things.
+sub try
+{
+	my ($call, $before, $db) = @_;
+
+	unlink glob "$marks/*";
+	my (undef, undef, $err) = $node->psql($db // 'postgres', join "\n", '\set VERBOSITY verbose', $before // (), $call);
+	return $err;
+}
+
+# The same with the worker being ended at a fault point.
+sub stop_at
+{
+	my ($point, $call, $before) = @_;
+
+	return try($call, join "\n", $before // (), "SET pg_migrations.fault = '$point:exit';");
+}
+
+sub code_of { return ($_[0] =~ /^(?:psql:\S+ )?(?:ERROR|FATAL):  (\w{5}):/m)[0] // '00000' }
+sub context_of { return ($_[0] =~ /(run \d+: \d+ \w+ and kept; .*)$/m)[0] =~ s/run \d+/run n/r }
+sub state_of { return ask("SELECT state || coalesce(': ' || detail, '') FROM migrate.status() WHERE name = '$_[0]'") }
+sub adrift { return ask('SELECT change, object_type, identity FROM migrate.drift()') }
+
+# ---- a name that means something else now
+
+ask('CREATE SCHEMA one; CREATE TABLE one.t (i int); CREATE INDEX i ON one.t (i); CREATE TABLE public.t (i int)');
+ask(q{SELECT migrate.watch('test')});
+my $one = 'SET search_path = one;';
+
+define('0001_drops', "CREATE TABLE one.before_it ();\nDROP INDEX CONCURRENTLY i;\nCREATE TABLE one.behind_it ();");
+is(code_of(stop_at('apart_intent_committed', 'CALL migrate.apply();', $one)), '57P01', 'a worker is ended');
+my $err = try('CALL migrate.apply();');
+is(code_of($err), 'MG012', 'the name of what was to be dropped says nothing to whoever goes on');
+like($err, qr/DETAIL:  .*DROP INDEX: What it was to drop, with oid \d+, is still there, and the name means something else now, or nothing/, 'and the index is there');
+ask('CREATE INDEX i ON public.t (i)');
+is(code_of(try('CALL migrate.apply();')), 'MG012', 'or it is that of another index');
+is(ask(q{SELECT to_regclass('one.i') IS NOT NULL AND to_regclass('public.i') IS NOT NULL}), 't', 'both stay');
+is(code_of(try('CALL migrate.apply();', $one)), '00000', 'to whom it is the same goes on');
+is(ask(q{SELECT to_regclass('one.i') IS NULL AND to_regclass('public.i') IS NOT NULL}), 't', 'the right one is dropped');
+ask(q{SELECT migrate.accept_drift('public.i', 'mine')});
+is(adrift(), '', 'and nothing is adrift');
+
+ask('CREATE INDEX i ON one.t (i)');
+ask(q{SELECT migrate.accept_drift('one.i', 'mine')});
+# What the migration itself has done is no drift that the next run would refuse.
+ask(q{SELECT migrate.configure('drift', 'refuse', 'test')});
+define('0002_dropped', "CREATE TABLE one.before_this ();\nDROP INDEX CONCURRENTLY i;\nCREATE TABLE one.behind_this ();");
+stop_at('apart_statement_ended', 'CALL migrate.apply();', $one);
+is(code_of(try('CALL migrate.apply();')), '00000', 'what is gone was dropped, whatever else has its name');
+is(ask(q{SELECT to_regclass('public.i') IS NOT NULL AND to_regclass('one.behind_this') IS NOT NULL}), 't', 'which stays');
+is(adrift(), '', 'and that it is gone is expected');
+
+# ---- what is found to have been done is the migration's
+
+define('0003_builds', "CREATE TABLE one.before_build ();\nCREATE INDEX CONCURRENTLY built ON one.t (i);\nCREATE TABLE one.behind_build ();");
+stop_at('apart_statement_ended', 'CALL migrate.apply();');
+is(code_of(try('CALL migrate.apply();')), '00000', 'an index that was built before the end of its worker is the migration\'s');
+is(adrift(), '', 'and expected');
+ask('CREATE TABLE parent (i int) PARTITION BY LIST (i); CREATE TABLE child PARTITION OF parent FOR VALUES IN (1)');
+ask(q{SELECT migrate.accept_drift('*', 'mine')});
+define('0004_detaches', 'ALTER TABLE parent DETACH PARTITION child CONCURRENTLY');
+stop_at('apart_statement_ended', 'CALL migrate.apply();');
+$err = try('CALL migrate.apply();');
+is(code_of($err), '00000', 'so is a partition that was detached') or diag $err;
+is(adrift(), '', 'with all that this changes');
+
+# ---- a copy of the database
+
+define('0005_copied', "CREATE TABLE copied (i int);\nCREATE INDEX CONCURRENTLY copied_i ON copied (i);\nCREATE TABLE copied_after ();");
+stop_at('apart_statement_ended', 'CALL migrate.apply();');
+ask(q{SELECT migrate.configure('drift', 'warn', 'test')});
+ask('CREATE DATABASE restored');
+$node->command_ok([ 'bash', '-c', 'set -o pipefail; pg_dump -d "$1" | psql -X -q -v ON_ERROR_STOP=1 -d "$2" >/dev/null', '-', $node->connstr('postgres'), $node->connstr('restored') ],
+	'a dump of a database with a migration that is half done is restored');
+$err = try('CALL migrate.apply();', undef, 'restored');
+is(code_of($err), 'MG012', 'there it does not go on by what oids say elsewhere');
+like($err, qr/DETAIL:  .*CREATE INDEX: It was begun in the database that this one is a copy of/, 'which is said');
+ask(q{SELECT migrate.resolve('0005_copied', 'skip_statement', 'the dump has the index')}, 'restored');
+is(code_of(try('CALL migrate.apply();', undef, 'restored')), '00000', 'but by what somebody says');
+is(ask(q{SELECT to_regclass('copied_after') IS NOT NULL}, 'restored'), 't', 'to its end');
+is(code_of(try('CALL migrate.apply();')), '00000', 'where it was begun it goes on by itself');
+
+# ---- the data of a COPY that stands
+
+define('0006_data', "CREATE TABLE data (i int);\nCOPY data FROM stdin;\n1\n\\.\nCREATE INDEX CONCURRENTLY ON data (nothing);");
+is(code_of(try('CALL migrate.apply();')), '42703', 'a migration stops behind a COPY');
+$err = try(q{SELECT migrate.register('0006_data', E'CREATE TABLE data (i int);\nCOPY data FROM stdin;\n2\n\\\\.\nCREATE INDEX CONCURRENTLY ON data (i);', requires => '{}')});
+is(code_of($err), 'MG012', 'whose data cannot be changed any more');
+like($err, qr/statement 2 of it, which stands, was changed/, 'as is said');
+define('0006_data', "CREATE TABLE data (i int);\nCOPY data FROM stdin;\n1\n\\.\nCREATE INDEX CONCURRENTLY ON data (i);");
+is(code_of(try('CALL migrate.apply();')), '00000', 'what comes behind it can');
+
+# ---- somebody says that it was not done
+
+define('0007_again', "CREATE TABLE twice AS SELECT 1 AS i FROM generate_series(1, 2);\nCREATE UNIQUE INDEX CONCURRENTLY twice_i ON twice (i);");
+is(code_of(try('CALL migrate.apply();')), '23505', 'an index that cannot be built');
+ask(q{SELECT migrate.resolve('0007_again', 'continue', 'of course it was not done')});
+ask('DELETE FROM twice');
+is(code_of(try('CALL migrate.apply();')), '00000', 'can, with what was left of it in the way');
+is(ask(q{SELECT count(*) FROM pg_index WHERE indrelid = 'twice'::regclass AND indisvalid}), '1', 'once');
+
+# ---- on the way back
+
+define('0008_back', 'CREATE TABLE back ()', down => "VACUUM back;\nDROP TABLE back", kind => 'baseline', project => 'back');
+ask(q{CALL migrate.apply(project => 'back')});
+is(ask('SELECT project, version FROM migrate.baselines'), 'back|0008', 'a baseline');
+like(stop_at('apart_locked', q{CALL migrate.revert(project => 'back');}), qr/1 failed and rolled back/, 'is there when its revert has not begun');
+stop_at('apart_intent_committed', q{CALL migrate.revert(project => 'back');});
+is(ask(q{SELECT hint FROM migrate.check('back') WHERE code = 'interrupted'}), q{CALL migrate.revert(project => 'back');}, 'or is half-way');
+is(code_of(try(q{CALL migrate.revert(project => 'back');})), '00000', 'it goes on');
+is(ask('SELECT count(*) FROM migrate.baselines'), '0', 'and the baseline goes with it');
+ask(q{CALL migrate.apply(project => 'back')});
+my $client = start_client($node, 'postgres', q{SET pg_migrations.fault = 'apart_intent_committed:kill'; CALL migrate.revert(project => 'back')});
+end_client($client);
+$node->poll_query_until('postgres', 'SELECT true');
+like(try('CALL migrate.wait(' . ask('SELECT max(run_id) FROM migrate.runs') . ');'), qr/HINT:  SELECT \* FROM migrate\.check\(\) WHERE code = 'interrupted';  has the call/,
+	'whoever waits for a revert that is gone is not told to apply');
+is(code_of(try(q{CALL migrate.revert(project => 'back');})), '00000', 'it goes on as well');
+ask(q{SELECT migrate.hold('back:0008_back', 'done with')});
+
+# ---- what stands although the next attempt does nothing
+
+define('0009_half', "CREATE TABLE half ();\nCREATE INDEX CONCURRENTLY ON half (nothing);\nCREATE TABLE other_half ()");
+is(context_of(try(q{CALL migrate.apply('0009_half');})), 'run n: 0 applied and kept; 1 of 3 statements of 0009_half stand; 0 not started', 'a migration is half done');
+like(state_of('0009_half'), qr/^interrupted: 42703 at statement 2, line 2; 1 of 3 statements stand/, 'which is its state');
+$err = try('CALL migrate.apply();', "SET pg_migrations.fault = 'apart_locked:error';");
+is(context_of($err), 'run n: 0 applied and kept; what stood of 0009_half does still; 0 not started', 'one that fails before it begins leaves it so');
+like($err, qr/0 applied, 1 stopped half-way/, 'and says so');
+like(state_of('0009_half'), qr/^interrupted: 42703 at statement 2/, 'as it was');
+stop_at('apart_start_committed', 'CALL migrate.apply();');
+is(ask($half_done), '0009_half|up|1|', 'one that was killed as well');
+stop_at('run_apart_begun', 'CALL migrate.apply();');
+$node->stop('immediate');
+$node->start;
+like(state_of('0009_half'), qr/^interrupted/, 'whoever was');
+define('0009_half', "CREATE TABLE half ();\nCREATE TABLE other_half ()");
+is(code_of(try('CALL migrate.apply();')), '00000', 'until it is done');
+
+# ---- who takes whose place
+
+sub states { return ask("SELECT string_agg(name || ' ' || state, ', ' ORDER BY name) FROM migrate.status('$_[0]')") }
+
+define('0001_a', 'CREATE TABLE squash_a ()', project => 'squash', down => 'DROP TABLE squash_a');
+define('0002_b', "CREATE TABLE squash_b (i int);\nCREATE INDEX CONCURRENTLY squash_i ON squash_b (i);\nSELECT 1 / (SELECT count(*) FROM squash_b)", project => 'squash');
+define('0003_ab', 'SELECT 1', project => 'squash', replaces => '{0001_a,0002_b}');
+ask(q{SELECT migrate.mark_applied('squash:0003_ab', 'by hand')});
+is(states('squash'), '0001_a superseded, 0002_b superseded, 0003_ab marked', 'one that is marked takes the place of those that it replaces');
+ask(q{SELECT migrate.mark_pending('squash:0003_ab', 'it is not there')});
+is(ask(q{SELECT string_agg(name || ' ' || action, ', ') FROM migrate.plan(project => 'squash')}), '0003_ab apply', 'and runs when it is pending again');
+
+ask(q{SELECT migrate.unregister('squash:0003_ab')});
+is(code_of(try(q{CALL migrate.apply(project => 'squash');})), '22012', 'one of those that it replaces is half done');
+define('0003_ab', 'SELECT 1', project => 'squash', replaces => '{0001_a,0002_b}');
+$err = try(q{CALL migrate.apply(project => 'squash');});
+is(code_of($err), 'MG005', 'it does not run on top of that');
+like($err, qr/migration "squash:0003_ab" replaces a migration that is half done.*DETAIL:  It is "squash:0002_b".*HINT:  Hold it while the others are applied/s, 'and says why');
+ask(q{SELECT migrate.mark_applied('squash:0003_ab', 'all of it is there')});
+is(states('squash') . ask($half_done), '0001_a superseded, 0002_b superseded, 0003_ab marked', 'nothing is half done when somebody says that it is applied');
+
+define('0001_base', 'CREATE TABLE base ()', project => 'begun', kind => 'baseline', version => '0005');
+define('0004_old', 'CREATE TABLE old ()', project => 'begun');
+ask(q{BEGIN; SELECT migrate.begin('begun:0001_base', tool => 'psql'); CREATE TABLE base (); COMMIT});
+is(states('begun'), '0001_base applied, 0004_old baseline', 'a baseline that another tool has applied is one');
+
+$node->stop;
+done_testing();
