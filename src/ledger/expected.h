@@ -223,6 +223,7 @@ typedef struct Drift
 	int64		since;			/* statements up to this one are in what is expected */
 	uint8		key[LEDGER_KEY_BYTES];
 	bool		is_gone;		/* only a DROP does that */
+	bool		is_in_part;		/* only what is said of it, or who may use it and what of it, differs: all there is of objects of others */
 	int			lines;			/* kinds of lines that differ, as schema/differs.h counts them */
 	List	   *columns;		/* names of the columns that they are of */
 	List	   *keys;			/* their keys, behind a column and a newline where they are of one */

@@ -176,7 +176,7 @@ is_beside(Explaining *explaining, int number, const char *action, const Captured
 	const Drift *drift = drift_at(explaining, number);
 	Found	   *found = &explaining->founds[number];
 
-	if (DRIFT_IS_CHANGED(drift) || (found->made && DRIFT_IS_ADDED(drift)))
+	if (DRIFT_IS_CHANGED(drift) || (found->made && DRIFT_IS_ADDED(drift) && !drift->is_in_part))
 		return false;
 	found->made = strcmp(action, "create") == 0 || strcmp(action, "drop") == 0 || explaining->reader->may_make(drift, statements_in(explaining, captured));
 	return !found->made;

@@ -85,11 +85,10 @@ describe_constraint(Description *d)
 	put_line(d, "definition", deparse(pg_get_constraintdef, constraint));
 	if (field_int(&d->row, "coninhcount", 0) > 0)
 		put_line(d, "inherited", field_bool(&d->row, "conislocal") ? "and local" : "yes");
-	if (field_char(&d->row, "contype") == CONSTRAINT_FOREIGN)
-	{
+	if (field_char(&d->row, "contype") == CONSTRAINT_FOREIGN || field_bool(&d->row, "condeferrable"))
 		deviations = add_disabled_triggers(NIL, constraint);
+	if (field_char(&d->row, "contype") == CONSTRAINT_FOREIGN)
 		deviations = add_other_copies(deviations, constraint, field_bool(&d->row, "convalidated"));
-	}
 	put_part(d, "enforcement", "");
 	foreach(cell, sorted(deviations))
 		put_line(d, "not enforced", lfirst(cell));

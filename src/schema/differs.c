@@ -416,4 +416,5 @@ mig_differs_note(Drift *drift)
 	note_core(&core, only_one, only_other);
 	drift->differing = text.data;
 	drift->core = core.data;
+	drift->is_in_part = !(drift->lines & ~(LINES_GRANTS | LINES_COMMENTS | LINES_LABELS | LINES_SECURITY));
 }

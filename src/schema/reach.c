@@ -34,13 +34,6 @@ is_type(const Drift *drift, const char *const *types, int n)
 	return false;
 }
 
-/* Of an object that is not ours only what is said of it, or who may use it, is there. */
-static bool
-is_of_others(const Drift *drift)
-{
-	return !(drift->lines & ~(LINES_GRANTS | LINES_COMMENTS | LINES_LABELS));
-}
-
 /* Does it stand in what differs? */
 static bool
 is_named(const Drift *drift, const char *name)
@@ -315,7 +308,7 @@ loses_roles(const List *roles, const Drift *drift)
 {
 	if (DRIFT_IS_CHANGED(drift) && DRIFT_IS_A(drift, "policy"))
 		return mig_differs_key(drift, NULL, "to") && is_among_roles(roles, drift->core);
-	return (DRIFT_IS_CHANGED(drift) || is_of_others(drift)) && mig_amends_grants_of(roles, drift);
+	return (DRIFT_IS_CHANGED(drift) || drift->is_in_part) && mig_amends_grants_of(roles, drift);
 }
 
 /* Of a role that owned it, or had privileges on it. */
@@ -527,6 +520,25 @@ any_may_have(const Drift *drift, DriftTie tie, const List *statements)
 	return statements == NIL && tie == TIE_OWN;
 }
 
+static bool
+secures_rows(const AlterTableStmt *stmt)
+{
+	ListCell   *cell;
+
+	foreach(cell, stmt->cmds)
+		switch (lfirst_node(AlterTableCmd, cell)->subtype)
+		{
+			case AT_EnableRowSecurity:
+			case AT_DisableRowSecurity:
+			case AT_ForceRowSecurity:
+			case AT_NoForceRowSecurity:
+				return true;
+			default:
+				break;
+		}
+	return false;
+}
+
 /* Is that why it is there, or not there any more?  Most statements change what there is. */
 static bool
 may_make(const Node *stmt, const Drift *drift)
@@ -536,13 +548,14 @@ may_make(const Node *stmt, const Drift *drift)
 		case T_GrantStmt:
 		case T_CommentStmt:
 		case T_SecLabelStmt:
-			return is_of_others(drift);
+			return drift->is_in_part;
+		case T_AlterTableStmt:
+			return drift->is_in_part && secures_rows((const AlterTableStmt *) stmt);
 		case T_AlterPublicationStmt:
 			return !DRIFT_IS_A(drift, "publication");
 		/* With a part of it. */
 		case T_RenameStmt:
 			return ((const RenameStmt *) stmt)->renameType != OBJECT_COLUMN && ((const RenameStmt *) stmt)->renameType != OBJECT_ATTRIBUTE;
-		case T_AlterTableStmt:
 		case T_AlterOwnerStmt:
 		case T_AlterFunctionStmt:
 		case T_AlterOperatorStmt:

@@ -153,7 +153,10 @@ describe_privileges(Description *d, const SchemaClass *class)
 	if (class->acl)
 		put_changed_privileges(d, 0, "", &d->row, class->acl, d->acl_type);
 	if (class == &class_relations)
+	{
 		put_changed_columns(d);
+		put_row_security(d);
+	}
 }
 
 static void

@@ -114,7 +114,7 @@ put_replica_identity(Description *d)
 		put_line(d, "replica identity", "index");
 }
 
-static void
+void
 put_row_security(Description *d)
 {
 	put_part(d, "row security", "");

@@ -189,6 +189,7 @@ extern void describe_index(Description *d);
 extern char *index_text(HTAB *operator_classes, const CatalogRow *row, HeapTuple tuple);
 extern HTAB *operator_classes_create(void);
 extern void put_changed_columns(Description *d);
+extern void put_row_security(Description *d);
 
 extern bool schema_makes_range(Oid class_id, Oid object_id);
 

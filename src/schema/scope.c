@@ -78,8 +78,11 @@ schema_scope(const SchemaClass *class, const CatalogRow *row, Oid relation, cons
 	if (is_hidden(namespace))
 		return SCOPE_NONE;
 	extension = extension_of(marks, &whole);
-	if (OidIsValid(extension))
-		return extension == our_extension() ? SCOPE_NONE : SCOPE_PRIVILEGES;
+	if (OidIsValid(extension) && extension == our_extension())
+		return SCOPE_NONE;
+	/* Policies are never members, and are dumped. */
+	if (OidIsValid(extension) && class != &class_policies)
+		return SCOPE_PRIVILEGES;
 	if (object_id >= FirstNormalObjectId)
 		return SCOPE_ALL;
 	if (class == &class_schemas && object_id == PG_PUBLIC_NAMESPACE)

@@ -576,7 +576,7 @@ INSERT INTO cases (since, until, object, keys, change, back, others) VALUES
      'UPDATE pg_trigger SET tgenabled = ''O'' WHERE tgisinternal AND tgrelid = ''zoo.measures_2''::regclass', '{}'),
     (15, 99, 'table constraint to_customer on zoo.measures', 'not enforced',
      'ALTER TABLE zoo.customer DISABLE TRIGGER ALL',
-     'ALTER TABLE zoo.customer ENABLE TRIGGER ALL, ENABLE ALWAYS TRIGGER after_all, DISABLE TRIGGER on_insert', '{"table constraint \"the key\" on \"Ünusual \"\"name\"\"\".\"Täble x\": not enforced","trigger after_all on zoo.customer: enabled","trigger checked on zoo.customer: enabled"}'),
+     'ALTER TABLE zoo.customer ENABLE TRIGGER ALL, ENABLE ALWAYS TRIGGER after_all, DISABLE TRIGGER on_insert', '{"table constraint unique_name on zoo.customer: not enforced","table constraint \"the key\" on \"Ünusual \"\"name\"\"\".\"Täble x\": not enforced","trigger after_all on zoo.customer: enabled","trigger checked on zoo.customer: enabled"}'),
     (15, 99, 'table constraint to_customer on zoo.measures', 'not enforced',
      'ALTER TABLE zoo.measures_2 DISABLE TRIGGER ALL',
      'ALTER TABLE zoo.measures_2 ENABLE TRIGGER ALL', '{"table constraint refers_at_kind_fkey on zoo.refers: not enforced","trigger on_parts on zoo.measures_2: enabled"}'),

@@ -28,6 +28,8 @@ SELECT '
 comment: one
 ' $$;
 COMMENT ON FUNCTION talks() IS 'it talks';
+CREATE TABLE member (i int);
+ALTER EXTENSION pgtap ADD TABLE member;
 SELECT migrate.watch('test') \g /dev/null
 
 -- Indexes of partitions.
@@ -479,6 +481,20 @@ SELECT migrate.accept_drift('*', 'test') \g /dev/null
 ALTER TABLE lent ALTER d SET DEFAULT 'now';
 ALTER TABLE lent ALTER d SET DEFAULT 'now';
 SELECT set_eq($$SELECT cardinality(ddl_ids) FROM migrate.drift()$$, '{2}'::int[], 'what the clock has a part in is not the same again');
+ROLLBACK;
+
+-- Of tables of extensions is seen what pg_dump keeps of them.
+
+BEGIN;
+ALTER TABLE member REPLICA IDENTITY FULL;
+ALTER TABLE member ENABLE ROW LEVEL SECURITY;
+CREATE POLICY mine ON member USING (i > 0);
+ALTER TABLE member ADD j int;
+SELECT set_eq($$SELECT * FROM authored('^\w+ \w+ \w+ \w+')$$,
+    $$VALUES ('added table public.member', '{ALTER TABLE member ENABLE}'::text[]), ('added policy mine on public.member', '{CREATE POLICY mine ON}')$$,
+    'who made one secure, and how');
+SELECT migrate.undo_drift('mine on public.member', 'test') \g /dev/null
+SELECT set_eq($$SELECT object_type || ': ' || actual FROM migrate.drift()$$, $$VALUES (E'table: row security: yes')$$, 'which can be undone');
 ROLLBACK;
 DROP EVENT TRIGGER host_r;
 SELECT is_empty($$SELECT * FROM migrate.drift() WHERE identity <> 'host_r'$$, 'nothing of all that is left');

@@ -82,6 +82,7 @@ INSERT INTO refused VALUES
     ('index zoo.measures_(only|2_kind)', 'DROP|DELETE', 'it was not valid'),
     ('table zoo.listed', 'partstrat', 'a table is partitioned once'),
     ('table zoo.customer', 'DROP EXPRESSION', 'only a new column is generated'),
+    ('table constraint to_customer', 'zoo.customer DISABLE', 'made anew, unique_name would not have the options of its index'),
     ('table constraint positive_a', 'conislocal', 'it comes from its parent'),
     ('trigger on_parts', 'tgparentid', 'it comes from its parent'),
     ('subscription', 'SET|UPDATE', 'it is changed by hand'),
