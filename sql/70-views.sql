@@ -42,7 +42,8 @@ CREATE VIEW migrate.runs WITH (security_barrier) AS
 COMMENT ON VIEW migrate.runs IS 'every call of apply and revert that had something to do';
 
 -- What a run has committed is in the history; behind that, and behind what was
--- held since it began, is the step that it is at.
+-- held since it began, is most likely the step that it is at.  While a statement
+-- is under way its session says so itself.
 CREATE VIEW migrate.present_steps AS
     SELECT r.run_id, n.step, n.number
     FROM migrate.log_runs r
@@ -65,15 +66,15 @@ COMMENT ON VIEW migrate.present_steps IS 'the migration that a run which has not
 -- phase is done.  Phases that wait for others have no rate.  Of another role's
 -- session the server says that to pg_read_all_stats only, ours as well as its own.
 CREATE VIEW migrate.progress WITH (security_barrier) AS
-    SELECT r.run_id, pg_catalog.split_part(n.step, ':', 1) AS project,
-           pg_catalog.substr(n.step, pg_catalog.strpos(n.step, ':') OPERATOR(pg_catalog.+) 1) AS name,
+    SELECT r.run_id, pg_catalog.split_part(c.step, ':', 1) AS project,
+           pg_catalog.substr(c.step, pg_catalog.strpos(c.step, ':') OPERATOR(pg_catalog.+) 1) AS name,
            s.at[2]::integer AS statement_no, s.at[3]::integer AS statements,
            COALESCE(p.phase, CASE WHEN a.wait_event_type OPERATOR(pg_catalog.=) 'Lock' OR b.pids OPERATOR(pg_catalog.<>) '{}' OR s.at[1] IS NOT NULL
                                   THEN 'waiting for a lock'
                                   WHEN a.query OPERATOR(pg_catalog.=) '<insufficient privilege>' THEN a.query
                                   WHEN s.at IS NOT NULL THEN 'running' ELSE 'between statements' END) AS phase,
            pg_catalog.round(CASE WHEN p.total OPERATOR(pg_catalog.>) 0 THEN 100.0 OPERATOR(pg_catalog.*) p.done OPERATOR(pg_catalog./) p.total
-                                 ELSE 100.0 OPERATOR(pg_catalog.*) (n.number OPERATOR(pg_catalog.-) 1) OPERATOR(pg_catalog./) r.planned END, 1) AS percent,
+                                 ELSE 100.0 OPERATOR(pg_catalog.*) (pg_catalog.array_position(r.steps, c.step) OPERATOR(pg_catalog.-) 1) OPERATOR(pg_catalog./) r.planned END, 1) AS percent,
            pg_catalog.round(t.rate, 1) AS rate,
            CASE WHEN t.rate OPERATOR(pg_catalog.>) 0 AND p.total OPERATOR(pg_catalog.>=) p.done
                 THEN pg_catalog.make_interval(secs => pg_catalog.round((p.total OPERATOR(pg_catalog.-) p.done) OPERATOR(pg_catalog./) t.rate)::pg_catalog.float8)
@@ -100,7 +101,9 @@ CREATE VIEW migrate.progress WITH (security_barrier) AS
             UNION ALL
             SELECT pid, 'copying', bytes_processed, bytes_total, false FROM pg_catalog.pg_stat_progress_copy
     ) p ON p.pid OPERATOR(pg_catalog.=) l.worker
-    LEFT JOIN LATERAL (SELECT pg_catalog.regexp_match(a.query, '^/[*] (waiting for a lock[^:]*: )?statement ([0-9]+) of ([0-9]+) of migration ') AS at) s ON true
+    LEFT JOIN LATERAL (SELECT pg_catalog.regexp_match(a.query, '^/[*] (waiting for a lock[^:]*: )?statement ([0-9]+) of ([0-9]+) of migration ') AS at,
+                              pg_catalog.substring(a.query, '^/[*] (?:waiting for a lock[^:]*: )?statement [0-9]+ of [0-9]+ of migration (.*?) [*]/') AS step) s ON true
+    CROSS JOIN LATERAL (SELECT COALESCE(s.step, n.step) AS step) c
     -- Whom a run waits for that does not queue (LEDGER_WAITS_LOCK).
     CROSS JOIN LATERAL (SELECT pg_catalog.pg_blocking_pids(l.worker) OPERATOR(pg_catalog.||) ARRAY(SELECT w.objid::integer FROM pg_catalog.pg_locks w WHERE w.pid OPERATOR(pg_catalog.=) l.worker
                         AND w.locktype OPERATOR(pg_catalog.=) 'advisory' AND w.classid OPERATOR(pg_catalog.=) 1296648018

@@ -66,7 +66,7 @@ RunSeen *
 ledger_see_run(int64 run_id)
 {
 	static LedgerQuery query = {
-		"SELECT s.action, s.project, s.role_name, s.pid, e.outcome, e.error_code, e.error_message, h.error_detail, h.error_hint, h.error_context"
+		"SELECT s.action, s.project, s.target, s.role_name, s.pid, e.outcome, e.error_code, e.error_message, h.error_detail, h.error_hint, h.error_context"
 		" FROM migrate.log_runs s LEFT JOIN migrate.log_run_ends e ON e.run_id OPERATOR(pg_catalog.=) s.run_id"
 		" LEFT JOIN LATERAL (SELECT i.error_detail, i.error_hint, i.error_context FROM migrate.log_history i"
 		" WHERE i.run_id OPERATOR(pg_catalog.=) s.run_id AND i.error_code OPERATOR(pg_catalog.=) e.error_code"
@@ -87,6 +87,7 @@ ledger_see_run(int64 run_id)
 		row_begin(&row, 0);
 		run->action = row_text(&row);
 		run->project = row_text(&row);
+		run->target = row_text(&row);
 		run->role_name = row_name(&row);
 		run->pid = row_int4(&row);
 		run->outcome = row_text(&row);

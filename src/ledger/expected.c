@@ -515,8 +515,7 @@ ledger_count_adrift(char **first)
 		" FROM migrate.adrift a LEFT JOIN migrate.expected e USING (key) WHERE NOT a.is_ignored"
 		" AND (CASE WHEN a.fingerprint IS NULL THEN e.class_id ELSE a.class_id END,"
 		" CASE WHEN a.fingerprint IS NULL THEN e.object_id ELSE a.object_id END)"
-		" OPERATOR(pg_catalog.<>) ALL (SELECT 'pg_catalog.pg_class'::pg_catalog.regclass::pg_catalog.oid, u.object_oid FROM migrate.unfinished u"
-		" WHERE u.place OPERATOR(pg_catalog.=) $1 AND u.object_oid IS NOT NULL UNION ALL SELECT o.class_id, o.object_id FROM migrate.unfinished_objects o"
+		" OPERATOR(pg_catalog.<>) ALL (SELECT o.class_id, o.object_id FROM migrate.unfinished_objects o"
 		" JOIN migrate.unfinished w USING (project, name) WHERE w.place OPERATOR(pg_catalog.=) $1)"
 		" ORDER BY a.identity, a.object_type LIMIT 1"
 	};

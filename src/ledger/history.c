@@ -308,60 +308,58 @@ ledger_write_outcome(const Attempt *attempt, const StatementRecord *records, int
 	ledger_leave(&scope);
 }
 
-void
-ledger_set_baseline(const char *project, const char *version, int64 history_id)
+/* What came of it last that counts, before others took its place. */
+static bool
+read_own_outcome(const char *project, const char *name, Attempt *own, const char **state)
 {
 	static LedgerQuery query = {
-		"INSERT INTO migrate.baselines (project, version, history_id) VALUES ($1, $2, $3)"
-		" ON CONFLICT (project) DO UPDATE SET version = excluded.version, history_id = excluded.history_id"
+		"SELECT id, CASE action WHEN 'baseline' THEN action ELSE outcome END, checksum, started_at, finished_at, role_name"
+		" FROM migrate.log_history WHERE project OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2"
+		" AND outcome OPERATOR(pg_catalog.=) ANY ('{applied,marked,adopted,reverted}') ORDER BY id DESC LIMIT 1"
 	};
 	LedgerArgs	args = {0};
 	LedgerScope scope;
+	bool		found;
 
 	ledger_enter(&scope);
 	arg_text(&args, project);
-	arg_text(&args, version);
-	arg_int8(&args, history_id);
-	ledger_run(&query, &args);
+	arg_text(&args, name);
+	found = ledger_run(&query, &args) > 0;
+	if (found)
+	{
+		LedgerRow	row;
+
+		row_begin(&row, 0);
+		own->id = row_int8(&row);
+		*state = row_text(&row);
+		own->checksum = row_bytea(&row);
+		own->started_at = row_time(&row);
+		own->finished_at = row_time(&row);
+		own->role_name = row_name(&row);
+	}
 	ledger_leave(&scope);
+	return found;
 }
 
-/* The baseline that one history row set is from now on another's. */
 void
-ledger_pass_baseline(const char *project, int64 from, int64 to)
+ledger_restore_state(const char *project, const char *name)
 {
-	static LedgerQuery query = {
-		"UPDATE migrate.baselines SET history_id = $3 WHERE project OPERATOR(pg_catalog.=) $1"
-		" AND history_id OPERATOR(pg_catalog.=) $2"
+	static LedgerQuery forget = {
+		"DELETE FROM migrate.state WHERE project OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2"
 	};
+	Attempt		own = {0};
+	const char *state;
 	LedgerArgs	args = {0};
 	LedgerScope scope;
 
+	if (read_own_outcome(project, name, &own, &state))
+	{
+		ledger_set_state(project, name, state, &own, NULL, NULL);
+		return;
+	}
 	ledger_enter(&scope);
 	arg_text(&args, project);
-	arg_int8(&args, from);
-	arg_int8(&args, to);
-	ledger_run(&query, &args);
-	ledger_leave(&scope);
-}
-
-/* Only the baseline that this migration has set or taken over: one that people have set stays. */
-void
-ledger_clear_baseline(const char *project, const char *setter_project, const char *setter)
-{
-	static LedgerQuery query = {
-		"DELETE FROM migrate.baselines b WHERE b.project OPERATOR(pg_catalog.=) $1"
-		" AND EXISTS (SELECT FROM migrate.log_history h WHERE h.id OPERATOR(pg_catalog.=) b.history_id"
-		" AND h.project OPERATOR(pg_catalog.=) $2 AND h.name OPERATOR(pg_catalog.=) $3"
-		" AND h.action OPERATOR(pg_catalog.<>) 'baseline')"
-	};
-	LedgerArgs	args = {0};
-	LedgerScope scope;
-
-	ledger_enter(&scope);
-	arg_text(&args, project);
-	arg_text(&args, setter_project);
-	arg_text(&args, setter);
-	ledger_run(&query, &args);
+	arg_text(&args, name);
+	ledger_run(&forget, &args);
 	ledger_leave(&scope);
 }

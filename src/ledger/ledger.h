@@ -91,7 +91,6 @@ typedef struct MigrationSet MigrationSet;
 
 extern MigrationSet *ledger_read_migrations(Migration ***migrations, int *n);
 extern Migration *ledger_find_migration(const MigrationSet *set, const char *project, const char *name);
-extern List *ledger_read_baselines(void);
 
 /* One, without the others; NULL: it is not registered. */
 extern Migration *ledger_read_migration(const FullName *full);
@@ -232,9 +231,23 @@ extern void ledger_set_state(const char *project, const char *name, const char *
 extern void ledger_write_outcome(const Attempt *attempt, const StatementRecord *records, int n,
 								 const char *state, ArrayType *requires, const char *detail);
 
+/* It is again what the history says of it by itself. */
+extern void ledger_restore_state(const char *project, const char *name);
+
+/* ---- baselines (baselines.c) ---- */
+
+/* As a list of Baseline, of which a project has one at most. */
+extern List *ledger_read_baselines(void);
+
+/* What else makes one of the project, whether it is the present one or not; a version may be a name that has it. */
+extern List *ledger_other_baselines(const char *project);
 extern void ledger_set_baseline(const char *project, const char *version, int64 history_id);
+
+/* The baseline that one history row set is from now on another's. */
 extern void ledger_pass_baseline(const char *project, int64 from, int64 to);
-extern void ledger_clear_baseline(const char *project, const char *setter_project, const char *setter);
+
+/* Only one that this migration has set or taken over: one that people have set stays. */
+extern bool ledger_clear_baseline(const char *project, const char *setter_project, const char *setter);
 
 typedef struct RunStart
 {
@@ -328,6 +341,7 @@ typedef struct RunSeen
 {
 	char	   *action;
 	char	   *project;		/* NULL: all */
+	char	   *target;			/* NULL: none */
 	char	   *role_name;
 	int			pid;
 	char	   *outcome;		/* NULL: it has not come to its end; so are the others without an error */
@@ -366,6 +380,7 @@ extern void ledger_begin_unfinished(const Unfinished *unfinished, int64 attempt_
 
 /* Note that a statement begins that cannot be rolled back; what it makes is noted as it is made. */
 extern void ledger_note_under_way(const char *project, const char *name, const bytea *checksum, int statement, Oid object);
+extern void ledger_note_changed(const char *project, const char *name, Oid class_id, Oid object_id);
 extern void ledger_note_object(const char *project, const char *name, Oid class_id, Oid object_id);
 
 /* As a list of ObjectAddress. */

@@ -30,33 +30,6 @@ ledger_lock_project(const char *project)
 	(void) LockAcquire(&tag, ExclusiveLock, false, false);
 }
 
-List *
-ledger_read_baselines(void)
-{
-	static LedgerQuery query = {
-		"SELECT project, version, history_id FROM migrate.baselines"
-	};
-	LedgerScope scope;
-	List	   *result = NIL;
-	uint64		n;
-
-	ledger_enter(&scope);
-	n = ledger_run(&query, NULL);
-	for (uint64 i = 0; i < n; i++)
-	{
-		Baseline   *baseline = palloc(sizeof(Baseline));
-		LedgerRow	row;
-
-		row_begin(&row, i);
-		baseline->project = row_text(&row);
-		baseline->version = row_text(&row);
-		baseline->history_id = row_int8(&row);
-		result = lappend(result, baseline);
-	}
-	ledger_leave(&scope);
-	return result;
-}
-
 /* Definitions of one project; with a name only that one. */
 Registered *
 ledger_read_registered(const char *project, const char *name, int *n)

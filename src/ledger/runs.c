@@ -265,7 +265,9 @@ char *
 ledger_running_migration(void)
 {
 	static LedgerQuery query = {
-		"SELECT step FROM migrate.present_steps WHERE run_id OPERATOR(pg_catalog.=) $1"
+		"SELECT COALESCE((SELECT pg_catalog.substring(a.query, '^/[*] (?:waiting for a lock[^:]*: )?statement [0-9]+ of [0-9]+ of migration (.*?) [*]/')"
+		" FROM pg_catalog.pg_stat_activity a WHERE a.pid OPERATOR(pg_catalog.=) $2), step)"
+		" FROM migrate.present_steps WHERE run_id OPERATOR(pg_catalog.=) $1"
 	};
 	Holder	   *holder = ledger_deployer();
 	char	   *name = NULL;
@@ -276,6 +278,7 @@ ledger_running_migration(void)
 		return NULL;
 	ledger_enter(&scope);
 	arg_int8(&args, holder->run_id);
+	arg_int4(&args, holder->worker);
 	if (ledger_run(&query, &args) > 0)
 	{
 		LedgerRow	row;

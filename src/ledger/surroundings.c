@@ -67,11 +67,11 @@ static LedgerQuery queries[] = {
 	" AND x.pnnspid OPERATOR(pg_catalog.=) 'migrate'::pg_catalog.regnamespace)"},
 	{"SELECT 'warning', 'interrupted_run', s.run_id::pg_catalog.text,"
 		" 'run ' || s.run_id || ' of ' || s.role_name || ' has no end: it was interrupted; what it had committed stands',"
-		" 'CALL migrate.apply();'"
+		" 'CALL migrate.' || s.action || '(' || pg_catalog.concat_ws(', ', pg_catalog.quote_literal(s.target), 'project => ' || pg_catalog.quote_literal(s.project)) || ');'"
 		" FROM migrate.log_runs s WHERE s.run_id OPERATOR(pg_catalog.=) (SELECT pg_catalog.max(run_id) FROM migrate.log_runs)"
 		" AND NOT EXISTS (SELECT FROM migrate.log_run_ends e WHERE e.run_id OPERATOR(pg_catalog.=) s.run_id)"
 		" AND NOT EXISTS (SELECT FROM migrate.deployer() d WHERE d.run_id OPERATOR(pg_catalog.=) s.run_id)"
-	" AND s.action OPERATOR(pg_catalog.=) 'apply'"},
+	" AND (s.action OPERATOR(pg_catalog.=) 'apply' OR s.target IS NOT NULL)"},
 	{"SELECT 'error', 'sequence_behind', q.name, 'sequence ' || q.name || ' is behind the rows that it numbers, or at its end: nothing more can be recorded',"
 		" 'SELECT setval(''' || q.name || ''', ' || q.highest || ');'"
 		" FROM (SELECT 'migrate.log_runs_run_id_seq' AS name, (SELECT last_value FROM migrate.log_runs_run_id_seq) AS at,"

@@ -100,7 +100,8 @@ ledger_begin_unfinished(const Unfinished *unfinished, int64 attempt_id, int64 ru
 		"INSERT INTO migrate.unfinished (project, name, part, checksum, attempt_id, run_id, done)"
 		" VALUES ($1, $2, $3, $4, $5, $6, 0)"
 		" ON CONFLICT (project, name) DO UPDATE SET part = excluded.part,"
-		" checksum = CASE WHEN unfinished.under_way IS NULL THEN excluded.checksum ELSE unfinished.checksum END,"
+		" checksum = CASE WHEN unfinished.under_way IS NULL AND unfinished.done OPERATOR(pg_catalog.=) 0"
+		" THEN excluded.checksum ELSE unfinished.checksum END,"
 		" attempt_id = excluded.attempt_id, run_id = excluded.run_id"
 	};
 	LedgerArgs	args = {0};
@@ -147,6 +148,36 @@ ledger_note_under_way(const char *project, const char *name, const bytea *checks
 	arg_int4(&args, statement);
 	arg_oid(&args, object);
 	arg_int8(&args, ledger_place());
+	ledger_run(&query, &args);
+	ledger_leave(&scope);
+}
+
+/*
+ * What it will change besides what it makes, but for what is not as expected
+ * already: an object, and of a table all that belongs to it.
+ */
+void
+ledger_note_changed(const char *project, const char *name, Oid class_id, Oid object_id)
+{
+	static LedgerQuery query = {
+		"INSERT INTO migrate.unfinished_objects (class_id, object_id, project, name)"
+		" SELECT o.class_id, o.object_id, $1, $2"
+		" FROM (SELECT $3, $4"
+		" UNION ALL SELECT $3, i.indexrelid FROM pg_catalog.pg_index i WHERE i.indrelid OPERATOR(pg_catalog.=) $4"
+		" UNION ALL SELECT 'pg_catalog.pg_constraint'::pg_catalog.regclass, c.oid FROM pg_catalog.pg_constraint c WHERE c.conrelid OPERATOR(pg_catalog.=) $4"
+		" UNION ALL SELECT 'pg_catalog.pg_trigger'::pg_catalog.regclass, t.oid FROM pg_catalog.pg_trigger t WHERE t.tgrelid OPERATOR(pg_catalog.=) $4"
+		" AND NOT t.tgisinternal) o(class_id, object_id)"
+		" WHERE NOT EXISTS (SELECT FROM migrate.adrift a WHERE a.class_id OPERATOR(pg_catalog.=) o.class_id"
+		" AND a.object_id OPERATOR(pg_catalog.=) o.object_id)"
+	};
+	LedgerArgs	args = {0};
+	LedgerScope scope;
+
+	ledger_enter(&scope);
+	arg_text(&args, project);
+	arg_text(&args, name);
+	arg_oid(&args, class_id);
+	arg_oid(&args, object_id);
 	ledger_run(&query, &args);
 	ledger_leave(&scope);
 }

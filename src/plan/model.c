@@ -234,13 +234,16 @@ connect_names(Model *model, int node, const NameArray *names, bool must_exist)
 /*
  * Does this migration have a place in the line of its project's versions?  One
  * without a baseline that is held goes on past it, as the project then does.
+ * What cannot take the place of those that it replaces has none.
  */
 static bool
 in_line(const PlanNode *node)
 {
 	if (node->migration->kind == KIND_REPEATABLE || node->stands_for >= 0)
 		return false;
-	if (node->migration->kind == KIND_BASELINE && node->state == STATE_HELD)
+	if (node->migration->kind == KIND_BASELINE && node->state == STATE_HELD && node->unfinished == NULL)
+		return false;
+	if (node->problem && strcmp(node->problem->code, "replaces") == 0)
 		return false;
 	return node->state != STATE_SUPERSEDED || node->is_applied;
 }

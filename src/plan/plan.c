@@ -319,22 +319,6 @@ mig_plan_make(const PlanRequest *request)
 	return plan;
 }
 
-List *
-mig_plan_replaced(const RunPlan *plan, const PlanStep *step)
-{
-	const Migration *migration = plan->model->nodes[step->node].migration;
-	List	   *result = NIL;
-
-	for (int i = 0; i < migration->replaces.n; i++)
-	{
-		int			replaced = mig_model_find_reference(plan->model, migration->project, migration->replaces.names[i]);
-
-		if (replaced >= 0 && replaced != step->node)
-			result = lappend(result, plan->model->nodes[replaced].migration);
-	}
-	return result;
-}
-
 void
 mig_plan_order(const RunPlan *plan, const PlanStep *step, StepOrder *order)
 {

@@ -55,9 +55,6 @@ typedef struct StepOrder
 /* Raises only for names that are not found or not unique. */
 extern RunPlan *mig_plan_make(const PlanRequest *request);
 
-/* Which migrations a step turns into superseded ones: of const Migration *. */
-extern List *mig_plan_replaced(const RunPlan *plan, const PlanStep *step);
-
 extern void mig_plan_order(const RunPlan *plan, const PlanStep *step, StepOrder *order);
 
 /* Full names of all steps, in order, as a text[]. */

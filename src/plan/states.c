@@ -294,7 +294,7 @@ mig_states_replaced(Model *model)
 		int			applied;
 
 		/* A baseline that is skipped takes nobody's place. */
-		if (n == 0 || (node->migration->kind == KIND_BASELINE && !node->is_applied &&
+		if (n == 0 || (node->migration->kind == KIND_BASELINE && !node->is_applied && node->unfinished == NULL &&
 					   has_history(model, node->migration->project)))
 			continue;
 		if (!node->is_applied && node->unfinished == NULL)
@@ -376,14 +376,18 @@ mig_states_baselined(Model *model, const char *limit_project, const char *limit)
 
 		if (node->migration->kind != KIND_BASELINE || node->is_applied || node->state == STATE_SUPERSEDED)
 			continue;
+		if (node->unfinished)
+			put_aside_covered(model, b);
 		if (is_held(model, node))
 			node->state = STATE_HELD;
-		else if (!node->unfinished && has_history(model, project))
+		else if (node->unfinished)
+			continue;
+		else if (has_history(model, project))
 		{
 			instead = baseline_setter(model, baseline_of(model, project));
 			put_aside(node, instead > b ? instead : -1, pstrdup("not needed: the project has history"));
 		}
-		else if (!node->unfinished && (instead = newest_baseline(model, project, limit_project && strcmp(limit_project, project) == 0 ?
+		else if ((instead = newest_baseline(model, project, limit_project && strcmp(limit_project, project) == 0 ?
 											limit : NULL)) != b)
 			put_aside(node, instead > b ? instead : -1, pstrdup("not needed: another baseline starts the project"));
 		else

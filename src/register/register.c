@@ -334,6 +334,7 @@ mig_accept_text_body(PG_FUNCTION_ARGS)
 	char	   *reason = mig_reason(fcinfo, 2);
 	FullName   *full;
 	Registered *registered;
+	Unfinished *unfinished;
 	int			n;
 
 	mig_deployer_refuse_inside("migrate.accept_text");
@@ -349,6 +350,9 @@ mig_accept_text_body(PG_FUNCTION_ARGS)
 				 errmsg("migration \"%s\" is not applied, so its text may change", full->name),
 				 errhint("SELECT migrate.register(%s, '<the new text>', project => '%s');",
 						 quote_literal_cstr(full->name), full->project)));
+	unfinished = ledger_unfinished(full->project, full->name);
+	if (unfinished && unfinished->part == PART_UP)
+		mig_apart_check_text(unfinished, up);
 	accept(full, up, reason);
 	PG_RETURN_VOID();
 }

@@ -23,15 +23,14 @@ mig_admit_capabilities(const Run *run)
 	foreach(cell, run->plan->steps)
 	{
 		const PlanStep *step = lfirst(cell);
-		const char *project = model->nodes[step->node].migration->project;
-		ListCell   *replaced;
+		const Migration *migration = model->nodes[step->node].migration;
+		const char *project = migration->project;
 
 		if (previous == NULL || strcmp(previous, project) != 0)
 			ledger_require(capability, project);
 		previous = project;
 		/* The states of what it replaces are written as well. */
-		foreach(replaced, mig_plan_replaced(run->plan, step))
-			ledger_require(capability, ((const Migration *) lfirst(replaced))->project);
+		mig_succession_require(migration, capability);
 	}
 }
 

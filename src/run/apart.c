@@ -110,7 +110,7 @@ read_migration(Apart *apart)
 		ereport(ERROR,
 				(errcode(ERRCODE_MIG_TEXT_CHANGED),
 				 errmsg("the text of migration \"%s\" has changed meanwhile", mig_full_name(apart->migration)),
-				 errhint("CALL migrate.%s();", job->revert ? "revert" : "apply")));
+				 errhint("%s", mig_call_again(job->revert, job->project, NULL))));
 	apart->script = mig_script_read(apart->text->body, part, apart->text->path, apart->text->line);
 	mig_migration_options_read(apart->text->options, &apart->options);
 	mig_locks_migration(apart->locks, job->project, job->name, apart->options.lock_total);
@@ -224,7 +224,7 @@ check_caller(ApartJob *job)
 		ereport(ERROR,
 				(errcode(ERRCODE_MIG_INTERRUPTED),
 				 errmsg("whoever waited for migration \"%s:%s\" has gone", job->project, job->name),
-				 errhint("%s", mig_call_to_go_on(job->revert))));
+				 errhint("%s  goes on where it stopped.", mig_call_again(job->revert, job->project, NULL))));
 }
 
 static void

@@ -49,7 +49,7 @@ extern void mig_apart_main(ApartJob *job);
 /* MG012 unless what stands of a migration is the same in another text of it. */
 extern void mig_apart_check_text(const Unfinished *unfinished, const char *body);
 
-/* Must people say what became of the statement under way, of which this is the text now? */
+/* Must people say what became of the statement under way, of which this is the text now?  MG012 if it cannot run again. */
 extern bool mig_apart_is_undecided(const Unfinished *unfinished, const StoredText *text);
 
 /* ---- what a statement that was under way has done (reconcile.c) ---- */
@@ -74,10 +74,11 @@ typedef struct Reconciliation
 	List	   *before;			/* of Remedy *, to run first */
 	List	   *objects;		/* of ObjectAddress *: what it has made, changed or dropped, where it is done */
 	char	   *evidence;		/* what is known, where people must decide */
+	bool		is_elsewhere;	/* that is whether it still goes for what its name does not mean any more: it cannot run again as it is */
 } Reconciliation;
 
-/* What the object that the statement names is before it runs; invalid: nothing. */
-extern Oid	mig_reconcile_object(const ScriptStatement *stmt);
+/* Note, before the statement runs, that it does, and what it is about. */
+extern void mig_reconcile_note(const Migration *migration, const bytea *checksum, const ScriptStatement *stmt);
 
 /* unfinished: what was noted when the statement began */
 extern Reconciliation mig_reconcile(const ScriptStatement *stmt, const Unfinished *unfinished);

@@ -108,8 +108,7 @@ run_top_level(Apart *apart, int number)
 	apart_begin(apart);
 	if (!apart->job->half_done)
 		apart_note_half_done(apart);
-	ledger_note_under_way(apart->migration->project, apart->migration->name, apart->text->checksum, number,
-						  mig_reconcile_object(stmt));
+	mig_reconcile_note(apart->migration, apart->text->checksum, stmt);
 	mig_expected_begin();
 	MIG_FAULT("apart_intent_written");
 	apart_commit(apart);

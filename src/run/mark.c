@@ -50,6 +50,7 @@ mark_begin(Mark *mark, FunctionCallInfo fcinfo, const char *function, const char
 	(void) mig_deployer_enter(false, mig_lock_wait);
 	mark->plan.model = mig_model_read(NIL, NULL, NULL);
 	mark->node = &mark->plan.model->nodes[mig_model_need(mark->plan.model, mark->full)];
+	mig_succession_require(mark->node->migration, capability);
 }
 
 static void

@@ -18,7 +18,6 @@
 #include "catalog/namespace.h"
 #include "catalog/objectaddress.h"
 #include "catalog/partition.h"
-#include "catalog/pg_class.h"
 #include "catalog/pg_index.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_namespace.h"
@@ -26,6 +25,7 @@
 #include "commands/dbcommands.h"
 #include "commands/defrem.h"
 #include "commands/tablespace.h"
+#include "ledger/expected.h"
 #include "nodes/makefuncs.h"
 #include "nodes/parsenodes.h"
 #include "run/apart.h"
@@ -52,8 +52,9 @@ detached(const AlterTableStmt *alter)
 	return castNode(PartitionCmd, linitial_node(AlterTableCmd, alter->cmds)->def)->name;
 }
 
-Oid
-mig_reconcile_object(const ScriptStatement *stmt)
+/* What the object that the statement names is; invalid: nothing. */
+static Oid
+object_of(const ScriptStatement *stmt)
 {
 	const Node *node = stmt->raw->stmt;
 
@@ -80,6 +81,33 @@ mig_reconcile_object(const ScriptStatement *stmt)
 		default:
 			return InvalidOid;
 	}
+}
+
+/* The catalog of what a statement changes, of what is expected of the schema; invalid: none. */
+static Oid
+class_changed(const Node *node)
+{
+	switch (nodeTag(node))
+	{
+		case T_DropStmt:
+		case T_AlterTableStmt:
+			return RelationRelationId;
+		case T_DropSubscriptionStmt:
+			return SubscriptionRelationId;
+		default:
+			return InvalidOid;
+	}
+}
+
+void
+mig_reconcile_note(const Migration *migration, const bytea *checksum, const ScriptStatement *stmt)
+{
+	Oid			object = object_of(stmt);
+	Oid			class_id = class_changed(stmt->raw->stmt);
+
+	ledger_note_under_way(migration->project, migration->name, checksum, stmt->number, object);
+	if (OidIsValid(class_id) && OidIsValid(object) && ledger_expects())
+		ledger_note_changed(migration->project, migration->name, class_id, object);
 }
 
 static bool
@@ -158,16 +186,6 @@ drop_first(Reconciliation *result, Oid index)
 			  get_rel_namespace(index) == PG_TOAST_NAMESPACE);
 }
 
-static void
-is_done(Reconciliation *result, Oid relation)
-{
-	ObjectAddress *address = palloc(sizeof(ObjectAddress));
-
-	ObjectAddressSet(*address, RelationRelationId, relation);
-	result->verdict = VERDICT_DONE;
-	result->objects = lappend(result->objects, address);
-}
-
 /* All that the statement has made is noted, and nothing noted is anybody else's. */
 static void
 judge_indexes(Reconciliation *result, const Unfinished *unfinished, bool rebuilds)
@@ -182,7 +200,7 @@ judge_indexes(Reconciliation *result, const Unfinished *unfinished, bool rebuild
 
 		if (index_is_valid(index, &exists))
 		{
-			is_done(result, index);
+			result->verdict = VERDICT_DONE;
 			old = rebuilds ? old_index_left(index) : InvalidOid;
 			if (OidIsValid(old))
 				drop_first(result, old);
@@ -196,22 +214,18 @@ judge_indexes(Reconciliation *result, const Unfinished *unfinished, bool rebuild
 }
 
 static void
-judge_detach(Reconciliation *result, const Unfinished *unfinished)
+judge_detach(Reconciliation *result, Oid partition)
 {
-	Oid			partition = unfinished->object;
-
 	if (!OidIsValid(partition) || !SearchSysCacheExists1(RELOID, ObjectIdGetDatum(partition)))
 		return;
 	if (!get_rel_relispartition(partition))
-		is_done(result, partition);
+		result->verdict = VERDICT_DONE;
 	else if (PartitionHasPendingDetach(partition))
 	{
 		run_first(result, psprintf("ALTER TABLE %s DETACH PARTITION %s FINALIZE",
 								   qualified_name(get_partition_parent(partition, true)), qualified_name(partition)), false);
-		is_done(result, partition);
+		result->verdict = VERDICT_DONE;
 	}
-	if (result->verdict == VERDICT_DONE)
-		result->objects = list_concat(result->objects, ledger_noted_objects(unfinished->project, unfinished->name));
 }
 
 static void
@@ -225,8 +239,39 @@ judge_unknown(Reconciliation *result, const char *evidence)
 static void
 judge_made(Reconciliation *result, const ScriptStatement *stmt, Oid before)
 {
-	if (!OidIsValid(before) && OidIsValid(mig_reconcile_object(stmt)))
+	if (!OidIsValid(before) && OidIsValid(object_of(stmt)))
 		result->verdict = VERDICT_DONE;
+}
+
+/* Without looking up a name in a schema that whoever asks may not use. */
+static bool
+still_named(const ScriptStatement *stmt, int cache, Oid before)
+{
+	const RangeVar *name;
+
+	if (cache != RELOID)
+		return object_of(stmt) == before;
+	name = makeRangeVarFromNameList(linitial(castNode(DropStmt, stmt->raw->stmt)->objects));
+	if (name->schemaname == NULL)
+		return object_of(stmt) == before;
+	return strcmp(name->relname, get_rel_name(before)) == 0 &&
+		strcmp(name->schemaname, get_namespace_name(get_rel_namespace(before))) == 0;
+}
+
+static const char *
+name_of_dropped(int cache, Oid object)
+{
+	switch (cache)
+	{
+		case RELOID:
+			return qualified_name(object);
+		case DATABASEOID:
+			return quote_identifier(get_database_name(object));
+		case TABLESPACEOID:
+			return quote_identifier(get_tablespace_name(object));
+		default:
+			return quote_identifier(get_subscription_name(object, false));
+	}
 }
 
 /*
@@ -239,14 +284,13 @@ judge_dropped(Reconciliation *result, const ScriptStatement *stmt, int cache, Oi
 	if (!OidIsValid(before))
 		return;
 	if (!SearchSysCacheExists1(cache, ObjectIdGetDatum(before)))
-	{
 		result->verdict = VERDICT_DONE;
-		if (cache == RELOID)
-			is_done(result, before);
+	else if (!still_named(stmt, cache, before))
+	{
+		judge_unknown(result, psprintf("It was to drop what is called %s now, and would drop something else, or nothing.",
+									   name_of_dropped(cache, before)));
+		result->is_elsewhere = true;
 	}
-	else if (mig_reconcile_object(stmt) != before)
-		judge_unknown(result, psprintf("What it was to drop, with oid %u, is still there, and the name means something else now, or nothing.",
-									   before));
 }
 
 /* One that has gone was committed or rolled back, by the statement or by somebody else. */
@@ -255,7 +299,7 @@ judge_prepared(Reconciliation *result, const ScriptStatement *stmt, TransactionI
 {
 	bool		commits = ((const TransactionStmt *) stmt->raw->stmt)->kind == TRANS_STMT_COMMIT_PREPARED;
 
-	if (TransactionIdIsValid(before) && mig_reconcile_object(stmt) != before && TransactionIdDidCommit(before) == commits)
+	if (TransactionIdIsValid(before) && object_of(stmt) != before && TransactionIdDidCommit(before) == commits)
 		result->verdict = VERDICT_DONE;
 }
 
@@ -273,7 +317,7 @@ judge(Reconciliation *result, const ScriptStatement *stmt, const Unfinished *unf
 			judge_indexes(result, unfinished, true);
 			break;
 		case T_AlterTableStmt:
-			judge_detach(result, unfinished);
+			judge_detach(result, object);
 			break;
 		case T_CreatedbStmt:
 		case T_CreateTableSpaceStmt:
@@ -314,6 +358,8 @@ mig_reconcile(const ScriptStatement *stmt, const Unfinished *unfinished)
 		judge(&result, stmt, unfinished);
 	else
 		judge_unknown(&result, "It was begun in the database that this one is a copy of, and what was noted of it then does not say what there is here.");
+	if (result.verdict == VERDICT_DONE)
+		result.objects = ledger_noted_objects(unfinished->project, unfinished->name);
 	return result;
 }
 

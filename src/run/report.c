@@ -8,6 +8,7 @@
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "run/call.h"
+#include "utils/builtins.h"
 #include "utils/timestamp.h"
 
 const char *
@@ -22,12 +23,11 @@ mig_run_planned(const Run *run)
 	return list_length(run->plan->steps);
 }
 
-/* revert() with nothing that was interrupted would revert another one. */
-const char *
-mig_call_to_go_on(bool revert)
+char *
+mig_call_again(bool revert, const char *project, const char *target)
 {
-	return revert ? "SELECT * FROM migrate.check() WHERE code = 'interrupted';  has the call that goes on." :
-		"CALL migrate.apply();  goes on where it stopped.";
+	return psprintf("CALL migrate.%s(%s%s%s%s);", revert ? "revert" : "apply", target ? quote_literal_cstr(target) : "",
+					target && project ? ", " : "", project ? "project => " : "", project ? quote_literal_cstr(project) : "");
 }
 
 /* How many of the planned come behind the one under way. */

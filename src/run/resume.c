@@ -46,14 +46,22 @@ set_again(Apart *apart)
 }
 
 static void
-raise_unknown(const Apart *apart, const ScriptStatement *stmt, const char *evidence)
+raise_unknown(const char *full_name, const char *path, const ScriptStatement *stmt, const char *evidence, char *hint)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_MIG_INTERRUPTED),
 			 errmsg("migration \"%s\" was interrupted in statement %d, and nobody knows whether it was done",
-					mig_full_name(apart->migration), stmt->number),
-			 errdetail("%s  %s: %s", mig_place(apart->text->path, stmt->line), GetCommandTagName(stmt->tag), evidence),
-			 errhint("Look, then say which: %s", mig_resolve_calls(apart->migration))));
+					full_name, stmt->number),
+			 errdetail("%s  %s: %s", mig_place(path, stmt->line), GetCommandTagName(stmt->tag), evidence),
+			 errhint("%s", hint)));
+}
+
+/* What its name does not mean in this session it may mean in another one. */
+static char *
+hint_elsewhere(const char *full_name)
+{
+	return psprintf("Go on in a session with the search_path of then, or after giving it back its name.  "
+					"If it is to stay: SELECT migrate.resolve(%s, 'skip_statement', '<it is to stay>');", quote_literal_cstr(full_name));
 }
 
 /* What became of the statement that was under way, as it was then; *stmt: the same one, as the text has it now. */
@@ -80,10 +88,16 @@ judge(const Unfinished *before, const Script *now, const ScriptStatement **stmt)
 bool
 mig_apart_is_undecided(const Unfinished *unfinished, const StoredText *text)
 {
+	const char *name = psprintf("%s:%s", unfinished->project, unfinished->name);
 	const ScriptStatement *stmt;
+	Reconciliation result;
 
-	return text == NULL ||
-		judge(unfinished, mig_script_read(text->body, unfinished->part, NULL, 1), &stmt).verdict == VERDICT_UNKNOWN;
+	if (text == NULL)
+		return true;
+	result = judge(unfinished, mig_script_read(text->body, unfinished->part, NULL, 1), &stmt);
+	if (result.is_elsewhere)
+		raise_unknown(name, text->path, stmt, result.evidence, hint_elsewhere(name));
+	return result.verdict == VERDICT_UNKNOWN;
 }
 
 static void
@@ -126,7 +140,9 @@ apart_reconcile(Apart *apart)
 	apart->run.execution.current = stmt;
 	apart_describe(&record, stmt);
 	if (result.verdict == VERDICT_UNKNOWN)
-		raise_unknown(apart, stmt, result.evidence);
+		raise_unknown(mig_full_name(apart->migration), apart->text->path, stmt, result.evidence,
+					  result.is_elsewhere ? hint_elsewhere(mig_full_name(apart->migration)) :
+					  psprintf("Look, then say which: %s", mig_resolve_calls(apart->migration)));
 	foreach(cell, result.before)
 		clear_up(apart, lfirst(cell));
 	if (result.verdict != VERDICT_DONE)

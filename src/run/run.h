@@ -101,6 +101,9 @@ extern void mig_step_interrupted(StepRun *run, const ErrorData *error, const cha
 
 /* ---- what else follows from it (succession.c) ---- */
 
+/* 42501 unless the caller may, in the projects of those that it replaces. */
+extern void mig_succession_require(const Migration *migration, const char *capability);
+
 /* A migration counts as applied by an attempt that is written, or does not any more. */
 extern void mig_succession(const Migration *migration, const Attempt *attempt, bool applied);
 

@@ -12,6 +12,7 @@
 #include "catalog/objectaccess.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
+#include "catalog/pg_subscription.h"
 #include "common/compat.h"
 #include "common/faults.h"
 #include "miscadmin.h"
@@ -76,6 +77,8 @@ class_made(const ScriptStatement *stmt)
 			return RelationRelationId;
 		case T_AlterTableStmt:
 			return ConstraintRelationId;
+		case T_CreateSubscriptionStmt:
+			return SubscriptionRelationId;
 		default:
 			return InvalidOid;
 	}

@@ -9,8 +9,7 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_class.h"
-#include "catalog/pg_constraint.h"
+#include "catalog/objectaddress.h"
 #include "common/errors.h"
 #include "common/plain_names.h"
 #include "ledger/expected.h"
@@ -24,7 +23,6 @@
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
-#include "utils/syscache.h"
 #include "utils/varlena.h"
 
 typedef struct Move
@@ -562,8 +560,7 @@ mig_expected_claim(const char *project, const char *name, const List *objects)
 		const ObjectAddress *address = lfirst(cell);
 
 		mig_touched_note(address->classId, address->objectId,
-						 SearchSysCacheExists1(address->classId == ConstraintRelationId ? CONSTROID : RELOID,
-											   ObjectIdGetDatum(address->objectId)));
+						 getObjectIdentity(address, true) != NULL);
 	}
 	mig_expected_move(project, name);
 }

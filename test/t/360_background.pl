@@ -174,14 +174,15 @@ ask("BEGIN; SELECT migrate.cancel_run($run, 'meant'); SAVEPOINT s; SELECT migrat
 raises($node, 'postgres', "CALL migrate.wait($run)", '57014', qr/: meant/, 'a second request that is rolled back takes nothing of the first along');
 
 # What is held while it is under way is left out.
-define("000$_", gate(10 + $_), project => 'held', requires => '{}') foreach 1 .. 4;
+define("000$_", gate(10 + $_), project => 'held', requires => $_ == 3 ? '{0002}' : '{}') foreach 1 .. 4;
 $run = start_run(q{project => 'held'});
 wait_for_gate('held');
-ask(q{SELECT migrate.hold('held:0002', 'wait'), migrate.hold('held:0003', 'wait')});
+ask(q{SELECT migrate.hold('held:0001', 'wait'), migrate.hold('held:0002', 'wait')});
+is(ask('SELECT name FROM migrate.progress'), '0001', 'what is under way is, whoever holds it');
 open_gate(11);
 wait_until($node, 'postgres', q{SELECT name = '0004' AND phase = 'running' FROM migrate.progress});
 is(ask('SELECT name, percent FROM migrate.progress'), '0004|75.0', 'what is behind one that was held is what is under way');
-is(ask(q{SELECT string_agg(state, ' ' ORDER BY name) FROM migrate.status('held')}), 'applied held held running', 'also in the status');
+is(ask(q{SELECT string_agg(state, ' ' ORDER BY name) FROM migrate.status('held')}), 'applied held blocked running', 'also in the status');
 open_gate(14);
 is(ask("CALL migrate.wait($run)"), 'partial', 'and the run ends');
 
