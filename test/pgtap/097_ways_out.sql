@@ -418,6 +418,21 @@ SELECT is_empty('TABLE drifted', 'nothing is left of it');
 DROP TABLE indexed;
 SELECT migrate.accept_drift('*', 'test') \g /dev/null
 
+-- Where the session would put it.
+
+SET allow_in_place_tablespaces = on;
+CREATE TABLESPACE tap_aside LOCATION '';
+CREATE TABLE placed (i int);
+SELECT migrate.accept_drift('*', 'test') \g /dev/null
+DROP TABLE placed;
+SET default_tablespace = tap_aside;
+SELECT matches(migrate.undo_drift('public.placed', 'why'), E'\nSET LOCAL default_tablespace = '''';\nCREATE TABLE public\\.placed', 'what is made goes where it was');
+SELECT is_empty('TABLE drifted', 'whatever the session has as its default');
+RESET default_tablespace;
+DROP TABLE placed;
+SELECT migrate.accept_drift('*', 'test') \g /dev/null
+DROP TABLESPACE tap_aside;
+
 -- Who made it owns it.
 
 SET ROLE tap_bob;
