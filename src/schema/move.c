@@ -33,6 +33,7 @@ typedef struct Move
 	Others	   *others;			/* what they have changed meanwhile */
 	MemoryContext context;
 	HTAB	   *done;			/* of Done */
+	HTAB	   *all;			/* of RowAt: all that is expected, where anything may have changed; else NULL */
 	List	   *found;			/* objects of this round */
 	List	   *changed;		/* their addresses, those that are not as before */
 	List	   *rows;			/* to be written */
@@ -316,6 +317,27 @@ move_object(Move *move, SchemaObject *object, const ExpectedRow *expected)
 
 /* ---- rounds ---- */
 
+typedef struct RowAt
+{
+	ObjectAddress address;
+	const ExpectedRow *row;
+} RowAt;
+
+/* Of all objects there are, those that are of no interest are most. */
+static bool
+is_as_expected(const Move *move, const SchemaObject *object)
+{
+	const RowAt *at = move->all ? hash_search(move->all, &object->address, HASH_FIND, NULL) : NULL;
+	StateRow	actual;
+
+	if (at == NULL || mig_touched_is_new(&object->address))
+		return false;
+	mig_state_row(object, &actual);
+	return same_key(&at->row->state, &actual) &&
+		memcmp(at->row->state.fingerprint, actual.fingerprint, LEDGER_KEY_BYTES) == 0 &&
+		ledger_adrift(actual.key) == NULL && ledger_adrift_at(&object->address) == NULL;
+}
+
 static void
 note_found(const SchemaObject *object, void *arg)
 {
@@ -326,7 +348,7 @@ note_found(const SchemaObject *object, void *arg)
 	done->followed = false;
 	if (object->problem)
 		mig_state_warn(object);
-	else
+	else if (!is_as_expected(move, object))
 		move->found = lappend(move->found, mig_state_copy(object));
 	MemoryContextSwitchTo(before);
 }
@@ -367,12 +389,6 @@ remove_dropped(const Move *move, const List *addresses, const List *rows)
 		ledger_remove_expected(row->state.key);
 	}
 }
-
-typedef struct RowAt
-{
-	ObjectAddress address;
-	const ExpectedRow *row;
-} RowAt;
 
 static HTAB *
 rows_by_address(const List *rows)
@@ -417,12 +433,12 @@ others_dropped(const Move *move, const ExpectedRow *row)
 
 /* All that may have been there before: not what others have dropped, now or earlier. */
 static List *
-rows_before(const Move *move)
+rows_before(const Move *move, const List *expected)
 {
 	List	   *result = NIL;
 	ListCell   *cell;
 
-	foreach(cell, ledger_all_expected())
+	foreach(cell, expected)
 	{
 		ExpectedRow *row = lfirst(cell);
 		const StateRow *adrift = ledger_adrift(row->state.key);
@@ -504,6 +520,19 @@ move_touched(Move *move, List *addresses)
 	}
 }
 
+/* It cannot be told what has changed. */
+static void
+move_all(Move *move)
+{
+	List	   *expected = ledger_all_expected();
+
+	move->all = rows_by_address(expected);
+	mig_schema_read_all(note_found, move);
+	move_found(move, NIL, rows_before(move, expected));
+	hash_destroy(move->all);
+	move->all = NULL;
+}
+
 void
 mig_expected_begin(void)
 {
@@ -535,10 +564,7 @@ mig_expected_move(const char *project, const char *name)
 	addresses = mig_touched(&all);
 	mig_again_follow();
 	if (all)
-	{
-		mig_schema_read_all(note_found, &move);
-		move_found(&move, NIL, rows_before(&move));
-	}
+		move_all(&move);
 	move_touched(&move, addresses);
 	mig_touched_end();
 	mig_plain_names_end(names);
