@@ -78,9 +78,10 @@ CREATE TABLE migrate.state (
     applied_at      timestamptz,
     applied_by      name,
     duration        interval,
+    own             jsonb,
     PRIMARY KEY (project, name)
 ) WITH (fillfactor = 70);
-COMMENT ON TABLE migrate.state IS 'what the history says of each migration at present';
+COMMENT ON TABLE migrate.state IS 'what the history says of each migration at present; own is what it said before another one took its place';
 
 CREATE TABLE migrate.baselines (
     project         text COLLATE "C" PRIMARY KEY,

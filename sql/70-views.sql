@@ -102,8 +102,8 @@ CREATE VIEW migrate.progress WITH (security_barrier) AS
             SELECT pid, 'copying', bytes_processed, bytes_total, false FROM pg_catalog.pg_stat_progress_copy
     ) p ON p.pid OPERATOR(pg_catalog.=) l.worker
     LEFT JOIN LATERAL (SELECT pg_catalog.regexp_match(a.query, '^/[*] (waiting for a lock[^:]*: )?statement ([0-9]+) of ([0-9]+) of migration ') AS at,
-                              pg_catalog.substring(a.query, '^/[*] (?:waiting for a lock[^:]*: )?statement [0-9]+ of [0-9]+ of migration (.*?) [*]/') AS step) s ON true
-    CROSS JOIN LATERAL (SELECT COALESCE(s.step, n.step) AS step) c
+                              pg_catalog.split_part(pg_catalog.split_part(a.query, ' of migration ', 2), ' */', 1) AS step) s ON true
+    CROSS JOIN LATERAL (SELECT CASE WHEN s.at IS NOT NULL AND s.step OPERATOR(pg_catalog.=) ANY (r.steps) THEN s.step ELSE n.step END AS step) c
     -- Whom a run waits for that does not queue (LEDGER_WAITS_LOCK).
     CROSS JOIN LATERAL (SELECT pg_catalog.pg_blocking_pids(l.worker) OPERATOR(pg_catalog.||) ARRAY(SELECT w.objid::integer FROM pg_catalog.pg_locks w WHERE w.pid OPERATOR(pg_catalog.=) l.worker
                         AND w.locktype OPERATOR(pg_catalog.=) 'advisory' AND w.classid OPERATOR(pg_catalog.=) 1296648018

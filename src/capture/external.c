@@ -37,7 +37,7 @@ apply_registered(const Attempt *attempt)
 		ledger_end_unfinished(attempt->project, attempt->name);
 	ledger_set_state(attempt->project, attempt->name, "applied", attempt,
 					 mig_model_followed(model, node), attempt->reason);
-	mig_succession(model->nodes[node].migration, attempt, true);
+	mig_succession(model->nodes[node].migration, attempt, SUCCESSION_APPLIED);
 }
 
 static bytea *

@@ -50,14 +50,32 @@ ledger_other_baselines(const char *project)
 		"SELECT r.project, r.version, s.history_id FROM migrate.registered r JOIN migrate.state s USING (project, name)"
 		" WHERE r.project OPERATOR(pg_catalog.=) $1 AND r.kind OPERATOR(pg_catalog.=) 'baseline'"
 		" AND s.state OPERATOR(pg_catalog.=) ANY ('{applied,marked,adopted,baseline,superseded}')"
-		" UNION ALL SELECT h.project, COALESCE(r.version, h.name), h.id FROM migrate.log_history h"
+		" UNION ALL (SELECT h.project, COALESCE(r.version, h.name), h.id FROM migrate.log_history h"
 		" LEFT JOIN migrate.registered r USING (project, name)"
-		" WHERE h.project OPERATOR(pg_catalog.=) $1 AND h.action OPERATOR(pg_catalog.=) 'baseline'"
+		" WHERE h.project OPERATOR(pg_catalog.=) $1 AND h.action OPERATOR(pg_catalog.=) 'baseline' ORDER BY h.id DESC LIMIT 1)"
 	};
 	LedgerArgs	args = {0};
 
 	arg_text(&args, project);
 	return read_all(&query, &args);
+}
+
+bool
+ledger_baseline_is_peoples(const char *project)
+{
+	static LedgerQuery query = {
+		"SELECT FROM migrate.baselines b JOIN migrate.log_history h ON h.id OPERATOR(pg_catalog.=) b.history_id"
+		" WHERE b.project OPERATOR(pg_catalog.=) $1 AND h.action OPERATOR(pg_catalog.=) 'baseline'"
+	};
+	LedgerArgs	args = {0};
+	LedgerScope scope;
+	bool		result;
+
+	ledger_enter(&scope);
+	arg_text(&args, project);
+	result = ledger_run(&query, &args) > 0;
+	ledger_leave(&scope);
+	return result;
 }
 
 void

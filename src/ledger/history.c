@@ -215,7 +215,10 @@ upsert_state(const LedgerScope *scope, const char *project, const char *name, co
 		" ON CONFLICT (project, name) DO UPDATE SET state = excluded.state, history_id = excluded.history_id,"
 		" checksum = excluded.checksum, requires = excluded.requires, detail = excluded.detail,"
 		" changed_at = excluded.changed_at, changed_by = excluded.changed_by, applied_at = excluded.applied_at,"
-		" applied_by = excluded.applied_by, duration = excluded.duration"
+		" applied_by = excluded.applied_by, duration = excluded.duration,"
+		" own = CASE WHEN excluded.state OPERATOR(pg_catalog.=) ANY ('{superseded,baseline}')"
+		" THEN CASE WHEN s.state OPERATOR(pg_catalog.=) ANY ('{superseded,baseline}') THEN s.own"
+		" ELSE pg_catalog.to_jsonb(s) OPERATOR(pg_catalog.-) 'own' END END"
 	};
 	bool		applied = strcmp(state, "failed") != 0 && strcmp(state, "reverted") != 0 &&
 		strcmp(state, "pending") != 0 && strcmp(state, "interrupted") != 0;
@@ -308,58 +311,25 @@ ledger_write_outcome(const Attempt *attempt, const StatementRecord *records, int
 	ledger_leave(&scope);
 }
 
-/* What came of it last that counts, before others took its place. */
-static bool
-read_own_outcome(const char *project, const char *name, Attempt *own, const char **state)
-{
-	static LedgerQuery query = {
-		"SELECT id, CASE action WHEN 'baseline' THEN action ELSE outcome END, checksum, started_at, finished_at, role_name"
-		" FROM migrate.log_history WHERE project OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2"
-		" AND outcome OPERATOR(pg_catalog.=) ANY ('{applied,marked,adopted,reverted}') ORDER BY id DESC LIMIT 1"
-	};
-	LedgerArgs	args = {0};
-	LedgerScope scope;
-	bool		found;
-
-	ledger_enter(&scope);
-	arg_text(&args, project);
-	arg_text(&args, name);
-	found = ledger_run(&query, &args) > 0;
-	if (found)
-	{
-		LedgerRow	row;
-
-		row_begin(&row, 0);
-		own->id = row_int8(&row);
-		*state = row_text(&row);
-		own->checksum = row_bytea(&row);
-		own->started_at = row_time(&row);
-		own->finished_at = row_time(&row);
-		own->role_name = row_name(&row);
-	}
-	ledger_leave(&scope);
-	return found;
-}
-
 void
 ledger_restore_state(const char *project, const char *name)
 {
+	static LedgerQuery restore = {
+		"UPDATE migrate.state s SET (state, history_id, checksum, requires, detail, changed_at, changed_by, applied_at, applied_by, duration, own) ="
+		" (SELECT r.state, r.history_id, r.checksum, r.requires, r.detail, r.changed_at, r.changed_by, r.applied_at, r.applied_by, r.duration, NULL::pg_catalog.jsonb"
+		" FROM pg_catalog.jsonb_populate_record(NULL::migrate.state, s.own) r)"
+		" WHERE s.project OPERATOR(pg_catalog.=) $1 AND s.name OPERATOR(pg_catalog.=) $2 AND s.own IS NOT NULL RETURNING 1"
+	};
 	static LedgerQuery forget = {
 		"DELETE FROM migrate.state WHERE project OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2"
 	};
-	Attempt		own = {0};
-	const char *state;
 	LedgerArgs	args = {0};
 	LedgerScope scope;
 
-	if (read_own_outcome(project, name, &own, &state))
-	{
-		ledger_set_state(project, name, state, &own, NULL, NULL);
-		return;
-	}
 	ledger_enter(&scope);
 	arg_text(&args, project);
 	arg_text(&args, name);
-	ledger_run(&forget, &args);
+	if (ledger_run(&restore, &args) == 0)
+		ledger_run(&forget, &args);
 	ledger_leave(&scope);
 }

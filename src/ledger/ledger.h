@@ -231,7 +231,7 @@ extern void ledger_set_state(const char *project, const char *name, const char *
 extern void ledger_write_outcome(const Attempt *attempt, const StatementRecord *records, int n,
 								 const char *state, ArrayType *requires, const char *detail);
 
-/* It is again what the history says of it by itself. */
+/* It is again what it was before another one took its place. */
 extern void ledger_restore_state(const char *project, const char *name);
 
 /* ---- baselines (baselines.c) ---- */
@@ -239,7 +239,10 @@ extern void ledger_restore_state(const char *project, const char *name);
 /* As a list of Baseline, of which a project has one at most. */
 extern List *ledger_read_baselines(void);
 
-/* What else makes one of the project, whether it is the present one or not; a version may be a name that has it. */
+/* Was the present one of the project set by people? */
+extern bool ledger_baseline_is_peoples(const char *project);
+
+/* What else makes one of the project, whether it is the present one or not. */
 extern List *ledger_other_baselines(const char *project);
 extern void ledger_set_baseline(const char *project, const char *version, int64 history_id);
 
@@ -373,7 +376,9 @@ typedef struct Unfinished
 } Unfinished;
 
 extern Unfinished *ledger_unfinished(const char *project, const char *name);
-extern List *ledger_all_unfinished(void);
+
+/* Those that count as half done; covered: those that do not, since a baseline or a heir has taken their place. */
+extern List *ledger_all_unfinished(bool covered);
 
 /* Note that an attempt begins, or goes on where another one stopped. */
 extern void ledger_begin_unfinished(const Unfinished *unfinished, int64 attempt_id, int64 run_id);

@@ -56,14 +56,17 @@ ledger_unfinished(const char *project, const char *name)
 }
 
 List *
-ledger_all_unfinished(void)
+ledger_all_unfinished(bool covered)
 {
 	static LedgerQuery query = {
 		"SELECT " COLUMNS " FROM migrate.unfinished"
-		" WHERE done OPERATOR(pg_catalog.>) 0 OR under_way IS NOT NULL"
+		" WHERE CASE WHEN (project, name) OPERATOR(pg_catalog.=) ANY (SELECT s.project, s.name FROM migrate.state s"
+		" WHERE s.state OPERATOR(pg_catalog.=) ANY ('{superseded,baseline}')) THEN $1"
+		" ELSE NOT $1 AND (done OPERATOR(pg_catalog.>) 0 OR under_way IS NOT NULL"
 		" OR (project, name) OPERATOR(pg_catalog.=) ANY (SELECT s.project, s.name FROM migrate.state s"
-		" WHERE s.state OPERATOR(pg_catalog.=) 'interrupted')"
+		" WHERE s.state OPERATOR(pg_catalog.=) 'interrupted')) END"
 	};
+	LedgerArgs	args = {0};
 	LedgerScope scope;
 	List	   *result = NIL;
 	uint64		n;
@@ -72,7 +75,8 @@ ledger_all_unfinished(void)
 	if (ledger_is_empty("unfinished"))
 		return NIL;
 	ledger_enter(&scope);
-	n = ledger_run(&query, NULL);
+	arg_bool(&args, covered);
+	n = ledger_run(&query, &args);
 	for (uint64 i = 0; i < n; i++)
 		result = lappend(result, decode(i));
 	ledger_leave(&scope);

@@ -186,6 +186,16 @@ connect_covered(Model *model, int node, int b)
 	pfree(last);
 }
 
+int
+mig_model_heir(const Model *model, int node)
+{
+	int			heir = model->nodes[node].stands_for;
+
+	for (int i = 0; i < MOST_GENERATIONS && heir >= 0 && model->nodes[heir].stands_for >= 0; i++)
+		heir = model->nodes[heir].stands_for;
+	return heir;
+}
+
 /*
  * An edge to what a name stands for, or to what runs instead of it.  Only what
  * names itself requires itself, not what names something it stands for.
@@ -193,7 +203,7 @@ connect_covered(Model *model, int node, int b)
 static void
 connect(Model *model, int node, int before)
 {
-	int			instead = model->nodes[before].stands_for;
+	int			instead = mig_model_heir(model, before);
 
 	if (is_skipped(&model->nodes[before]) && before != node)
 		connect_covered(model, node, before);

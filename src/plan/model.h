@@ -85,6 +85,12 @@ extern const char *mig_kind_name(MigrationKind kind);
 /* Does a state as the ledger has it count as applied? */
 extern bool mig_counts_as_applied(const char *state);
 
+/* So many generations of heirs are followed; more than that is a circle. */
+#define MOST_GENERATIONS 16
+
+/* What stands for a node in the end, or -1. */
+extern int	mig_model_heir(const Model *model, int node);
+
 /* Does a versioned migration count as applied because of its project's baseline? */
 extern bool mig_baseline_covers(const Baseline *baseline, const char *version, const char *state, int64 history_id);
 

@@ -69,7 +69,7 @@ choose_target(RunPlan *plan, const FullName *target, bool *chosen)
 	PlanNode	   *node = &model->nodes[t];
 
 	if (node->stands_for >= 0)
-		t = node->stands_for;
+		t = mig_model_heir(model, t);
 	if (!wants_to_run(&model->nodes[t]))
 	{
 		plan->notice = psprintf("migration \"%s:%s\" is %s already", target->project, target->name,

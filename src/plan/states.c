@@ -129,7 +129,7 @@ find_unfinished(Model *model)
 {
 	ListCell   *cell;
 
-	foreach(cell, ledger_all_unfinished())
+	foreach(cell, ledger_all_unfinished(false))
 	{
 		const Unfinished *unfinished = lfirst(cell);
 		int			node = mig_model_find(model, unfinished->project, unfinished->name);
@@ -173,6 +173,23 @@ mig_states_applied(Model *model)
 	tie_to_setters(model);
 }
 
+/* Itself, or all whose place it would take. */
+static bool
+is_there(const Model *model, int number, int generations)
+{
+	const PlanNode *node = &model->nodes[number];
+	const NameArray *replaces = &node->migration->replaces;
+
+	for (int i = 0; i < replaces->n && !node->is_applied; i++)
+	{
+		int			replaced = mig_model_find_reference(model, node->migration->project, replaces->names[i]);
+
+		if (replaced < 0 || generations == 0 || !is_there(model, replaced, generations - 1))
+			return false;
+	}
+	return node->is_applied || replaces->n > 0;
+}
+
 /* How many of the migrations that node replaces are applied. */
 static int
 replaced_applied(const Model *model, const PlanNode *node)
@@ -184,7 +201,7 @@ replaced_applied(const Model *model, const PlanNode *node)
 	{
 		int			replaced = mig_model_find_reference(model, node->migration->project, replaces->names[i]);
 
-		if (replaced >= 0 && model->nodes[replaced].is_applied)
+		if (replaced >= 0 && is_there(model, replaced, MOST_GENERATIONS))
 			applied++;
 	}
 	return applied;
@@ -192,18 +209,21 @@ replaced_applied(const Model *model, const PlanNode *node)
 
 /* The name of the first that is, or NULL. */
 static const char *
-replaced_half_done(const Model *model, const PlanNode *node)
+replaced_half_done(const Model *model, const PlanNode *node, int generations)
 {
 	const NameArray *replaces = &node->migration->replaces;
+	const char *name = NULL;
 
-	for (int i = 0; i < replaces->n; i++)
+	for (int i = 0; i < replaces->n && name == NULL; i++)
 	{
 		int			replaced = mig_model_find_reference(model, node->migration->project, replaces->names[i]);
 
 		if (replaced >= 0 && model->nodes[replaced].unfinished)
-			return mig_full_name(model->nodes[replaced].migration);
+			name = mig_full_name(model->nodes[replaced].migration);
+		else if (replaced >= 0 && generations > 0 && !model->nodes[replaced].is_applied)
+			name = replaced_half_done(model, &model->nodes[replaced], generations - 1);
 	}
-	return NULL;
+	return name;
 }
 
 static char *
@@ -217,7 +237,7 @@ replaced_names(const Model *model, const PlanNode *node, bool applied)
 	{
 		int			replaced = mig_model_find_reference(model, node->migration->project, replaces->names[i]);
 
-		if ((replaced >= 0 && model->nodes[replaced].is_applied) == applied)
+		if ((replaced >= 0 && is_there(model, replaced, MOST_GENERATIONS)) == applied)
 			appendStringInfo(&names, "%s\"%s\"", names.len ? ", " : "", replaces->names[i]);
 	}
 	return names.data;
@@ -265,7 +285,7 @@ replaces_in_part(const Model *model, const PlanNode *node, int applied)
 	const char *name = mig_full_name(node->migration);
 	char	   *hint = psprintf("Hold it while the others are applied: SELECT migrate.hold(%s, 'until what it replaces is applied'); CALL migrate.apply();",
 								quote_literal_cstr(name));
-	const char *half_done = replaced_half_done(model, node);
+	const char *half_done = replaced_half_done(model, node, MOST_GENERATIONS);
 
 	if (half_done)
 		return mig_problem(ERRCODE_MIG_CONFLICT, "replaces",

@@ -224,7 +224,7 @@ check_caller(ApartJob *job)
 		ereport(ERROR,
 				(errcode(ERRCODE_MIG_INTERRUPTED),
 				 errmsg("whoever waited for migration \"%s:%s\" has gone", job->project, job->name),
-				 errhint("%s  goes on where it stopped.", mig_call_again(job->revert, job->project, NULL))));
+				 errhint("To go on where it stopped: %s", mig_call_again(job->revert, job->project, NULL))));
 }
 
 static void

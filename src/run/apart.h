@@ -49,7 +49,7 @@ extern void mig_apart_main(ApartJob *job);
 /* MG012 unless what stands of a migration is the same in another text of it. */
 extern void mig_apart_check_text(const Unfinished *unfinished, const char *body);
 
-/* Must people say what became of the statement under way, of which this is the text now?  MG012 if it cannot run again. */
+/* Must people say what became of the statement under way, of which this is the text now? */
 extern bool mig_apart_is_undecided(const Unfinished *unfinished, const StoredText *text);
 
 /* ---- what a statement that was under way has done (reconcile.c) ---- */

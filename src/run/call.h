@@ -102,7 +102,7 @@ extern int	mig_run_planned(const Run *run);
 extern const char *mig_for_client(const char *name);
 
 /* The call with which a run that was interrupted goes on, for hints; project and target may be NULL. */
-extern char *mig_call_again(bool revert, const char *project, const char *target);
+extern const char *mig_call_again(bool revert, const char *project, const char *target);
 
 extern void mig_report_left_out(const Model *model, int number);
 extern void mig_report_late(const Run *run);

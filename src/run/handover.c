@@ -60,7 +60,7 @@ mig_apart_launch(StepRun *run, ApartJob *job)
 		ereport(ERROR,
 				(errcode(ERRCODE_MIG_INTERRUPTED),
 				 errmsg("the worker that ran migration \"%s:%s\" has gone", job->project, job->name),
-				 errhint("The server's log says why.  %s  goes on where it stopped.",
+				 errhint("The server's log says why.  To go on where it stopped: %s",
 						 mig_call_again(job->revert, job->project, NULL))));
 }
 

@@ -50,7 +50,6 @@ mark_begin(Mark *mark, FunctionCallInfo fcinfo, const char *function, const char
 	(void) mig_deployer_enter(false, mig_lock_wait);
 	mark->plan.model = mig_model_read(NIL, NULL, NULL);
 	mark->node = &mark->plan.model->nodes[mig_model_need(mark->plan.model, mark->full)];
-	mig_succession_require(mark->node->migration, capability);
 }
 
 static void
@@ -89,13 +88,16 @@ settle(Mark *mark, const char *state, const char *said)
 {
 	const Migration *migration = mark->node->migration;
 	bool		applied = strcmp(state, "marked") == 0;
+	bool		undone = strcmp(state, "reverted") == 0 ||
+		(mark->node->unfinished && mark->node->unfinished->part == PART_DOWN);
 	Attempt		attempt;
 
+	mig_succession_require(migration, "administrator");
 	write_mark(&attempt, mark->full, "mark", applied ? "marked" : "reverted", migration->up, mark->reason);
 	ledger_set_state(mark->full->project, mark->full->name, state, &attempt,
 					 applied ? mig_model_followed(mark->plan.model, mark->node - mark->plan.model->nodes) : NULL,
 					 psprintf("%s: \"%s\"", said, mark->reason));
-	mig_succession(migration, &attempt, applied);
+	mig_succession(migration, &attempt, applied ? SUCCESSION_APPLIED : undone ? SUCCESSION_UNDONE : SUCCESSION_NEVER);
 	if (mark->node->unfinished)
 		ledger_end_unfinished(mark->full->project, mark->full->name);
 	MIG_FAULT("mark_settled");
@@ -335,6 +337,7 @@ mig_baseline_body(PG_FUNCTION_ARGS)
 	char	   *reason;
 	const char *version;
 	FullName   *full;
+	const Baseline *present;
 	Attempt		attempt;
 	int			marked;
 
@@ -344,6 +347,13 @@ mig_baseline_body(PG_FUNCTION_ARGS)
 	full = baseline_target(name, project, &version);
 	ledger_require("administrator", full->project);
 	(void) mig_deployer_enter(false, mig_lock_wait);
+	present = mig_baseline_of(full->project);
+	if (present && mig_version_compare(present->version, version) > 0 && !ledger_baseline_is_peoples(full->project))
+	{
+		ereport(NOTICE,
+				(errmsg("project \"%s\" is at baseline %s already, by a migration", full->project, present->version)));
+		PG_RETURN_INT32(0);
+	}
 	marked = mark_up_to(full->project, version, reason);
 	write_mark(&attempt, full, "baseline", "marked", NULL, reason);
 	ledger_set_baseline(full->project, version, attempt.id);

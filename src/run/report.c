@@ -23,9 +23,12 @@ mig_run_planned(const Run *run)
 	return list_length(run->plan->steps);
 }
 
-char *
+const char *
 mig_call_again(bool revert, const char *project, const char *target)
 {
+	/* Without a target it would revert one more where nothing was left half done. */
+	if (revert && target == NULL)
+		return "SELECT * FROM migrate.check() WHERE code = 'interrupted';";
 	return psprintf("CALL migrate.%s(%s%s%s%s);", revert ? "revert" : "apply", target ? quote_literal_cstr(target) : "",
 					target && project ? ", " : "", project ? "project => " : "", project ? quote_literal_cstr(project) : "");
 }

@@ -77,6 +77,12 @@ judge(const Unfinished *before, const Script *now, const ScriptStatement **stmt)
 	result = mig_reconcile(*stmt, before);
 	if (number <= now->nstatements && mig_script_is_same(*stmt, list_nth(now->statements, number - 1)))
 		*stmt = list_nth(now->statements, number - 1);
+	else if (result.is_elsewhere)
+	{
+		/* Another one says what it means. */
+		result.verdict = VERDICT_AGAIN;
+		result.is_elsewhere = false;
+	}
 	else if (result.verdict == VERDICT_DONE)
 	{
 		result.verdict = VERDICT_UNKNOWN;
@@ -88,16 +94,13 @@ judge(const Unfinished *before, const Script *now, const ScriptStatement **stmt)
 bool
 mig_apart_is_undecided(const Unfinished *unfinished, const StoredText *text)
 {
-	const char *name = psprintf("%s:%s", unfinished->project, unfinished->name);
 	const ScriptStatement *stmt;
 	Reconciliation result;
 
 	if (text == NULL)
 		return true;
 	result = judge(unfinished, mig_script_read(text->body, unfinished->part, NULL, 1), &stmt);
-	if (result.is_elsewhere)
-		raise_unknown(name, text->path, stmt, result.evidence, hint_elsewhere(name));
-	return result.verdict == VERDICT_UNKNOWN;
+	return result.verdict == VERDICT_UNKNOWN && !result.is_elsewhere;
 }
 
 static void

@@ -101,10 +101,21 @@ extern void mig_step_interrupted(StepRun *run, const ErrorData *error, const cha
 
 /* ---- what else follows from it (succession.c) ---- */
 
+/* What becomes of a migration, for those whose place it has or takes. */
+typedef enum Succession
+{
+	SUCCESSION_APPLIED,
+	SUCCESSION_UNDONE,			/* what it had done is taken back */
+	SUCCESSION_NEVER			/* it was not applied after all */
+} Succession;
+
 /* 42501 unless the caller may, in the projects of those that it replaces. */
 extern void mig_succession_require(const Migration *migration, const char *capability);
 
-/* A migration counts as applied by an attempt that is written, or does not any more. */
-extern void mig_succession(const Migration *migration, const Attempt *attempt, bool applied);
+/* By an attempt that is written. */
+extern void mig_succession(const Migration *migration, const Attempt *attempt, Succession succession);
+
+/* The present one of a project, or NULL. */
+extern const Baseline *mig_baseline_of(const char *project);
 
 #endif							/* MIG_RUN_H */

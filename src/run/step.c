@@ -191,7 +191,7 @@ mig_step_succeeded(StepRun *run)
 	MIG_FAULT("step_outcome_written");
 	if (run->tells)
 		mig_event_migration(&run->attempt, "step");
-	mig_succession(run->order.migration, &run->attempt, !revert);
+	mig_succession(run->order.migration, &run->attempt, revert ? SUCCESSION_UNDONE : SUCCESSION_APPLIED);
 }
 
 void

@@ -8,6 +8,7 @@
 #include "plan/model.h"
 #include "run/run.h"
 #include "script/version.h"
+#include "utils/builtins.h"
 
 /* ---- what is replaced ---- */
 
@@ -34,10 +35,13 @@ replaced_by(const Migration *heir)
 void
 mig_succession_require(const Migration *migration, const char *capability)
 {
-	for (int i = 0; i < migration->replaces.n; i++)
-		ledger_require(capability, mig_full_reference(migration->project, migration->replaces.names[i]).project);
+	ListCell   *cell;
+
+	foreach(cell, replaced_by(migration))
+		ledger_require(capability, ((const Migration *) lfirst(cell))->project);
 }
 
+/* What it was before stays noted; one that has a heir already keeps that. */
 static void
 supersede(const Migration *heir, const Migration *replaced, const Attempt *by)
 {
@@ -45,35 +49,52 @@ supersede(const Migration *heir, const Migration *replaced, const Attempt *by)
 
 	if (replaced->kind == KIND_BASELINE)
 		ledger_pass_baseline(replaced->project, replaced->history_id, by->id);
-	if (ledger_unfinished(replaced->project, replaced->name))
-		ledger_end_unfinished(replaced->project, replaced->name);
+	if (replaced->state && strcmp(replaced->state, "superseded") == 0)
+		return;
 	attempt.checksum = replaced->up;
 	ledger_set_state(replaced->project, replaced->name, "superseded", &attempt, NULL, psprintf("replaced by %s", heir->name));
 }
 
-/*
- * A way back that has run has taken back what they had done.  Where nothing ran
- * each is again what it was by itself.
- */
+/* What they had done is taken back, and of those whose place they took themselves. */
 static void
-bring_back(const Migration *heir, const Migration *replaced, const Attempt *by)
+take_back(const Migration *heir, const Migration *replaced, const Attempt *by)
 {
 	Attempt		attempt = *by;
+	ListCell   *cell;
 
 	if (replaced->state == NULL || !mig_counts_as_applied(replaced->state))
 		return;
 	attempt.checksum = replaced->up;
-	if (strcmp(by->action, "revert") == 0)
-		ledger_set_state(replaced->project, replaced->name, "reverted", &attempt, NULL, psprintf("replaced by %s", heir->name));
-	else if (strcmp(replaced->state, "superseded") == 0)
-		ledger_restore_state(replaced->project, replaced->name);
+	if (ledger_unfinished(replaced->project, replaced->name))
+		ledger_end_unfinished(replaced->project, replaced->name);
+	ledger_set_state(replaced->project, replaced->name, "reverted", &attempt, NULL, psprintf("replaced by %s", heir->name));
+	foreach(cell, replaced_by(replaced))
+		take_back(replaced, lfirst(cell), by);
+}
+
+/* Nothing was done to them: each is what it was before this heir took its place. */
+static void
+bring_back(const Migration *heir, const Migration *replaced)
+{
+	const char *name = mig_full_name(replaced);
+	FullName	full = {replaced->project, replaced->name};
+	const Migration *now;
+
+	if (replaced->state == NULL || strcmp(replaced->state, "superseded") != 0 ||
+		replaced->detail == NULL || strcmp(replaced->detail, psprintf("replaced by %s", heir->name)) != 0)
+		return;
+	ledger_restore_state(replaced->project, replaced->name);
+	now = ledger_read_migration(&full);
+	if (now->state && mig_counts_as_applied(now->state))
+		ereport(NOTICE,
+				(errmsg("migration \"%s\", which it had replaced, is %s again", name, now->state),
+				 errhint("If that was undone as well: SELECT migrate.mark_pending(%s, '<why>');", quote_literal_cstr(name))));
 }
 
 /* ---- baselines ---- */
 
-/* With its version; NULL: there is none. */
 static const Baseline *
-highest(const List *baselines, const char *project, const char **version)
+highest(const List *baselines, const char *project)
 {
 	const Baseline *result = NULL;
 	ListCell   *cell;
@@ -81,36 +102,66 @@ highest(const List *baselines, const char *project, const char **version)
 	foreach(cell, baselines)
 	{
 		const Baseline *baseline = lfirst(cell);
-		const char *other = mig_version_from_name(baseline->version);
 
-		if (other == NULL || strcmp(baseline->project, project) != 0 ||
-			(result && mig_version_compare(other, *version) <= 0))
-			continue;
-		result = baseline;
-		*version = other;
+		if (strcmp(baseline->project, project) == 0 &&
+			(result == NULL || mig_version_compare(baseline->version, result->version) > 0))
+			result = baseline;
 	}
 	return result;
 }
 
-/* Those that it covers are not half done any more, whatever they were. */
+const Baseline *
+mig_baseline_of(const char *project)
+{
+	return highest(ledger_read_baselines(), project);
+}
+
+static bool
+is_covered(const Migration *migration, const char *project, const char *version)
+{
+	return migration && migration->kind == KIND_VERSIONED && strcmp(migration->project, project) == 0 &&
+		migration->version && mig_version_compare(migration->version, version) <= 0;
+}
+
+/* Those that it covers do not count as half done any more, as long as it stands. */
 static void
 cover(const Migration *baseline, const Attempt *by)
 {
 	ListCell   *cell;
 
-	foreach(cell, ledger_all_unfinished())
+	foreach(cell, ledger_all_unfinished(false))
 	{
 		const Unfinished *unfinished = lfirst(cell);
 		FullName	full = {unfinished->project, unfinished->name};
 		const Migration *covered = ledger_read_migration(&full);
 		Attempt		attempt = *by;
 
-		if (covered == NULL || covered->kind != KIND_VERSIONED || strcmp(covered->project, baseline->project) != 0 ||
-			covered->version == NULL || mig_version_compare(covered->version, baseline->version) > 0)
+		if (!is_covered(covered, baseline->project, baseline->version))
 			continue;
-		ledger_end_unfinished(full.project, full.name);
 		attempt.checksum = covered->up;
 		ledger_set_state(full.project, full.name, "baseline", &attempt, NULL, psprintf("baseline %s", baseline->version));
+	}
+}
+
+/* Those that the present baseline, if there is one, does not cover; undone: nothing of them stands any more. */
+static void
+uncover(const char *project, bool undone)
+{
+	const Baseline *present = mig_baseline_of(project);
+	ListCell   *cell;
+
+	foreach(cell, ledger_all_unfinished(true))
+	{
+		const Unfinished *unfinished = lfirst(cell);
+		FullName	full = {unfinished->project, unfinished->name};
+		const Migration *covered = ledger_read_migration(&full);
+
+		if (strcmp(full.project, project) != 0 || covered == NULL || strcmp(covered->state, "baseline") != 0 ||
+			(present && is_covered(covered, project, present->version)))
+			continue;
+		ledger_restore_state(full.project, full.name);
+		if (undone)
+			ledger_end_unfinished(full.project, full.name);
 	}
 }
 
@@ -118,46 +169,53 @@ cover(const Migration *baseline, const Attempt *by)
 static void
 begin_baseline(const Migration *baseline, const Attempt *by)
 {
-	const char *version;
+	const Baseline *present = mig_baseline_of(baseline->project);
 
-	if (highest(ledger_read_baselines(), baseline->project, &version) == NULL ||
-		mig_version_compare(version, baseline->version) <= 0)
+	if (present == NULL || mig_version_compare(present->version, baseline->version) <= 0)
 		ledger_set_baseline(baseline->project, baseline->version, by->id);
 	cover(baseline, by);
 }
 
 /* What it has set, or taken over of another one; then what was one before it is again. */
 static void
-end_baseline(const char *project, const Migration *setter)
+end_baseline(const char *project, const Migration *setter, bool undone)
 {
 	const Baseline *before;
-	const char *version;
 
 	if (!ledger_clear_baseline(project, setter->project, setter->name))
 		return;
-	before = highest(ledger_other_baselines(project), project, &version);
+	before = highest(ledger_other_baselines(project), project);
 	if (before)
-		ledger_set_baseline(project, version, before->history_id);
+		ledger_set_baseline(project, before->version, before->history_id);
+	uncover(project, undone);
 }
 
 /* ---- */
 
 void
-mig_succession(const Migration *migration, const Attempt *attempt, bool applied)
+mig_succession(const Migration *migration, const Attempt *attempt, Succession succession)
 {
 	List	   *replaced = replaced_by(migration);
 	ListCell   *cell;
 
 	foreach(cell, replaced)
-		if (applied)
-			supersede(migration, lfirst(cell), attempt);
-		else
-			bring_back(migration, lfirst(cell), attempt);
-	if (migration->kind == KIND_BASELINE && applied)
+		switch (succession)
+		{
+			case SUCCESSION_APPLIED:
+				supersede(migration, lfirst(cell), attempt);
+				break;
+			case SUCCESSION_UNDONE:
+				take_back(migration, lfirst(cell), attempt);
+				break;
+			case SUCCESSION_NEVER:
+				bring_back(migration, lfirst(cell));
+				break;
+		}
+	if (migration->kind == KIND_BASELINE && succession == SUCCESSION_APPLIED)
 		begin_baseline(migration, attempt);
 	else if (migration->kind == KIND_BASELINE)
-		end_baseline(migration->project, migration);
+		end_baseline(migration->project, migration, succession == SUCCESSION_UNDONE);
 	foreach(cell, replaced)
-		if (!applied && ((Migration *) lfirst(cell))->kind == KIND_BASELINE)
-			end_baseline(((Migration *) lfirst(cell))->project, migration);
+		if (((Migration *) lfirst(cell))->kind == KIND_BASELINE && succession != SUCCESSION_APPLIED)
+			end_baseline(((Migration *) lfirst(cell))->project, migration, succession == SUCCESSION_UNDONE);
 }

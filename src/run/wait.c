@@ -83,7 +83,7 @@ raise_interrupted(int64 run_id, const RunSeen *run)
 			(errcode(ERRCODE_MIG_INTERRUPTED),
 			 errmsg("run " INT64_FORMAT " has gone without coming to its end", run_id),
 			 errdetail("Its session or the server was ended; what it had committed stands."),
-			 errhint("%s  goes on where it stopped.", mig_call_again(strcmp(run->action, "revert") == 0, run->project, run->target))));
+			 errhint("To go on where it stopped: %s", mig_call_again(strcmp(run->action, "revert") == 0, run->project, run->target))));
 }
 
 /* Between its end and that of its call a run seals what it has written, as the deployer. */
