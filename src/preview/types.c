@@ -78,6 +78,28 @@ change_enum(Proposal *p, const ObjectState *from, const ObjectState *to)
 
 /* ---- domains ---- */
 
+/* The server gives it the name of the domain where it has none of its own. */
+static char *
+not_null_name(const ObjectState *to)
+{
+	char	   *schema;
+	char	   *name;
+	char	   *rest;
+
+	if (defined(to, "not null constraint"))
+		return pstrdup(defined(to, "not null constraint"));
+	split_qualified(to->identity, &schema, &name, &rest);
+	if (*name == '"')
+		return psprintf("%.*s_not_null\"", (int) strlen(name) - 1, name);
+	return psprintf("%s_not_null", name);
+}
+
+static void
+comment_not_null(Proposal *p, const ObjectState *to, const char *comment)
+{
+	put(p, "COMMENT ON CONSTRAINT %s ON DOMAIN %s IS %s", not_null_name(to), to->identity, comment ? comment : "NULL");
+}
+
 static void
 create_domain(Proposal *p, const ObjectState *to)
 {
@@ -88,6 +110,8 @@ create_domain(Proposal *p, const ObjectState *to)
 	put(p, "CREATE DOMAIN %s AS %s%s%s%s%s%s%s%s", to->identity, defined(to, "domain over"), collation ? " COLLATE " : "",
 		collation ? collation : "", value ? " DEFAULT " : "", value ? value : "", constraint ? " CONSTRAINT " : "",
 		constraint ? constraint : "", defined(to, "not null") ? " NOT NULL" : "");
+	if (defined(to, "not null comment"))
+		comment_not_null(p, to, defined(to, "not null comment"));
 }
 
 static void
@@ -101,6 +125,8 @@ change_domain(Proposal *p, const ObjectState *from, const ObjectState *to)
 		put(p, "ALTER DOMAIN %s %s%s", to->identity, value ? "SET DEFAULT " : "DROP DEFAULT", value ? value : "");
 	if (!same_defined(from, to, "not null"))
 		put(p, "ALTER DOMAIN %s %s NOT NULL", to->identity, defined(to, "not null") ? "SET" : "DROP");
+	if (defined(to, "not null") && !same_defined(from, to, "not null comment"))
+		comment_not_null(p, to, defined(to, "not null comment"));
 }
 
 /* ---- composite types ---- */

@@ -341,6 +341,7 @@ lines_of_comment(const CommentStmt *stmt)
 		case OBJECT_COLUMN:
 			return LINES_COLUMN_REMARKS;
 		case OBJECT_TABCONSTRAINT:
+		case OBJECT_DOMCONSTRAINT:
 			return LINES_COMMENTS | LINES_COLUMN_REMARKS;
 		default:
 			return LINES_COMMENTS;

@@ -20,6 +20,7 @@ typedef struct KindOfKey
 static const KindOfKey kinds[] = {
 	{"grant*", LINES_GRANTS},
 	{"comment", LINES_COMMENTS},
+	{"not null comment", LINES_COLUMN_REMARKS},
 	{"security label *", LINES_LABELS},
 	{"owner", LINES_OWNER},
 	{"options", LINES_OPTIONS},
