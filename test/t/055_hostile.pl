@@ -126,6 +126,7 @@ SELECT checksum, part, body FROM migrate.texts;
 SELECT role_name, capability, project FROM migrate.capabilities;
 SELECT setting, project, value FROM migrate.settings;
 SELECT * FROM migrate.progress;
+SELECT count(*) FROM migrate.present_steps;
 SELECT migrate.watch('hostile');
 CREATE TABLE public.w (i int);
 BEGIN;
