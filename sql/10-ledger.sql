@@ -131,7 +131,7 @@ CREATE TABLE migrate.unfinished_objects (
     project         text COLLATE "C" NOT NULL,
     name            text COLLATE "C" NOT NULL
 );
-COMMENT ON TABLE migrate.unfinished_objects IS 'indexes and constraints made by the statement under way, written with them';
+COMMENT ON TABLE migrate.unfinished_objects IS 'objects that the statement under way makes, written with them, or may change';
 
 CREATE TABLE migrate.policies (
     setting         text COLLATE "C" NOT NULL,

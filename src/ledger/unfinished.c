@@ -97,6 +97,24 @@ run_for(LedgerQuery *query, const char *project, const char *name)
 	ledger_leave(&scope);
 }
 
+/* Note how far it is, and the text to which that number belongs. */
+static void
+note(LedgerQuery *query, const char *project, const char *name, const bytea *checksum, int statement, Oid object)
+{
+	LedgerArgs	args = {0};
+	LedgerScope scope;
+
+	ledger_enter(&scope);
+	arg_text(&args, project);
+	arg_text(&args, name);
+	arg_bytea(&args, checksum);
+	arg_int4(&args, statement);
+	arg_oid(&args, object);
+	arg_int8(&args, ledger_place());
+	ledger_run(query, &args);
+	ledger_leave(&scope);
+}
+
 void
 ledger_begin_unfinished(const Unfinished *unfinished, int64 attempt_id, int64 run_id)
 {
@@ -141,19 +159,9 @@ ledger_note_under_way(const char *project, const char *name, const bytea *checks
 		"UPDATE migrate.unfinished SET checksum = $3, under_way = $4, object_oid = $5, place = $6"
 		" WHERE project OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2"
 	};
-	LedgerArgs	args = {0};
-	LedgerScope scope;
 
 	forget_objects(project, name);
-	ledger_enter(&scope);
-	arg_text(&args, project);
-	arg_text(&args, name);
-	arg_bytea(&args, checksum);
-	arg_int4(&args, statement);
-	arg_oid(&args, object);
-	arg_int8(&args, ledger_place());
-	ledger_run(&query, &args);
-	ledger_leave(&scope);
+	note(&query, project, name, checksum, statement, object);
 }
 
 /*
@@ -245,17 +253,9 @@ ledger_note_done(const char *project, const char *name, const bytea *checksum, i
 		"UPDATE migrate.unfinished SET checksum = $3, done = $4, under_way = NULL, object_oid = NULL, place = NULL"
 		" WHERE project OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2"
 	};
-	LedgerArgs	args = {0};
-	LedgerScope scope;
 
 	forget_objects(project, name);
-	ledger_enter(&scope);
-	arg_text(&args, project);
-	arg_text(&args, name);
-	arg_bytea(&args, checksum);
-	arg_int4(&args, statement);
-	ledger_run(&query, &args);
-	ledger_leave(&scope);
+	note(&query, project, name, checksum, statement, InvalidOid);
 }
 
 void

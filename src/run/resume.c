@@ -45,23 +45,21 @@ set_again(Apart *apart)
 	mig_worker_keep_encoding();
 }
 
+/* What its name does not mean in this session it may mean in another one. */
 static void
-raise_unknown(const char *full_name, const char *path, const ScriptStatement *stmt, const char *evidence, char *hint)
+raise_unknown(const Apart *apart, const ScriptStatement *stmt, const Reconciliation *result)
 {
+	const char *name = mig_full_name(apart->migration);
+
 	ereport(ERROR,
 			(errcode(ERRCODE_MIG_INTERRUPTED),
 			 errmsg("migration \"%s\" was interrupted in statement %d, and nobody knows whether it was done",
-					full_name, stmt->number),
-			 errdetail("%s  %s: %s", mig_place(path, stmt->line), GetCommandTagName(stmt->tag), evidence),
-			 errhint("%s", hint)));
-}
-
-/* What its name does not mean in this session it may mean in another one. */
-static char *
-hint_elsewhere(const char *full_name)
-{
-	return psprintf("Go on in a session with the search_path of then, or after giving it back its name.  "
-					"If it is to stay: SELECT migrate.resolve(%s, 'skip_statement', '<it is to stay>');", quote_literal_cstr(full_name));
+					name, stmt->number),
+			 errdetail("%s  %s: %s", mig_place(apart->text->path, stmt->line), GetCommandTagName(stmt->tag), result->evidence),
+			 result->is_elsewhere ?
+			 errhint("Go on in a session with the search_path of then, or after giving it back its name.  "
+					 "If it is to stay: SELECT migrate.resolve(%s, 'skip_statement', '<it is to stay>');", quote_literal_cstr(name)) :
+			 errhint("Look, then say which: %s", mig_resolve_calls(apart->migration))));
 }
 
 /* What became of the statement that was under way, as it was then; *stmt: the same one, as the text has it now. */
@@ -143,9 +141,7 @@ apart_reconcile(Apart *apart)
 	apart->run.execution.current = stmt;
 	apart_describe(&record, stmt);
 	if (result.verdict == VERDICT_UNKNOWN)
-		raise_unknown(mig_full_name(apart->migration), apart->text->path, stmt, result.evidence,
-					  result.is_elsewhere ? hint_elsewhere(mig_full_name(apart->migration)) :
-					  psprintf("Look, then say which: %s", mig_resolve_calls(apart->migration)));
+		raise_unknown(apart, stmt, &result);
 	foreach(cell, result.before)
 		clear_up(apart, lfirst(cell));
 	if (result.verdict != VERDICT_DONE)
