@@ -41,14 +41,19 @@ CREATE VIEW migrate.runs WITH (security_barrier) AS
     WHERE (SELECT migrate.may_see(NULL)) OR migrate.may_see(s.project);
 COMMENT ON VIEW migrate.runs IS 'every call of apply and revert that had something to do';
 
--- What a run has committed is in the history; behind that, and behind what was
--- held since it began, is most likely the step that it is at.  While a statement
--- is under way its session says so itself.
+-- While a statement is under way its session says of which migration it is.  Else
+-- what a run has committed is in the history; behind that, and behind what was
+-- held since it began, is most likely the step that it is at.
 CREATE VIEW migrate.present_steps AS
-    SELECT r.run_id, n.step, n.number
-    FROM migrate.log_runs r
-    CROSS JOIN LATERAL (
-            SELECT u.step, u.number
+    SELECT r.run_id, COALESCE(s.step, n.step) AS step
+    FROM migrate.deployer() l
+    JOIN migrate.log_runs r ON r.run_id OPERATOR(pg_catalog.=) l.run_id
+    LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid OPERATOR(pg_catalog.=) l.worker
+    LEFT JOIN LATERAL pg_catalog.split_part(pg_catalog.split_part(a.query, ' of migration ', 2), ' */', 1) s(step)
+        ON a.query OPERATOR(pg_catalog.~) '^/[*] (waiting for a lock[^:]*: )?statement [0-9]+ of '
+        AND s.step OPERATOR(pg_catalog.=) ANY (r.steps)
+    LEFT JOIN LATERAL (
+            SELECT u.step
             FROM pg_catalog.unnest(r.steps) WITH ORDINALITY u(step, number)
             WHERE u.number OPERATOR(pg_catalog.>) COALESCE(pg_catalog.array_position(r.steps,
                       (SELECT h.project || ':' || h.name FROM migrate.log_history h
@@ -58,23 +63,23 @@ CREATE VIEW migrate.present_steps AS
                 AND EXISTS (SELECT FROM migrate.holds o WHERE o.project || ':' || o.name OPERATOR(pg_catalog.=) u.step
                             AND o.held_at OPERATOR(pg_catalog.>) r.started_at), u.number
             LIMIT 1
-    ) n;
-COMMENT ON VIEW migrate.present_steps IS 'the migration that a run which has not come to its end is at; for migrate.progress';
+    ) n ON true;
+COMMENT ON VIEW migrate.present_steps IS 'the migration that the run under way is at; for migrate.progress';
 
 -- Committed steps show; of the one under way, what its session says of itself
 -- and what the server says of a command that takes long: how much of its present
 -- phase is done.  Phases that wait for others have no rate.  Of another role's
 -- session the server says that to pg_read_all_stats only, ours as well as its own.
 CREATE VIEW migrate.progress WITH (security_barrier) AS
-    SELECT r.run_id, pg_catalog.split_part(c.step, ':', 1) AS project,
-           pg_catalog.substr(c.step, pg_catalog.strpos(c.step, ':') OPERATOR(pg_catalog.+) 1) AS name,
+    SELECT r.run_id, pg_catalog.split_part(n.step, ':', 1) AS project,
+           pg_catalog.substr(n.step, pg_catalog.strpos(n.step, ':') OPERATOR(pg_catalog.+) 1) AS name,
            s.at[2]::integer AS statement_no, s.at[3]::integer AS statements,
            COALESCE(p.phase, CASE WHEN a.wait_event_type OPERATOR(pg_catalog.=) 'Lock' OR b.pids OPERATOR(pg_catalog.<>) '{}' OR s.at[1] IS NOT NULL
                                   THEN 'waiting for a lock'
                                   WHEN a.query OPERATOR(pg_catalog.=) '<insufficient privilege>' THEN a.query
                                   WHEN s.at IS NOT NULL THEN 'running' ELSE 'between statements' END) AS phase,
            pg_catalog.round(CASE WHEN p.total OPERATOR(pg_catalog.>) 0 THEN 100.0 OPERATOR(pg_catalog.*) p.done OPERATOR(pg_catalog./) p.total
-                                 ELSE 100.0 OPERATOR(pg_catalog.*) (pg_catalog.array_position(r.steps, c.step) OPERATOR(pg_catalog.-) 1) OPERATOR(pg_catalog./) r.planned END, 1) AS percent,
+                                 ELSE 100.0 OPERATOR(pg_catalog.*) (pg_catalog.array_position(r.steps, n.step) OPERATOR(pg_catalog.-) 1) OPERATOR(pg_catalog./) r.planned END, 1) AS percent,
            pg_catalog.round(t.rate, 1) AS rate,
            CASE WHEN t.rate OPERATOR(pg_catalog.>) 0 AND p.total OPERATOR(pg_catalog.>=) p.done
                 THEN pg_catalog.make_interval(secs => pg_catalog.round((p.total OPERATOR(pg_catalog.-) p.done) OPERATOR(pg_catalog./) t.rate)::pg_catalog.float8)
@@ -101,9 +106,7 @@ CREATE VIEW migrate.progress WITH (security_barrier) AS
             UNION ALL
             SELECT pid, 'copying', bytes_processed, bytes_total, false FROM pg_catalog.pg_stat_progress_copy
     ) p ON p.pid OPERATOR(pg_catalog.=) l.worker
-    LEFT JOIN LATERAL (SELECT pg_catalog.regexp_match(a.query, '^/[*] (waiting for a lock[^:]*: )?statement ([0-9]+) of ([0-9]+) of migration ') AS at,
-                              pg_catalog.split_part(pg_catalog.split_part(a.query, ' of migration ', 2), ' */', 1) AS step) s ON true
-    CROSS JOIN LATERAL (SELECT CASE WHEN s.at IS NOT NULL AND s.step OPERATOR(pg_catalog.=) ANY (r.steps) THEN s.step ELSE n.step END AS step) c
+    LEFT JOIN LATERAL (SELECT pg_catalog.regexp_match(a.query, '^/[*] (waiting for a lock[^:]*: )?statement ([0-9]+) of ([0-9]+) of migration ') AS at) s ON true
     -- Whom a run waits for that does not queue (LEDGER_WAITS_LOCK).
     CROSS JOIN LATERAL (SELECT pg_catalog.pg_blocking_pids(l.worker) OPERATOR(pg_catalog.||) ARRAY(SELECT w.objid::integer FROM pg_catalog.pg_locks w WHERE w.pid OPERATOR(pg_catalog.=) l.worker
                         AND w.locktype OPERATOR(pg_catalog.=) 'advisory' AND w.classid OPERATOR(pg_catalog.=) 1296648018

@@ -265,11 +265,7 @@ char *
 ledger_running_migration(void)
 {
 	static LedgerQuery query = {
-		"SELECT COALESCE((SELECT s.step FROM pg_catalog.pg_stat_activity a, LATERAL"
-		" pg_catalog.split_part(pg_catalog.split_part(a.query, ' of migration ', 2), ' */', 1) s(step), migrate.log_runs r"
-		" WHERE a.pid OPERATOR(pg_catalog.=) $2 AND a.query OPERATOR(pg_catalog.~) '^/[*] (waiting for a lock[^:]*: )?statement [0-9]+ of '"
-		" AND r.run_id OPERATOR(pg_catalog.=) $1 AND s.step OPERATOR(pg_catalog.=) ANY (r.steps)), step)"
-		" FROM migrate.present_steps WHERE run_id OPERATOR(pg_catalog.=) $1"
+		"SELECT step FROM migrate.present_steps WHERE run_id OPERATOR(pg_catalog.=) $1"
 	};
 	Holder	   *holder = ledger_deployer();
 	char	   *name = NULL;
@@ -280,7 +276,6 @@ ledger_running_migration(void)
 		return NULL;
 	ledger_enter(&scope);
 	arg_int8(&args, holder->run_id);
-	arg_int4(&args, holder->worker);
 	if (ledger_run(&query, &args) > 0)
 	{
 		LedgerRow	row;
