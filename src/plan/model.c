@@ -345,6 +345,7 @@ mig_model_read(List *override, const char *limit_project, const char *limit)
 	}
 	model->graph = mig_graph_create(model->n);
 	mig_states_applied(model);
+	mig_states_covered(model);
 	mig_states_replaced(model);
 	mig_states_baselined(model, limit_project, limit);
 	connect_all(model);

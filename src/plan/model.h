@@ -91,6 +91,9 @@ extern bool mig_counts_as_applied(const char *state);
 /* What stands for a node in the end, or -1. */
 extern int	mig_model_heir(const Model *model, int node);
 
+/* Up to where a project counts as applied: the highest of those in a list, or NULL. */
+extern const Baseline *mig_baseline_of(const List *baselines, const char *project);
+
 /* Does a versioned migration count as applied because of its project's baseline? */
 extern bool mig_baseline_covers(const Baseline *baseline, const char *version, const char *state, int64 history_id);
 

@@ -306,7 +306,7 @@ mig_is_applied_body(PG_FUNCTION_ARGS)
 {
 	FullName   *full = mig_resolve(mig_required_text(fcinfo, 0, "name"), mig_optional_text(fcinfo, 1));
 	Registered *registered;
-	ListCell   *cell;
+	const Baseline *baseline;
 	int			n;
 
 	registered = ledger_read_registered(full->project, full->name, &n);
@@ -314,15 +314,9 @@ mig_is_applied_body(PG_FUNCTION_ARGS)
 		PG_RETURN_BOOL(false);
 	if (registered->state && mig_counts_as_applied(registered->state))
 		PG_RETURN_BOOL(true);
-	foreach(cell, ledger_read_baselines())
-	{
-		Baseline   *baseline = lfirst(cell);
-
-		if (strcmp(baseline->project, full->project) == 0 && strcmp(registered->kind, "versioned") == 0 &&
-			mig_baseline_covers(baseline, registered->version, registered->state, registered->history_id))
-			PG_RETURN_BOOL(true);
-	}
-	PG_RETURN_BOOL(false);
+	baseline = mig_baseline_of(ledger_read_baselines(), full->project);
+	PG_RETURN_BOOL(baseline && strcmp(registered->kind, "versioned") == 0 &&
+				   mig_baseline_covers(baseline, registered->version, registered->state, registered->history_id));
 }
 
 MIG_FUNCTION(mig_is_current);

@@ -347,7 +347,7 @@ mig_baseline_body(PG_FUNCTION_ARGS)
 	full = baseline_target(name, project, &version);
 	ledger_require("administrator", full->project);
 	(void) mig_deployer_enter(false, mig_lock_wait);
-	present = mig_baseline_of(full->project);
+	present = mig_baseline_of(ledger_read_baselines(), full->project);
 	if (present && mig_version_compare(present->version, version) > 0 && !ledger_baseline_is_peoples(full->project))
 	{
 		ereport(NOTICE,

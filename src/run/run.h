@@ -115,7 +115,4 @@ extern void mig_succession_require(const Migration *migration, const char *capab
 /* By an attempt that is written. */
 extern void mig_succession(const Migration *migration, const Attempt *attempt, Succession succession);
 
-/* The present one of a project, or NULL. */
-extern const Baseline *mig_baseline_of(const char *project);
-
 #endif							/* MIG_RUN_H */

@@ -93,29 +93,6 @@ bring_back(const Migration *heir, const Migration *replaced)
 
 /* ---- baselines ---- */
 
-static const Baseline *
-highest(const List *baselines, const char *project)
-{
-	const Baseline *result = NULL;
-	ListCell   *cell;
-
-	foreach(cell, baselines)
-	{
-		const Baseline *baseline = lfirst(cell);
-
-		if (strcmp(baseline->project, project) == 0 &&
-			(result == NULL || mig_version_compare(baseline->version, result->version) > 0))
-			result = baseline;
-	}
-	return result;
-}
-
-const Baseline *
-mig_baseline_of(const char *project)
-{
-	return highest(ledger_read_baselines(), project);
-}
-
 static bool
 is_covered(const Migration *migration, const char *project, const char *version)
 {
@@ -147,7 +124,7 @@ cover(const Migration *baseline, const Attempt *by)
 static void
 uncover(const char *project, bool undone)
 {
-	const Baseline *present = mig_baseline_of(project);
+	const Baseline *present = mig_baseline_of(ledger_read_baselines(), project);
 	ListCell   *cell;
 
 	foreach(cell, ledger_all_unfinished(true))
@@ -169,7 +146,7 @@ uncover(const char *project, bool undone)
 static void
 begin_baseline(const Migration *baseline, const Attempt *by)
 {
-	const Baseline *present = mig_baseline_of(baseline->project);
+	const Baseline *present = mig_baseline_of(ledger_read_baselines(), baseline->project);
 
 	if (present == NULL || mig_version_compare(present->version, baseline->version) <= 0)
 		ledger_set_baseline(baseline->project, baseline->version, by->id);
@@ -184,7 +161,7 @@ end_baseline(const char *project, const Migration *setter, bool undone)
 
 	if (!ledger_clear_baseline(project, setter->project, setter->name))
 		return;
-	before = highest(ledger_other_baselines(project), project);
+	before = mig_baseline_of(ledger_other_baselines(project), project);
 	if (before)
 		ledger_set_baseline(project, before->version, before->history_id);
 	uncover(project, undone);
