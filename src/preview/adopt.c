@@ -32,6 +32,7 @@
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/json.h"
 #include "utils/timestamp.h"
 
@@ -43,6 +44,7 @@ typedef struct Adoption
 	ArrayType  *ids;
 	List	   *captured;		/* of CapturedStatement, in order */
 	const char *run_as;			/* who ran all of them, if not the caller; else NULL */
+	const char *options;		/* of the migration, as JSON */
 	List	   *touched;		/* of Drift: what any of them has made, by itself or with others */
 	bool		wide;			/* what other statements have touched, too, is theirs */
 	AllAdrift  *before;			/* as it is */
@@ -465,16 +467,31 @@ decide(const Adoption *adoption)
 	}
 }
 
-static Jsonb *
+/* What a session starts with unless somebody has set something else. */
+#define USUAL_SEARCH_PATH "\"$user\", public"
+
+static void
+add_option(StringInfo options, const char *key, const char *value)
+{
+	appendStringInfo(options, "%s\"%s\": ", options->len > 1 ? ", " : "", key);
+	escape_json(options, value);
+}
+
+/* That with which it was proven, and makes the same elsewhere. */
+static char *
 options_of(const Adoption *adoption)
 {
-	StringInfoData text;
+	const char *search_path = GetConfigOption("search_path", false, false);
+	StringInfoData options;
 
-	initStringInfo(&text);
+	initStringInfo(&options);
+	appendStringInfoChar(&options, '{');
 	if (adoption->run_as)
-		escape_json(&text, adoption->run_as);
-	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(adoption->run_as ?
-																		psprintf("{\"run_as\": %s}", text.data) : "{}")));
+		add_option(&options, "run_as", adoption->run_as);
+	if (strcmp(search_path, USUAL_SEARCH_PATH) != 0)
+		add_option(&options, "search_path", search_path);
+	appendStringInfoChar(&options, '}');
+	return options.data;
 }
 
 static void
@@ -491,22 +508,19 @@ define(Adoption *adoption, char *name, char *project, char *down)
 	definition->down.body = down;
 	definition->up.line = definition->down.line = definition->verify.line = 1;
 	adoption->run_as = role_of_all(adoption->captured);
-	definition->options = options_of(adoption);
+	adoption->options = options_of(adoption);
+	definition->options = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(adoption->options)));
 	adoption->full_name = psprintf("%s:%s", project, name);
 	mig_definition_complete(definition);
 }
 
-/* As a file has it, which says whose rights it needs. */
+/* As a file has it. */
 static char *
 file_text(const Adoption *adoption)
 {
-	StringInfoData role;
-
-	if (adoption->run_as == NULL)
+	if (strcmp(adoption->options, "{}") == 0)
 		return adoption->definition.up.body;
-	initStringInfo(&role);
-	escape_json(&role, adoption->run_as);
-	return psprintf("-- migrate: options {\"run_as\": %s}\n%s", role.data, adoption->definition.up.body);
+	return psprintf("-- migrate: options %s\n%s", adoption->options, adoption->definition.up.body);
 }
 
 MIG_FUNCTION(mig_adopt);

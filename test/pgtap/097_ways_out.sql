@@ -340,6 +340,18 @@ SELECT is((pg_temp.error_of($$SELECT migrate.adopt('0001_note', ids('later'), 'w
 SELECT is((pg_temp.error_of($$SELECT migrate.adopt('0001_other', ids('later'), 'why')$$)).code, 'MG005', 'nor with a version that is');
 SELECT migrate.register('0002_x', 'SELECT 1') \g /dev/null
 SELECT is((pg_temp.error_of($$SELECT migrate.adopt('0002_x', ids('later'), 'why')$$)).code, '42710', 'nor for another text');
+CREATE SCHEMA "a side";
+SELECT migrate.adopt('0001_schema', ids('a side'), 'why', 'other', 'DROP SCHEMA "a side"') \g /dev/null
+SET search_path = "a side", public;
+CREATE TABLE aside (i int);
+SELECT is(migrate.adopt('0003_aside', ids('aside'), 'why', 'other', 'DROP TABLE aside'),
+    E'-- migrate: options {"search_path": "\\"a side\\", public"}\nCREATE TABLE aside (i int);\n', 'with the search_path that it was proven with');
+RESET search_path;
+SELECT is((SELECT options ->> 'search_path' FROM migrate.migrations WHERE name = '0003_aside'), '"a side", public', 'so says the migration');
+CALL migrate.revert(steps => 1, project => 'other');
+SELECT is_empty($$SELECT FROM pg_class WHERE relname = 'aside'$$, 'its way back is found whatever the session has');
+CALL migrate.apply(project => 'other');
+SELECT has_table('a side'::name, 'aside'::name, 'and so is where it goes');
 SELECT is(migrate.adopt('0002_later', ids('later'), 'why', 'other', 'DROP FUNCTION later'), E'CREATE FUNCTION later() RETURNS int LANGUAGE sql AS $$SELECT 1 -- one\n$$\n;\n', 'behind a comment');
 SELECT lives_ok($$SELECT migrate.adopt('0003_clients', ids('RENAME'), 'why', down => 'ALTER TABLE clients RENAME TO customers')$$, 'a table that was renamed');
 SELECT is_empty('TABLE drifted', 'all is as expected');
