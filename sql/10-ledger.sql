@@ -120,10 +120,11 @@ CREATE TABLE migrate.unfinished (
     done            integer NOT NULL,
     under_way       integer,
     object_oid      oid,
+    table_oid       oid,
     place           bigint,
     PRIMARY KEY (project, name)
 );
-COMMENT ON TABLE migrate.unfinished IS 'migrations that run in steps and are not at their end; done is the last statement that stands, under_way one that cannot be rolled back and was begun, object_oid what it names, as it was before, in the database that place stands for';
+COMMENT ON TABLE migrate.unfinished IS 'migrations that run in steps and are not at their end; done is the last statement that stands, under_way one that cannot be rolled back and was begun, object_oid what it names, as it was before, table_oid the table whose index that makes, rebuilds or drops, in the database that place stands for';
 
 CREATE TABLE migrate.unfinished_objects (
     class_id        oid NOT NULL,

@@ -372,6 +372,7 @@ typedef struct Unfinished
 	int			done;			/* the last statement that stands; 0: none */
 	int			under_way;		/* one that was begun and cannot be rolled back; 0: none */
 	Oid			object;			/* what that names, as it was before; invalid: nothing */
+	Oid			table;			/* whose index that makes, rebuilds or drops; invalid: no one table's */
 	int64		place;			/* ledger_place() where it was begun: of that are the oids; 0: none was */
 } Unfinished;
 
@@ -384,7 +385,9 @@ extern List *ledger_all_unfinished(bool covered);
 extern void ledger_begin_unfinished(const Unfinished *unfinished, int64 attempt_id, int64 run_id);
 
 /* Note that a statement begins that cannot be rolled back; what it makes is noted as it is made. */
-extern void ledger_note_under_way(const char *project, const char *name, const bytea *checksum, int statement, Oid object);
+/* Is it still that attempt's?  Then nobody else takes it over before the transaction ends. */
+extern bool ledger_lock_unfinished(const char *project, const char *name, int64 attempt_id);
+extern void ledger_note_under_way(const char *project, const char *name, const bytea *checksum, int statement, Oid object, Oid table);
 extern void ledger_note_changed(const char *project, const char *name, Oid class_id, Oid object_id);
 extern void ledger_note_object(const char *project, const char *name, Oid class_id, Oid object_id);
 

@@ -29,11 +29,12 @@ decode(uint64 number)
 	unfinished->done = row_int4(&row);
 	unfinished->under_way = row_int8(&row);
 	unfinished->object = row_int8(&row);
+	unfinished->table = row_int8(&row);
 	unfinished->place = row_int8(&row);
 	return unfinished;
 }
 
-#define COLUMNS "project, name, part, checksum, done, under_way::pg_catalog.int8, object_oid::pg_catalog.int8, place"
+#define COLUMNS "project, name, part, checksum, done, under_way::pg_catalog.int8, object_oid::pg_catalog.int8, table_oid::pg_catalog.int8, place"
 
 Unfinished *
 ledger_unfinished(const char *project, const char *name)
@@ -99,7 +100,7 @@ run_for(LedgerQuery *query, const char *project, const char *name)
 
 /* Note how far it is, and the text to which that number belongs. */
 static void
-note(LedgerQuery *query, const char *project, const char *name, const bytea *checksum, int statement, Oid object)
+note(LedgerQuery *query, const char *project, const char *name, const bytea *checksum, int statement, Oid object, Oid table)
 {
 	LedgerArgs	args = {0};
 	LedgerScope scope;
@@ -110,6 +111,7 @@ note(LedgerQuery *query, const char *project, const char *name, const bytea *che
 	arg_bytea(&args, checksum);
 	arg_int4(&args, statement);
 	arg_oid(&args, object);
+	arg_oid(&args, table);
 	arg_int8(&args, ledger_place());
 	ledger_run(query, &args);
 	ledger_leave(&scope);
@@ -140,6 +142,26 @@ ledger_begin_unfinished(const Unfinished *unfinished, int64 attempt_id, int64 ru
 	ledger_leave(&scope);
 }
 
+bool
+ledger_lock_unfinished(const char *project, const char *name, int64 attempt_id)
+{
+	static LedgerQuery query = {
+		"SELECT FROM migrate.unfinished WHERE project OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2"
+		" AND attempt_id OPERATOR(pg_catalog.=) $3 FOR UPDATE"
+	};
+	LedgerArgs	args = {0};
+	LedgerScope scope;
+	bool		result;
+
+	ledger_enter(&scope);
+	arg_text(&args, project);
+	arg_text(&args, name);
+	arg_int8(&args, attempt_id);
+	result = ledger_run(&query, &args) > 0;
+	ledger_leave(&scope);
+	return result;
+}
+
 static void
 forget_objects(const char *project, const char *name)
 {
@@ -153,15 +175,15 @@ forget_objects(const char *project, const char *name)
 }
 
 void
-ledger_note_under_way(const char *project, const char *name, const bytea *checksum, int statement, Oid object)
+ledger_note_under_way(const char *project, const char *name, const bytea *checksum, int statement, Oid object, Oid table)
 {
 	static LedgerQuery query = {
-		"UPDATE migrate.unfinished SET checksum = $3, under_way = $4, object_oid = $5, place = $6"
+		"UPDATE migrate.unfinished SET checksum = $3, under_way = $4, object_oid = $5, table_oid = $6, place = $7"
 		" WHERE project OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2"
 	};
 
 	forget_objects(project, name);
-	note(&query, project, name, checksum, statement, object);
+	note(&query, project, name, checksum, statement, object, table);
 }
 
 /*
@@ -250,12 +272,12 @@ void
 ledger_note_done(const char *project, const char *name, const bytea *checksum, int statement)
 {
 	static LedgerQuery query = {
-		"UPDATE migrate.unfinished SET checksum = $3, done = $4, under_way = NULL, object_oid = NULL, place = NULL"
+		"UPDATE migrate.unfinished SET checksum = $3, done = $4, under_way = NULL, object_oid = NULL, table_oid = NULL, place = NULL"
 		" WHERE project OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2"
 	};
 
 	forget_objects(project, name);
-	note(&query, project, name, checksum, statement, InvalidOid);
+	note(&query, project, name, checksum, statement, InvalidOid, InvalidOid);
 }
 
 void

@@ -381,6 +381,19 @@ mig_problem(int sqlstate, const char *code, char *message, char *detail, char *h
 	return problem;
 }
 
+Problem *
+mig_half_done_problem(const PlanNode *node)
+{
+	bool		back = node->unfinished->part == PART_DOWN;
+	const char *name = mig_full_name(node->migration);
+
+	return mig_problem(ERRCODE_MIG_INTERRUPTED, "half_done",
+					   psprintf("migration \"%s\" is half %s", name, back ? "reverted" : "applied"),
+					   psprintf("It stopped behind statement %d.", node->unfinished->done),
+					   psprintf("CALL migrate.%s();  goes on.  Or say what it is, 'applied' or 'reverted': SELECT migrate.resolve(%s, '%s', '<why>');",
+								back ? "revert" : "apply", quote_literal_cstr(name), back ? "reverted" : "applied"));
+}
+
 void
 mig_raise_problem(const Problem *problem)
 {

@@ -78,6 +78,8 @@ extern char *mig_full_name(const Migration *migration);
 extern bool mig_node_in(const PlanNode *node, const char *project);
 /* Is it not known what became of its statement under way, and has an apply said so? */
 extern bool mig_node_undecided(const PlanNode *node);
+/* Why one that stopped on its way cannot go the other way. */
+extern Problem *mig_half_done_problem(const PlanNode *node);
 /* The calls of which one decides that. */
 extern char *mig_resolve_calls(const Migration *migration);
 extern const char *mig_kind_name(MigrationKind kind);

@@ -11,13 +11,14 @@
 #include "plan/plan_private.h"
 #include "utils/builtins.h"
 
-/* Can it be reverted at all: did it run here, does it at least count so, or is it half reverted? */
+/*
+ * Has it anything to be taken back: did it run here, does it at least count so,
+ * or is it half done?  What one that is half applied rests on cannot go before it.
+ */
 static bool
 can_go_back(const PlanNode *node)
 {
-	if (node->unfinished && node->unfinished->part == PART_DOWN)
-		return true;
-	return node->is_applied && node->state != STATE_SUPERSEDED && !node->covered;
+	return node->unfinished || (node->is_applied && node->state != STATE_SUPERSEDED && !node->covered);
 }
 
 /*
@@ -233,6 +234,8 @@ irreversible(const Model *model, int i)
 	const PlanNode *node = &model->nodes[i];
 	char	   *name = mig_full_name(node->migration);
 
+	if (node->unfinished && node->unfinished->part == PART_UP)
+		return mig_half_done_problem(node);
 	if (strcmp(node->state, "baseline") == 0)
 		return mig_problem(ERRCODE_MIG_NO_DOWN, "no_down",
 						   psprintf("migration \"%s\" is part of the baseline and cannot be reverted", name), NULL,

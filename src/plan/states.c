@@ -140,6 +140,13 @@ find_cycles(Model *model, int n)
 	}
 }
 
+/* Does any of it stand? */
+static bool
+stands(const PlanNode *node)
+{
+	return node->is_applied || node->unfinished;
+}
+
 /* A conflict of a migration that is to come with one that is there. */
 static void
 find_conflicts(Model *model)
@@ -154,17 +161,18 @@ find_conflicts(Model *model)
 			int			there;
 			int			coming;
 
-			if (other < 0 || other == i || model->nodes[i].is_applied == model->nodes[other].is_applied)
+			if (other < 0 || other == i || stands(&model->nodes[i]) == stands(&model->nodes[other]))
 				continue;
-			there = model->nodes[i].is_applied ? i : other;
+			there = stands(&model->nodes[i]) ? i : other;
 			coming = there == i ? other : i;
 			if (model->nodes[coming].problem || model->nodes[coming].state == STATE_SUPERSEDED)
 				continue;
 			model->nodes[coming].problem =
 				mig_problem(ERRCODE_MIG_CONFLICT, "conflict",
-							psprintf("migration \"%s\" conflicts with \"%s\", which is applied",
+							psprintf("migration \"%s\" conflicts with \"%s\", which is %s",
 									 mig_full_name(model->nodes[coming].migration),
-									 mig_full_name(model->nodes[there].migration)),
+									 mig_full_name(model->nodes[there].migration),
+									 model->nodes[there].is_applied ? "applied" : "half done"),
 							NULL,
 							psprintf("Revert the one, or hold the other: SELECT migrate.hold(%s, 'conflict');",
 									 quote_literal_cstr(mig_full_name(model->nodes[coming].migration))));

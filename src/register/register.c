@@ -86,13 +86,55 @@ half_done(const Definition *definition, const Registered *existing)
 	return ledger_unfinished(definition->project, definition->name);
 }
 
-/* What stands stays as it was. */
+/* In whatever order. */
+static bool
+same_names(const NameArray *names, ArrayType *array)
+{
+	Datum	   *elements;
+	int			n;
+	int			found = 0;
+
+	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &elements, NULL, &n);
+	for (int i = 0; i < n; i++)
+		for (int j = 0; j < names->n; j++)
+			if (strcmp(TextDatumGetCString(elements[i]), names->names[j]) == 0)
+			{
+				found++;
+				break;
+			}
+	return found == n && n == names->n;
+}
+
+static const char *
+listed(const NameArray *names)
+{
+	StringInfoData list;
+
+	initStringInfo(&list);
+	for (int i = 0; i < names->n; i++)
+		appendStringInfo(&list, "%s\"%s\"", i ? ", " : "", names->names[i]);
+	return names->n ? list.data : "nothing";
+}
+
+/* What stands stays as it was, and stands for whom it stood. */
 static void
-keep_what_stands(const Definition *definition, const Unfinished *unfinished)
+keep_what_stands(const Definition *definition, const Registered *existing, const Unfinished *unfinished)
 {
 	const char *body = unfinished->part == PART_DOWN ? definition->down.body : definition->up.body;
+	FullName	full = {unconstify(char *, definition->project), unconstify(char *, definition->name)};
+	const Migration *migration = ledger_read_migration(&full);
 
 	mig_apart_check_text(unfinished, body ? body : "");
+	if (strcmp(existing->kind, definition->kind) == 0 &&
+		same_names(&migration->replaces, definition->replaces))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_MIG_INTERRUPTED),
+			 errmsg("migration \"%s:%s\" is half done, and its kind or what it replaces was changed",
+					definition->project, definition->name),
+			 errdetail("It is of kind \"%s\" and replaces %s.", existing->kind, listed(&migration->replaces)),
+			 errhint("Leave kind and replaces as they were.  If what stands was undone by hand: SELECT migrate.resolve(%s, 'restart', '<why>');",
+					 quote_literal_cstr(psprintf("%s:%s", definition->project, definition->name)))));
 }
 
 static void
@@ -197,7 +239,7 @@ mig_register(Definition *definition, const Registered *existing)
 			return "unchanged";
 	}
 	if (unfinished)
-		keep_what_stands(definition, unfinished);
+		keep_what_stands(definition, existing, unfinished);
 	refuse_same_version(definition);
 	write_registration(definition, true);
 	return "updated";

@@ -34,23 +34,6 @@ mig_admit_capabilities(const Run *run)
 	}
 }
 
-/* One that stopped on its way back cannot go on forward, or the other way round. */
-static void
-refuse_other_way(const Run *run, const PlanNode *node)
-{
-	bool		back = node->unfinished && node->unfinished->part == PART_DOWN;
-	const char *name = mig_full_name(node->migration);
-
-	if (node->unfinished == NULL || back == run->request.revert)
-		return;
-	ereport(ERROR,
-			(errcode(ERRCODE_MIG_INTERRUPTED),
-			 errmsg("migration \"%s\" is half %s", name, back ? "reverted" : "applied"),
-			 errdetail("It stopped behind statement %d.", node->unfinished->done),
-			 errhint("CALL migrate.%s();  goes on.  Or say what it is, 'applied' or 'reverted': SELECT migrate.resolve(%s, '%s', '<why>');",
-					 back ? "revert" : "apply", quote_literal_cstr(name), back ? "reverted" : "applied")));
-}
-
 /* Why a step commits in between, or NULL. */
 static const char *
 why_apart(const PlanNode *node, const StoredText *text, ScriptPart part)
@@ -101,7 +84,9 @@ mig_admit_scripts(const Run *run)
 
 		if (step->action == STEP_MARK)
 			continue;
-		refuse_other_way(run, node);
+		/* Planned going forward: going back it is a problem of the whole plan. */
+		if (node->unfinished && node->unfinished->part != part)
+			mig_raise_problem(mig_half_done_problem(node));
 		text = mig_step_text(node->migration, part);
 		step->apart = text && runs_apart(run, node, text, part);
 		MemoryContextReset(context);

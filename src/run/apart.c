@@ -15,6 +15,7 @@
 #include "run/cancel.h"
 #include "run/deployer.h"
 #include "schema/touched.h"
+#include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
@@ -28,10 +29,17 @@ apart_statement(const Apart *apart, int number)
 }
 
 void
+apart_allow_writing(void)
+{
+	XactReadOnly = false;
+}
+
+void
 apart_begin(Apart *apart)
 {
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
+	apart_allow_writing();
 	MemoryContextSwitchTo(apart->context);
 }
 
@@ -42,9 +50,27 @@ apart_commit(Apart *apart)
 	MemoryContextSwitchTo(apart->context);
 }
 
+/* Is the migration still this attempt's?  A statement may have unlocked what keeps others out. */
+static bool
+is_own(const Apart *apart)
+{
+	return ledger_lock_unfinished(apart->migration->project, apart->migration->name, apart->job->attempt_id);
+}
+
+void
+apart_require_own(const Apart *apart)
+{
+	if (!is_own(apart))
+		ereport(ERROR,
+				(errcode(ERRCODE_MIG_INTERRUPTED),
+				 errmsg("migration \"%s\" has been taken over by somebody else", mig_full_name(apart->migration)),
+				 errhint("SELECT * FROM migrate.show(%s);", quote_literal_cstr(mig_full_name(apart->migration)))));
+}
+
 void
 apart_note_done(const Apart *apart, int last)
 {
+	apart_require_own(apart);
 	ledger_note_done(apart->migration->project, apart->migration->name, apart->text->checksum, last);
 }
 
@@ -160,6 +186,7 @@ static void
 finish(Apart *apart)
 {
 	begin_outcome(apart);
+	apart_require_own(apart);
 	mig_capture_migration(0);
 	mig_step_verify(&apart->run, apart->migration);
 	apart->run.execution.records = NULL;
@@ -199,6 +226,12 @@ write_failure(Apart *apart, ErrorData *error)
 	begin_outcome(apart);
 	(void) mig_locks_explain(apart->locks, error);
 	apart->job->cancelled = mig_was_cancelled(error);
+	if (!is_own(apart))
+	{
+		/* What became of it is for others to write. */
+		apart_commit(apart);
+		return;
+	}
 	apart->run.execution.done = apart->done;
 	apart->job->half_done = is_half_done(apart);
 	if (apart->job->half_done)

@@ -49,9 +49,6 @@ extern void mig_apart_main(ApartJob *job);
 /* MG012 unless what stands of a migration is the same in another text of it. */
 extern void mig_apart_check_text(const Unfinished *unfinished, const char *body);
 
-/* Must people say what became of the statement under way, of which this is the text now? */
-extern bool mig_apart_is_undecided(const Unfinished *unfinished, const StoredText *text);
-
 /* ---- what a statement that was under way has done (reconcile.c) ---- */
 
 typedef enum Verdict
@@ -76,6 +73,9 @@ typedef struct Reconciliation
 	char	   *evidence;		/* what is known, where people must decide */
 	bool		is_elsewhere;	/* that is whether it still goes for what its name does not mean any more: it cannot run again as it is */
 } Reconciliation;
+
+/* What became of the statement under way, of which this is the text now, or NULL (resume.c). */
+extern Reconciliation mig_apart_judge(const Unfinished *unfinished, const StoredText *text);
 
 /* Note, before the statement runs, that it does, and what it is about. */
 extern void mig_reconcile_note(const Migration *migration, const bytea *checksum, const ScriptStatement *stmt);

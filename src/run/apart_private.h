@@ -36,6 +36,12 @@ extern void apart_commit(Apart *apart);
 /* Nothing of what was under way stands, as far as a transaction can see to it. */
 extern void apart_abort(Apart *apart);
 
+/* What the script has set for its own statements is not for what we write of them. */
+extern void apart_allow_writing(void);
+
+/* MG012 unless the migration is still this attempt's. */
+extern void apart_require_own(const Apart *apart);
+
 /* All statements up to this one are done: write it, and once that is committed, know it. */
 extern void apart_note_done(const Apart *apart, int last);
 extern void apart_count_done(Apart *apart, int last);

@@ -40,7 +40,10 @@ run_transaction(Apart *apart, ScriptStep step)
 	MIG_FAULT("apart_statements_written");
 	apart_note_done(apart, step.last);
 	MIG_FAULT("apart_step_written");
+	/* What the commit runs, as cursors and deferred triggers do, is the migration's. */
+	mig_deployer_inside_worker(true);
 	apart_commit(apart);
+	mig_deployer_inside_worker(false);
 	MIG_FAULT("apart_step_committed");
 	apart->job->half_done = true;
 	apart_count_done(apart, step.last);
@@ -72,6 +75,7 @@ write_done(uint64 rows, void *arg)
 	Apart	   *apart = top->apart;
 	StatementRecord *record = &top->record;
 
+	apart_allow_writing();
 	record->rows = rows;
 	record->duration = GetCurrentTimestamp() - record->started_at;
 	record->wal_bytes = pgWalUsage.wal_bytes - top->wal;
@@ -105,9 +109,12 @@ run_top_level(Apart *apart, int number)
 	bool		within = is_recorded_within(stmt);
 	uint64		rows;
 
+	execution->current = stmt;
+	error_context_stack = &callback;
 	apart_begin(apart);
 	if (!apart->job->half_done)
 		apart_note_half_done(apart);
+	apart_require_own(apart);
 	mig_reconcile_note(apart->migration, apart->text->checksum, stmt);
 	mig_expected_begin();
 	MIG_FAULT("apart_intent_written");
@@ -115,11 +122,9 @@ run_top_level(Apart *apart, int number)
 	MIG_FAULT("apart_intent_committed");
 	apart->job->half_done = true;
 	apart->began = number;
-	execution->current = stmt;
 	apart_describe(&top.record, stmt);
 	top.record.started_at = GetCurrentTimestamp();
 	top.wal = pgWalUsage.wal_bytes;
-	error_context_stack = &callback;
 	mig_locks_at(apart->locks, stmt);
 	mig_deployer_inside_worker(true);
 	mig_capture_session(apart->job->attempt_id);
@@ -246,6 +251,18 @@ can_run_again(Apart *apart, ScriptStep step)
 	return known;
 }
 
+/* The step could be divided, but for something that ends with its transaction. */
+static void
+explain_held(const Apart *apart, const ScriptStatement *held, ErrorData *error)
+{
+	MemoryContext before = MemoryContextSwitchTo(apart->context);
+
+	error->detail = psprintf("The value would be committed before it is used, but statement %d, %s, holds to the end of its transaction only.",
+							 held->number, GetCommandTagName(held->tag));
+	error->hint = "Put what adds the value into a migration of its own, before this one.";
+	MemoryContextSwitchTo(before);
+}
+
 /*
  * Try the next step.  If the transaction around a statement is why it fails,
  * nothing of the step stands, and it is divided; if a lock is, it waits.
@@ -255,11 +272,17 @@ apart_run_step(Apart *apart, ScriptStep step)
 {
 	ErrorData  *error = try_step(apart, step);
 	const ScriptStatement *failed = apart->run.execution.current;
+	const ScriptStatement *held = NULL;
 
 	if (error == NULL)
 		mig_locks_begin(apart->locks);
-	else if (!step.top_level && failed && mig_script_divide(apart->script, step, failed->number, error->sqlerrcode))
+	else if (!step.top_level && failed && mig_script_divide(apart->script, step, failed->number, error->sqlerrcode, &held))
 		MIG_FAULT("apart_step_divided");
+	else if (held)
+	{
+		explain_held(apart, held, error);
+		ReThrowError(error);
+	}
 	else if (!mig_locks_failed(apart->locks, error) || !can_run_again(apart, step))
 		ReThrowError(error);
 	else if (apart->done < step.first)

@@ -145,6 +145,33 @@ mig_mark_pending_body(PG_FUNCTION_ARGS)
 
 /* ---- what was interrupted ---- */
 
+/* What became of the statement that was under way, as far as the catalog shows it. */
+static Reconciliation
+judge_under_way(const Mark *mark)
+{
+	const Unfinished *unfinished = mark->node->unfinished;
+
+	return mig_apart_judge(unfinished, mig_step_text(mark->node->migration, unfinished->part));
+}
+
+/* An invalid index would stay, and nobody would clear it up. */
+static void
+refuse_leaving(const Mark *mark)
+{
+	const Unfinished *unfinished = mark->node->unfinished;
+	Reconciliation result = judge_under_way(mark);
+
+	if (result.before == NIL || !(result.verdict == VERDICT_AGAIN || result.is_elsewhere))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("statement %d of migration \"%s\" was not done, and has left something",
+					unfinished->under_way, mig_full_name(mark->node->migration)),
+			 errdetail("To be run: %s", ((const Remedy *) linitial(result.before))->sql),
+			 errhint("CALL migrate.%s();  clears that up and runs it again.  To leave it out, register the text without it before.",
+					 unfinished->part == PART_DOWN ? "revert" : "apply")));
+}
+
 /*
  * The statement that was under way counts as done.  Behind what stands, with
  * none under way, is one that has not begun, as for whoever says it twice.
@@ -163,6 +190,7 @@ skip_statement(const Mark *mark)
 								  "Its first %d statements stand, and no other does.", unfinished->done, unfinished->done),
 				 errhint("CALL migrate.%s();  goes on behind that.  To leave out what was done by hand, register the text without it.",
 						 unfinished->part == PART_DOWN ? "revert" : "apply")));
+	refuse_leaving(mark);
 	ledger_note_done(mark->full->project, mark->full->name, unfinished->checksum, unfinished->under_way);
 }
 
@@ -174,9 +202,12 @@ static void
 run_again(const Mark *mark)
 {
 	const Unfinished *unfinished = mark->node->unfinished;
+	Reconciliation result;
 
-	if (unfinished->under_way > 0 &&
-		mig_apart_is_undecided(unfinished, mig_step_text(mark->node->migration, unfinished->part)))
+	if (unfinished->under_way == 0)
+		return;
+	result = judge_under_way(mark);
+	if (result.verdict == VERDICT_UNKNOWN && !result.is_elsewhere)
 		ledger_note_done(mark->full->project, mark->full->name, unfinished->checksum, unfinished->done);
 }
 

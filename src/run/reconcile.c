@@ -52,6 +52,13 @@ detached(const AlterTableStmt *alter)
 	return castNode(PartitionCmd, linitial_node(AlterTableCmd, alter->cmds)->def)->name;
 }
 
+/* The index that a DROP INDEX CONCURRENTLY names: it takes one only. */
+static RangeVar *
+dropped_index(const ScriptStatement *stmt)
+{
+	return makeRangeVarFromNameList(linitial(castNode(DropStmt, stmt->raw->stmt)->objects));
+}
+
 /* What the object that the statement names is; invalid: nothing. */
 static Oid
 object_of(const ScriptStatement *stmt)
@@ -61,7 +68,7 @@ object_of(const ScriptStatement *stmt)
 	switch (nodeTag(node))
 	{
 		case T_DropStmt:
-			return RangeVarGetRelid(makeRangeVarFromNameList(linitial(((const DropStmt *) node)->objects)), NoLock, true);
+			return RangeVarGetRelid(dropped_index(stmt), NoLock, true);
 		case T_AlterTableStmt:
 			return RangeVarGetRelid(detached((const AlterTableStmt *) node), NoLock, true);
 		case T_CreatedbStmt:
@@ -78,6 +85,34 @@ object_of(const ScriptStatement *stmt)
 			return get_subscription_oid(((const DropSubscriptionStmt *) node)->subname, true);
 		case T_TransactionStmt:
 			return ledger_prepared_transaction(((const TransactionStmt *) node)->gid);
+		default:
+			return InvalidOid;
+	}
+}
+
+static Oid
+table_of_index(Oid index)
+{
+	return OidIsValid(index) ? IndexGetRelation(index, true) : InvalidOid;
+}
+
+/* The one table whose indexes the statement makes, rebuilds or drops, by the names that it has; invalid: none. */
+static Oid
+table_of(const ScriptStatement *stmt)
+{
+	const Node *node = stmt->raw->stmt;
+	const ReindexStmt *reindex = (const ReindexStmt *) node;
+
+	switch (nodeTag(node))
+	{
+		case T_IndexStmt:
+			return RangeVarGetRelid(((const IndexStmt *) node)->relation, NoLock, true);
+		case T_DropStmt:
+			return table_of_index(RangeVarGetRelid(dropped_index(stmt), NoLock, true));
+		case T_ReindexStmt:
+			if (reindex->kind == REINDEX_OBJECT_INDEX)
+				return table_of_index(RangeVarGetRelid(reindex->relation, NoLock, true));
+			return reindex->kind == REINDEX_OBJECT_TABLE ? RangeVarGetRelid(reindex->relation, NoLock, true) : InvalidOid;
 		default:
 			return InvalidOid;
 	}
@@ -105,7 +140,7 @@ mig_reconcile_note(const Migration *migration, const bytea *checksum, const Scri
 	Oid			object = object_of(stmt);
 	Oid			class_id = class_changed(stmt->raw->stmt);
 
-	ledger_note_under_way(migration->project, migration->name, checksum, stmt->number, object);
+	ledger_note_under_way(migration->project, migration->name, checksum, stmt->number, object, table_of(stmt));
 	if (OidIsValid(class_id) && OidIsValid(object) && ledger_expects())
 		ledger_note_changed(migration->project, migration->name, class_id, object);
 }
@@ -139,6 +174,25 @@ is_old_name(const char *name, const char *index)
 		strcmp(name, makeObjectName(index, NULL, label)) == 0;
 }
 
+/* Without opening the table, which somebody may have locked. */
+static List *
+indexes_of(Oid table)
+{
+	Relation	pg_index = table_open(IndexRelationId, AccessShareLock);
+	List	   *result = NIL;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&key, Anum_pg_index_indrelid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(table));
+	scan = systable_beginscan(pg_index, IndexIndrelidIndexId, true, NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		result = lappend_oid(result, ((Form_pg_index) GETSTRUCT(tuple))->indexrelid);
+	systable_endscan(scan);
+	table_close(pg_index, AccessShareLock);
+	return result;
+}
+
 /*
  * The old one of an index that was rebuilt, if it is left between swapping and
  * dropping.  What an earlier rebuild has left is older still.
@@ -146,26 +200,41 @@ is_old_name(const char *name, const char *index)
 static Oid
 old_index_left(Oid index)
 {
-	Relation	pg_index = table_open(IndexRelationId, AccessShareLock);
 	const char *name = get_rel_name(index);
-	ScanKeyData key;
-	SysScanDesc scan;
-	HeapTuple	tuple;
 	Oid			result = InvalidOid;
+	ListCell   *cell;
 
-	ScanKeyInit(&key, Anum_pg_index_indrelid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(IndexGetRelation(index, false)));
-	scan = systable_beginscan(pg_index, IndexIndrelidIndexId, true, NULL, 1, &key);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	foreach(cell, indexes_of(IndexGetRelation(index, false)))
 	{
-		Form_pg_index row = (Form_pg_index) GETSTRUCT(tuple);
-		const char *other = row->indisvalid ? NULL : get_rel_name(row->indexrelid);
+		Oid			other = lfirst_oid(cell);
+		const char *other_name = get_rel_name(other);
+		bool		exists;
 
-		if (other && row->indexrelid < index && row->indexrelid > result && is_old_name(other, name))
-			result = row->indexrelid;
+		if (!index_is_valid(other, &exists) && exists && other < index && other > result && is_old_name(other_name, name))
+			result = other;
 	}
-	systable_endscan(scan);
-	table_close(pg_index, AccessShareLock);
 	return result;
+}
+
+/*
+ * An index of a table that was made after one that has gone, or has the name
+ * that this had: perhaps the same one, which REINDEX CONCURRENTLY and a new type
+ * of a column make anew.  Invalid: there is none.
+ */
+static Oid
+made_since(Oid table, Oid gone, const char *name)
+{
+	ListCell   *cell;
+
+	foreach(cell, indexes_of(table))
+	{
+		Oid			index = lfirst_oid(cell);
+		const char *index_name = get_rel_name(index);
+
+		if (index_name && (index > gone || (name && strcmp(index_name, name) == 0)))
+			return index;
+	}
+	return InvalidOid;
 }
 
 static void
@@ -186,10 +255,55 @@ drop_first(Reconciliation *result, Oid index)
 			  get_rel_namespace(index) == PG_TOAST_NAMESPACE);
 }
 
+static void
+judge_unknown(Reconciliation *result, const char *evidence)
+{
+	result->verdict = VERDICT_UNKNOWN;
+	result->evidence = pstrdup(evidence);
+}
+
+/* The index that is gone may be there again, made by somebody else. */
+static void
+judge_gone(Reconciliation *result, const Unfinished *unfinished, Oid gone, const char *name)
+{
+	Oid			since = made_since(unfinished->table, gone, name);
+
+	if (OidIsValid(since))
+		judge_unknown(result, psprintf("Its index has gone, and %s was made since, perhaps out of it.", qualified_name(since)));
+}
+
+/* Does a name mean the same as then?  Without looking it up in a schema that whoever asks may not use. */
+static bool
+means(const RangeVar *name, Oid relation)
+{
+	if (name->schemaname == NULL)
+		return RangeVarGetRelid(name, NoLock, true) == relation;
+	return strcmp(name->relname, get_rel_name(relation)) == 0 &&
+		strcmp(name->schemaname, get_namespace_name(get_rel_namespace(relation))) == 0;
+}
+
+/* Would the statement work on another table than the one that it was begun on? */
+static void
+judge_place(Reconciliation *result, const ScriptStatement *stmt, Oid table)
+{
+	const Node *node = stmt->raw->stmt;
+	const RangeVar *name = IsA(node, IndexStmt) ? ((const IndexStmt *) node)->relation : ((const ReindexStmt *) node)->relation;
+
+	if (!OidIsValid(table) || !SearchSysCacheExists1(RELOID, ObjectIdGetDatum(table)))
+		return;
+	if (IsA(node, ReindexStmt) && ((const ReindexStmt *) node)->kind == REINDEX_OBJECT_INDEX ?
+		name->schemaname || table_of(stmt) == table : means(name, table))
+		return;
+	judge_unknown(result, psprintf("It was begun on what is called %s now, and would go on on something else, or nothing.",
+								   qualified_name(table)));
+	result->is_elsewhere = true;
+}
+
 /* All that the statement has made is noted, and nothing noted is anybody else's. */
 static void
-judge_indexes(Reconciliation *result, const Unfinished *unfinished, bool rebuilds)
+judge_indexes(Reconciliation *result, const ScriptStatement *stmt, const Unfinished *unfinished)
 {
+	bool		rebuilds = IsA(stmt->raw->stmt, ReindexStmt);
 	ListCell   *cell;
 
 	foreach(cell, ledger_noted_objects(unfinished->project, unfinished->name))
@@ -207,18 +321,23 @@ judge_indexes(Reconciliation *result, const Unfinished *unfinished, bool rebuild
 		}
 		else if (exists)
 			drop_first(result, index);
+		else if (!rebuilds)
+			judge_gone(result, unfinished, index, NULL);
 	}
 	/* Rebuilding what is built does no harm, and others may be left to do. */
 	if (result->before != NIL || rebuilds)
 		result->verdict = VERDICT_AGAIN;
+	if (result->verdict == VERDICT_AGAIN)
+		judge_place(result, stmt, unfinished->table);
 }
 
 static void
 judge_detach(Reconciliation *result, Oid partition)
 {
-	if (!OidIsValid(partition) || !SearchSysCacheExists1(RELOID, ObjectIdGetDatum(partition)))
+	if (!OidIsValid(partition))
 		return;
-	if (!get_rel_relispartition(partition))
+	/* What has gone is no partition any more, and what has its name now is another one. */
+	if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(partition)) || !get_rel_relispartition(partition))
 		result->verdict = VERDICT_DONE;
 	else if (PartitionHasPendingDetach(partition))
 	{
@@ -228,34 +347,12 @@ judge_detach(Reconciliation *result, Oid partition)
 	}
 }
 
-static void
-judge_unknown(Reconciliation *result, const char *evidence)
-{
-	result->verdict = VERDICT_UNKNOWN;
-	result->evidence = pstrdup(evidence);
-}
-
 /* What is made at one stroke is there now, or is not. */
 static void
 judge_made(Reconciliation *result, const ScriptStatement *stmt, Oid before)
 {
 	if (!OidIsValid(before) && OidIsValid(object_of(stmt)))
 		result->verdict = VERDICT_DONE;
-}
-
-/* Without looking up a name in a schema that whoever asks may not use. */
-static bool
-still_named(const ScriptStatement *stmt, int cache, Oid before)
-{
-	const RangeVar *name;
-
-	if (cache != RELOID)
-		return object_of(stmt) == before;
-	name = makeRangeVarFromNameList(linitial(castNode(DropStmt, stmt->raw->stmt)->objects));
-	if (name->schemaname == NULL)
-		return object_of(stmt) == before;
-	return strcmp(name->relname, get_rel_name(before)) == 0 &&
-		strcmp(name->schemaname, get_namespace_name(get_rel_namespace(before))) == 0;
 }
 
 static const char *
@@ -279,13 +376,19 @@ name_of_dropped(int cache, Oid object)
  * now.  If it is and that means another one, it must not go instead.
  */
 static void
-judge_dropped(Reconciliation *result, const ScriptStatement *stmt, int cache, Oid before)
+judge_dropped(Reconciliation *result, const ScriptStatement *stmt, int cache, const Unfinished *unfinished)
 {
+	Oid			before = unfinished->object;
+
 	if (!OidIsValid(before))
 		return;
 	if (!SearchSysCacheExists1(cache, ObjectIdGetDatum(before)))
+	{
 		result->verdict = VERDICT_DONE;
-	else if (!still_named(stmt, cache, before))
+		if (cache == RELOID)
+			judge_gone(result, unfinished, before, dropped_index(stmt)->relname);
+	}
+	else if (cache == RELOID ? !means(dropped_index(stmt), before) : object_of(stmt) != before)
 	{
 		judge_unknown(result, psprintf("It was to drop what is called %s now, and would drop something else, or nothing.",
 									   name_of_dropped(cache, before)));
@@ -311,10 +414,8 @@ judge(Reconciliation *result, const ScriptStatement *stmt, const Unfinished *unf
 	switch (nodeTag(stmt->raw->stmt))
 	{
 		case T_IndexStmt:
-			judge_indexes(result, unfinished, false);
-			break;
 		case T_ReindexStmt:
-			judge_indexes(result, unfinished, true);
+			judge_indexes(result, stmt, unfinished);
 			break;
 		case T_AlterTableStmt:
 			judge_detach(result, object);
@@ -325,16 +426,16 @@ judge(Reconciliation *result, const ScriptStatement *stmt, const Unfinished *unf
 			judge_made(result, stmt, object);
 			break;
 		case T_DropStmt:
-			judge_dropped(result, stmt, RELOID, object);
+			judge_dropped(result, stmt, RELOID, unfinished);
 			break;
 		case T_DropdbStmt:
-			judge_dropped(result, stmt, DATABASEOID, object);
+			judge_dropped(result, stmt, DATABASEOID, unfinished);
 			break;
 		case T_DropTableSpaceStmt:
-			judge_dropped(result, stmt, TABLESPACEOID, object);
+			judge_dropped(result, stmt, TABLESPACEOID, unfinished);
 			break;
 		case T_DropSubscriptionStmt:
-			judge_dropped(result, stmt, SUBSCRIPTIONOID, object);
+			judge_dropped(result, stmt, SUBSCRIPTIONOID, unfinished);
 			break;
 		case T_TransactionStmt:
 			judge_prepared(result, stmt, object);
@@ -358,7 +459,9 @@ mig_reconcile(const ScriptStatement *stmt, const Unfinished *unfinished)
 		judge(&result, stmt, unfinished);
 	else
 		judge_unknown(&result, "It was begun in the database that this one is a copy of, and what was noted of it then does not say what there is here.");
-	if (result.verdict == VERDICT_DONE)
+	/* Who dropped a partition, once it was detached, nobody knows. */
+	if (result.verdict == VERDICT_DONE &&
+		!(IsA(stmt->raw->stmt, AlterTableStmt) && !SearchSysCacheExists1(RELOID, ObjectIdGetDatum(unfinished->object))))
 		result.objects = ledger_noted_objects(unfinished->project, unfinished->name);
 	return result;
 }

@@ -11,6 +11,7 @@
 #include "common/lines.h"
 #include "miscadmin.h"
 #include "run/apart_private.h"
+#include "run/deployer.h"
 #include "schema/expected.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
@@ -35,13 +36,62 @@ mig_apart_check_text(const Unfinished *unfinished, const char *body)
 						 quote_literal_cstr(name))));
 }
 
-/* What the script had set for its session holds for what comes behind it, too. */
+static void
+setting_again(void *arg)
+{
+	errcontext("setting again what statement %d had set for those behind it", ((const ScriptStatement *) arg)->number);
+}
+
+static void
+set_one_again(Apart *apart, ScriptStatement *stmt)
+{
+	ErrorContextCallback callback = {error_context_stack, setting_again, stmt};
+
+	error_context_stack = &callback;
+	mig_top_level_sql(stmt->sql);
+	error_context_stack = callback.previous;
+	/* DISCARD ALL unlocks what keeps others out. */
+	mig_deployer_work(apart->job->run_id);
+}
+
+pg_noreturn static void
+raise_set_once(const Apart *apart, const ScriptStatement *stmt)
+{
+	const char *literal = quote_literal_cstr(mig_full_name(apart->migration));
+
+	ereport(ERROR,
+			(errcode(ERRCODE_MIG_INTERRUPTED),
+			 errmsg("migration \"%s\" cannot go on: statement %d of it, which stands, has set something for those behind it and cannot be run again for that",
+					mig_full_name(apart->migration), stmt->number),
+			 errdetail("%s  It does more than call set_config().", mig_place(apart->text->path, stmt->line)),
+			 errhint("Do by hand what is left, then: SELECT migrate.resolve(%s, 'applied', '<done by hand>');  "
+					 "or undo what stands, then: SELECT migrate.resolve(%s, 'restart', '<undone by hand>');", literal, literal)));
+}
+
+/*
+ * What the script had set for its session holds for what comes behind it, too.
+ * Where the next one sets the same, the first may not be possible any more, as
+ * with a role that has gone since.
+ */
 static void
 set_again(Apart *apart)
 {
+	ScriptStatement *last = NULL;
+
 	for (int number = 1; number <= apart->done; number++)
-		if (mig_script_sets_session(apart_statement(apart, number)))
-			mig_top_level_sql(apart_statement(apart, number)->sql);
+	{
+		ScriptStatement *stmt = apart_statement(apart, number);
+
+		if (mig_script_sets_and_does_more(stmt))
+			raise_set_once(apart, stmt);
+		if (!mig_script_sets_session(stmt))
+			continue;
+		if (last && !mig_script_sets_the_same(last, stmt))
+			set_one_again(apart, last);
+		last = stmt;
+	}
+	if (last)
+		set_one_again(apart, last);
 	mig_worker_keep_encoding();
 }
 
@@ -58,7 +108,7 @@ raise_unknown(const Apart *apart, const ScriptStatement *stmt, const Reconciliat
 			 errdetail("%s  %s: %s", mig_place(apart->text->path, stmt->line), GetCommandTagName(stmt->tag), result->evidence),
 			 result->is_elsewhere ?
 			 errhint("Go on in a session with the search_path of then, or after giving it back its name.  "
-					 "If it is to stay: SELECT migrate.resolve(%s, 'skip_statement', '<it is to stay>');", quote_literal_cstr(name)) :
+					 "If it is to be left out: SELECT migrate.resolve(%s, 'skip_statement', '<why>');", quote_literal_cstr(name)) :
 			 errhint("Look, then say which: %s", mig_resolve_calls(apart->migration))));
 }
 
@@ -89,16 +139,13 @@ judge(const Unfinished *before, const Script *now, const ScriptStatement **stmt)
 	return result;
 }
 
-bool
-mig_apart_is_undecided(const Unfinished *unfinished, const StoredText *text)
+Reconciliation
+mig_apart_judge(const Unfinished *unfinished, const StoredText *text)
 {
 	const ScriptStatement *stmt;
-	Reconciliation result;
+	Reconciliation nobody_knows = {VERDICT_UNKNOWN};
 
-	if (text == NULL)
-		return true;
-	result = judge(unfinished, mig_script_read(text->body, unfinished->part, NULL, 1), &stmt);
-	return result.verdict == VERDICT_UNKNOWN && !result.is_elsewhere;
+	return text ? judge(unfinished, mig_script_read(text->body, unfinished->part, NULL, 1), &stmt) : nobody_knows;
 }
 
 static void

@@ -70,17 +70,25 @@ extern bool mig_script_is_same(const ScriptStatement *a, const ScriptStatement *
 /* The first of n statements that is not the same in both, or 0. */
 extern int	mig_script_first_change(const Script *before, const Script *now, int n);
 
-/* Does it set something for the rest of the session? */
+/* Does it set something for the rest of the session, and can be run again for that? */
 extern bool mig_script_sets_session(const ScriptStatement *stmt);
+
+/* A query that sets something, and does what is to be done once. */
+extern bool mig_script_sets_and_does_more(const ScriptStatement *stmt);
+
+/* Is what one has set of no account once the next one has been run? */
+extern bool mig_script_sets_the_same(const ScriptStatement *stmt, const ScriptStatement *next);
 
 /* Does this failure say that the statement cannot run inside a transaction, as nothing in its words did? */
 extern bool mig_script_wants_top_level(const ScriptStatement *stmt, int sqlstate);
 
 /*
  * A statement of a step failed with this SQLSTATE because of the transaction
- * around it: divide the step so that it need not.  False: that is not why.
+ * around it: divide the step so that it need not.  False: that is not why, or
+ * *held, which is NULL otherwise, holds to the end of its transaction only, and
+ * the author wanted it to hold for what comes behind.
  */
-extern bool mig_script_divide(Script *script, ScriptStep step, int failed, int sqlstate);
+extern bool mig_script_divide(Script *script, ScriptStep step, int failed, int sqlstate, const ScriptStatement **held);
 
 /*
  * Split and classify a text.  Parses under pinned settings (see

@@ -3,60 +3,14 @@ use strict;
 use warnings;
 use FindBin;
 use lib $FindBin::RealBin;
-use MigrateMix;
+use MigrateResume;
 use MigrateTest;
-use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $server = faults_server();
-my $node = mix_node('main', install_path => $server->{install_path});
-my $marks = $node->data_dir . '/pg_migrations_faults';
+my $node = resume_node();
 my $half_done = 'SELECT name, part, done, under_way FROM migrate.unfinished';
-
-$node->start;
-mkdir $marks or die "$marks: $!";
-ask('CREATE EXTENSION pg_migrations');
-
-sub ask
-{
-	my ($sql, $db) = @_;
-
-	return $node->safe_psql($db // 'postgres', $sql);
-}
-
-sub define
-{
-	my ($name, $up, %arguments) = @_;
-
-	$arguments{requires} //= '{}';
-	ask(sprintf 'SELECT migrate.register(%s, %s%s)', literal($name), literal($up),
-		join '', map { ", $_ => " . literal($arguments{$_}) } sort keys %arguments);
-	return;
-}
-
-# What psql says of a call, before which a session does other things.
-sub try
-{
-	my ($call, $before, $db) = @_;
-
-	unlink glob "$marks/*";
-	my (undef, undef, $err) = $node->psql($db // 'postgres', join "\n", '\set VERBOSITY verbose', $before // (), $call);
-	return $err;
-}
-
-# The same with the worker being ended at a fault point.
-sub stop_at
-{
-	my ($point, $call, $before) = @_;
-
-	return try($call, join "\n", $before // (), "SET pg_migrations.fault = '$point:exit';");
-}
-
-sub code_of { return ($_[0] =~ /^(?:psql:\S+ )?(?:ERROR|FATAL):  (\w{5}):/m)[0] // '00000' }
-sub context_of { return ($_[0] =~ /(run \d+: \d+ \w+ and kept; .*)$/m)[0] =~ s/run \d+/run n/r }
-sub state_of { return ask("SELECT state || coalesce(': ' || detail, '') FROM migrate.status() WHERE name = '$_[0]'") }
-sub adrift { return ask('SELECT change, object_type, identity FROM migrate.drift()') }
+my $err;
 
 # ---- a name that means something else now
 
@@ -66,7 +20,7 @@ my $one = 'SET search_path = one;';
 
 define('0001_drops', "CREATE TABLE one.before_it ();\nDROP INDEX CONCURRENTLY i;\nCREATE TABLE one.behind_it ();");
 is(code_of(stop_at('apart_intent_committed', 'CALL migrate.apply();', $one)), '57P01', 'a worker is ended');
-my $err = try('CALL migrate.apply();');
+$err = try('CALL migrate.apply();');
 is(code_of($err), 'MG012', 'the name of what was to be dropped says nothing to whoever goes on');
 like($err, qr/DETAIL:  .*DROP INDEX: It was to drop what is called one\.i now, and would drop something else, or nothing.*HINT:  Go on in a session with the search_path of then.*'skip_statement'/s, 'and the index is there');
 ask('CREATE INDEX i ON public.t (i)');
@@ -187,8 +141,6 @@ define('0009_half', "CREATE TABLE half ();\nCREATE TABLE other_half ()");
 is(code_of(try('CALL migrate.apply();')), '00000', 'until it is done');
 
 # ---- who takes whose place
-
-sub states { return ask("SELECT string_agg(name || ' ' || state, ', ' ORDER BY name) FROM migrate.status('$_[0]')") }
 
 define('0001_a', 'CREATE TABLE squash_a ()', project => 'squash', down => 'DROP TABLE squash_a');
 define('0002_b', "CREATE TABLE squash_b (i int);\nCREATE INDEX CONCURRENTLY squash_i ON squash_b (i);\nSELECT 1 / (SELECT count(*) FROM squash_b)", project => 'squash');

@@ -1,0 +1,209 @@
+# 328_between.pl: what people do between the end of an attempt and the next one, and what of it cannot go on.
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::RealBin;
+use MigrateResume;
+use MigrateTest;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(sleep);
+
+my $node = resume_node();
+my $err;
+
+# ---- back over one that is half applied
+
+define('0001_t', 'CREATE TABLE t (i int)', down => 'DROP TABLE t', project => 'back');
+define('0002_s', "INSERT INTO t VALUES (1), (1);\nCREATE UNIQUE INDEX CONCURRENTLY ti ON t (i);\nINSERT INTO t VALUES (9);", down => "DROP INDEX ti;\nDELETE FROM t",
+	project => 'back', requires => '{0001_t}');
+define('0001_x', 'SELECT 1', down => 'SELECT 1', project => 'other', requires => '{back:0001_t}');
+is(code_of(try(q{CALL migrate.apply(project => 'back');})), '23505', 'a migration is half applied');
+foreach my $call (q{CALL migrate.revert(project => 'back');}, q{CALL migrate.revert('zero', 'back');}, q{CALL migrate.revert('0001', 'back');}, q{CALL migrate.revert(steps => 2, project => 'back');})
+{
+	$err = try($call);
+	is(code_of($err), 'MG012', "what it rests on does not go before it: $call");
+	like($err, qr/migration "back:0002_s" is half applied.*HINT:  CALL migrate\.apply\(\);  goes on\./s, 'which is said');
+}
+is(ask(q{SELECT name, reason FROM migrate.plan('zero', 'back', direction => 'down') ORDER BY name LIMIT 1}),
+	'0001_t|refused: migration "back:0002_s" is half applied', 'before, too');
+is(ask('SELECT count(*) FROM t'), '2', 'nothing has gone');
+ask(q{DELETE FROM t; SELECT migrate.resolve('back:0002_s', 'reverted', 'undone by hand')});
+is(code_of(try(q{CALL migrate.revert('zero', 'back');})), '00000', 'once somebody says that it was undone');
+is(states('back'), '0001_t reverted, 0002_s reverted', 'all can go');
+
+# ---- an index that is made anew
+
+my $made = q{SELECT count(*) FROM pg_index WHERE indrelid = 'indexed'::regclass AND indisvalid};
+
+ask('CREATE TABLE indexed (a int, b int); CREATE INDEX indexed_a ON indexed (a)');
+define('0001_drop', "DROP INDEX CONCURRENTLY indexed_a;\nCREATE TABLE dropped_behind ();", project => 'anew');
+stop_at('apart_intent_committed', q{CALL migrate.apply(project => 'anew');});
+ask('REINDEX TABLE CONCURRENTLY indexed');
+$err = try(q{CALL migrate.apply(project => 'anew');});
+is(code_of($err), 'MG012', 'one that was to be dropped and was rebuilt is not taken for dropped');
+like($err, qr/DETAIL:  .*DROP INDEX: Its index has gone, and public\.indexed_a was made since.*HINT:  Look, then say which/s, 'which is said');
+ask(q{SELECT migrate.resolve('anew:0001_drop', 'continue', 'it is there')});
+is(code_of(try(q{CALL migrate.apply(project => 'anew');})), '00000', 'but is dropped');
+is(ask($made), '0', 'as it was to be');
+define('0002_make', "CREATE INDEX CONCURRENTLY ON indexed (b);\nCREATE TABLE made_behind ();", project => 'anew');
+stop_at('top_level_made_noted', q{CALL migrate.apply(project => 'anew');});
+is(code_of(try(q{CALL migrate.apply(project => 'anew');})), '00000', 'one of which nothing was kept is made');
+ask('INSERT INTO indexed VALUES (1, 1), (1, 1)');
+define('0003_unique', "CREATE UNIQUE INDEX CONCURRENTLY ON indexed (a, b);\nCREATE TABLE unique_behind ();", project => 'anew');
+is(code_of(try(q{CALL migrate.apply(project => 'anew');})), '23505', 'one is left invalid');
+raises($node, 'postgres', q{SELECT migrate.resolve('anew:0003_unique', 'skip_statement', 'why')}, '55000', qr/has left something.*DROP INDEX CONCURRENTLY public\.indexed_a_b_idx/s,
+	'which cannot be skipped');
+ask('DELETE FROM indexed');
+$node->safe_psql('postgres', 'REINDEX INDEX CONCURRENTLY indexed_a_b_idx');
+$err = try(q{CALL migrate.apply(project => 'anew');});
+is(code_of($err), 'MG012', 'is not made twice when somebody has rebuilt it');
+like($err, qr/CREATE INDEX: Its index has gone, and public\.indexed_a_b_idx was made since/, 'which is said');
+ask(q{SELECT migrate.resolve('anew:0003_unique', 'skip_statement', 'it is there')});
+is(code_of(try(q{CALL migrate.apply(project => 'anew');})), '00000', 'but taken');
+is(ask($made), '2', 'with the other one');
+ask('INSERT INTO indexed VALUES (1, 2), (1, 3)');
+define('0004_unique', "CREATE UNIQUE INDEX CONCURRENTLY ON indexed (a)", project => 'anew');
+is(code_of(try(q{CALL migrate.apply(project => 'anew');})), '23505', 'another one is left invalid');
+ask('DELETE FROM indexed; DROP INDEX indexed_a_idx');
+is(code_of(try(q{CALL migrate.apply(project => 'anew');})), '00000', 'and made when somebody has dropped it');
+is(ask($made), '3', 'once');
+
+# ---- on another table
+
+my $one = 'SET search_path = one, public;';
+
+ask('CREATE SCHEMA one; CREATE TABLE one.twin (i int); CREATE TABLE public.twin (i int); INSERT INTO one.twin VALUES (1), (1)');
+define('0001_twin', "CREATE UNIQUE INDEX CONCURRENTLY ON twin (i);\nCREATE TABLE twin_behind ();", project => 'twin');
+is(code_of(try(q{CALL migrate.apply(project => 'twin');}, $one)), '23505', 'an index of a table in one schema');
+$err = try(q{CALL migrate.apply(project => 'twin');});
+is(code_of($err), 'MG012', 'is not made on one in another');
+like($err, qr/CREATE INDEX: It was begun on what is called one\.twin now, and would go on on something else.*HINT:  Go on in a session with the search_path of then/s, 'which is said');
+raises($node, 'postgres', q{SELECT migrate.resolve('twin:0001_twin', 'skip_statement', 'why')}, '55000', qr/has left something/, 'nor skipped');
+ask('DELETE FROM one.twin');
+is(code_of(try(q{CALL migrate.apply(project => 'twin');}, $one)), '00000', 'it is made where it was begun');
+define('0002_again', 'REINDEX TABLE CONCURRENTLY twin', project => 'twin');
+stop_at('apart_intent_committed', q{CALL migrate.apply(project => 'twin');}, $one);
+is(code_of(try(q{CALL migrate.apply(project => 'twin');})), 'MG012', 'nor is another table rebuilt');
+is(code_of(try(q{CALL migrate.apply(project => 'twin');}, $one)), '00000', 'but the same');
+is(ask(q{SELECT string_agg(indrelid::regclass || ' ' || indisvalid, ',') FROM pg_index WHERE indrelid IN ('one.twin'::regclass, 'public.twin'::regclass)}), 'one.twin true', 'which has it');
+
+ask('CREATE TABLE whole (i int) PARTITION BY LIST (i); CREATE TABLE part PARTITION OF whole FOR VALUES IN (1)');
+define('0001_detach', "ALTER TABLE whole DETACH PARTITION part CONCURRENTLY;\nCREATE TABLE detached ();", project => 'part');
+stop_at('apart_intent_committed', q{CALL migrate.apply(project => 'part');});
+ask('DROP TABLE part; CREATE TABLE part PARTITION OF whole FOR VALUES IN (1)');
+is(code_of(try(q{CALL migrate.apply(project => 'part');})), '00000', 'a partition that has gone is none any more');
+is(ask(q{SELECT relispartition FROM pg_class WHERE relname = 'part'}), 't', 'what has its name stays one');
+
+# ---- whose place it has taken
+
+ask('CREATE TABLE placed (t text)');
+define("000${_}_p", "INSERT INTO placed VALUES ('$_')", project => 'place') foreach 1, 2;
+my $squash = "INSERT INTO placed VALUES ('1'), ('2');\nVACUUM placed;\nSELECT 1 / ";
+define('0003_s', "${squash}0", project => 'place', replaces => '{0001_p,0002_p}');
+is(code_of(try(q{CALL migrate.apply(project => 'place');})), '22012', 'a squash is half done');
+my $again = q{SELECT migrate.register('0003_s', %s, project => 'place', requires => '{}'%s)};
+raises($node, 'postgres', sprintf($again, literal("${squash}1"), ''), 'MG012', qr/half done, and its kind or what it replaces was changed.*DETAIL:  It is of kind "versioned" and replaces "0001_p", "0002_p"\./s,
+	'it stays one');
+raises($node, 'postgres', sprintf($again, literal("${squash}1"), q{, replaces => '{0001_p,0002_p}', kind => 'baseline'}), 'MG012', qr/what it replaces/, 'of its kind');
+define('0003_s', "${squash}1", project => 'place', replaces => '{0002_p,0001_p}');
+is(code_of(try(q{CALL migrate.apply(project => 'place');})), '00000', 'mended, it goes on');
+is(ask(q{SELECT string_agg(t, '' ORDER BY t) FROM placed}), '12', 'and nothing is done twice');
+
+ask(q{SELECT migrate.register('0001_c', $$CREATE TABLE conflicts ();
+CREATE INDEX CONCURRENTLY ON conflicts (nothing)$$, project => 'conflict', requires => '{}')});
+is(code_of(try(q{CALL migrate.apply(project => 'conflict');})), '42703', 'one is half done');
+define('0002_c', 'SELECT 1', project => 'conflict', conflicts => '{0001_c}');
+like(try(q{CALL migrate.apply('0002_c', 'conflict');}), qr/MG005: .*conflicts with "conflict:0001_c", which is half done/, 'what conflicts with it does not run');
+like(states('conflict'), qr/^0001_c interrupted, 0002_c blocked$/, 'as its state says');
+ask(q{SELECT migrate.hold(name, 'done with', project) FROM migrate.migrations WHERE project = 'conflict'});
+
+# ---- what was set
+
+ask('CREATE SCHEMA app; CREATE TABLE app.x (t text); CREATE TABLE public.x (t text)');
+my $stops = "INSERT INTO x VALUES ('before');\nCREATE INDEX CONCURRENTLY ON public.x (nothing);";
+my $goes_on = "INSERT INTO x VALUES ('before');\nCREATE INDEX CONCURRENTLY ON public.x (t);\nINSERT INTO x VALUES ('behind');";
+
+sub goes_on
+{
+	my ($project, $sets, $last) = @_;
+
+	define('0001_sets', "$sets;\n$stops", project => $project);
+	like(try("CALL migrate.apply(project => '$project');"), qr/42703/, "a migration stops behind: $sets");
+	define('0001_sets', "$sets;\n$goes_on", project => $project);
+	$err = try("CALL migrate.apply(project => '$project');");
+	my $rows = ask(q{SELECT string_agg(t, ' ' ORDER BY t) FROM app.x});
+	ask('TRUNCATE app.x, public.x');
+	return code_of($err) eq '00000' ? $rows : $err;
+}
+
+is(goes_on('set1', q{SELECT set_config('search_path', 'app,' || current_setting('search_path'), false)}), 'before behind', 'with what a query had set');
+is(goes_on('set2', q{SELECT set_config('search_path', 'app', false), set_config('work_mem', '5MB', false)}), 'before behind', 'and all of it');
+is(goes_on('set3', q{SELECT pg_catalog.set_config('search_path', nspname, false) FROM pg_namespace WHERE nspname = 'app'}), 'before behind', 'as it finds it');
+is(goes_on('set4', qq{CREATE ROLE goner;\nGRANT USAGE ON SCHEMA app TO goner;\nSET ROLE goner;\nSET ROLE NONE;\nREVOKE USAGE ON SCHEMA app FROM goner;\nDROP ROLE goner;\nSET search_path = app}), 'before behind', 'without a role that has gone');
+is(goes_on('set5', qq{SET default_transaction_read_only = on;\nVACUUM public.x;\nSET default_transaction_read_only = off;\nSET search_path = app}), 'before behind', 'and nothing in it keeps the record from being written');
+ask('CREATE SEQUENCE counted');
+$err = goes_on('set6', q{SELECT set_config('search_path', 'app', false), nextval('public.counted')});
+like($err, qr/MG012: .*cannot go on: statement 1 of it, which stands, has set something for those behind it.*HINT:  Do by hand what is left, then: SELECT migrate\.resolve\('set6:0001_sets', 'applied'/s, 'not with what counts');
+ask(q{SELECT migrate.hold('set6:0001_sets', 'done with')});
+ask('CREATE ROLE gone_for_good');
+define('0001_role', "SET ROLE gone_for_good;\nVACUUM public.x;\nSELECT 1 / 0", project => 'role');
+try(q{CALL migrate.apply(project => 'role');});
+ask('DROP ROLE gone_for_good');
+like(try(q{CALL migrate.apply(project => 'role');}), qr/22023|42704.*CONTEXT:  .*setting again what statement 1 had set for those behind it/s, 'what cannot be set again is named');
+ask(q{SELECT migrate.hold('role:0001_role', 'done with')});
+
+# ---- what is of one transaction
+
+ask(q{CREATE TYPE e AS ENUM ('a'); CREATE TABLE app.et (e public.e); CREATE TABLE public.et (e e)});
+
+sub held
+{
+	my ($project, $before, $what) = @_;
+	my $used = "INSERT INTO et VALUES ('$project')";
+
+	define('0001_value', "$before;\nALTER TYPE e ADD VALUE '$project';\n$used;", project => $project);
+	$err = try("CALL migrate.apply(project => '$project');");
+	is(code_of($err), '55P04', "a value is not committed before it is used, behind: $before");
+	like($err, qr/DETAIL:  The value would be committed before it is used, but statement 1, $what, holds to the end of its transaction only\..*HINT:  Put what adds the value into a migration of its own/s, 'since that would be lost');
+	ask("SELECT migrate.hold('$project:0001_value', 'done with')");
+	return;
+}
+
+held('v1', 'SET LOCAL search_path = app, public', 'SET');
+held('v2', q{SELECT set_config('search_path', 'app, public', true)}, 'SELECT');
+held('v3', 'CREATE TEMP TABLE held ON COMMIT DELETE ROWS AS SELECT 1', 'CREATE TABLE AS');
+held('v4', 'CREATE TEMP TABLE held () ON COMMIT DROP', 'CREATE TABLE');
+held('v5', 'LOCK TABLE et', 'LOCK TABLE');
+held('v6', 'SELECT pg_advisory_xact_lock(1)', 'SELECT');
+held('v7', 'SET CONSTRAINTS ALL DEFERRED', 'SET CONSTRAINTS');
+held('v8', 'DECLARE c CURSOR FOR SELECT 1', 'DECLARE CURSOR');
+define('0001_value', "SET search_path = app, public;\nALTER TYPE e ADD VALUE 'v9';\nINSERT INTO et VALUES ('v9');", project => 'v9');
+is(code_of(try(q{CALL migrate.apply(project => 'v9');})), '00000', 'what holds for the session does behind it');
+is(ask('SELECT string_agg(e::text, $$,$$) FROM app.et'), 'v9', 'in the right place');
+
+define('0001_cursor', "DECLARE c CURSOR WITH HOLD FOR SELECT migrate.register('zz', 'SELECT 1');\nVACUUM app.x;", project => 'cursor');
+like(try(q{CALL migrate.apply(project => 'cursor');}), qr/MG009/, 'what a commit runs is the migration\'s');
+is(ask(q{SELECT count(*) FROM migrate.migrations WHERE name = 'zz'}), '0', 'and cannot call ours');
+ask(q{SELECT migrate.hold('cursor:0001_cursor', 'done with')});
+
+# ---- one that has lost what keeps others out
+
+ask('CREATE TABLE pause (s int); INSERT INTO pause VALUES (4); CREATE TABLE steps (i int)');
+define('0001_loses', q{DO 'BEGIN INSERT INTO steps VALUES (1); PERFORM pg_advisory_unlock_all(); COMMIT; PERFORM pg_sleep((SELECT s FROM pause)); INSERT INTO steps VALUES (2); END';
+INSERT INTO steps VALUES (3)}, project => 'lost');
+my $client = start_client($node, 'postgres', q{CALL migrate.apply(project => 'lost')});
+wait_until($node, 'postgres', 'SELECT count(*) = 1 FROM steps');
+ask(q{SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE query LIKE 'CALL migrate.apply(project => ''lost'')%' AND backend_type = 'client backend' AND pid <> pg_backend_pid()});
+end_client($client);
+ask('UPDATE pause SET s = 0');
+is(code_of(try(q{CALL migrate.apply(project => 'lost');})), 'MG012', 'a block is not run beside itself unasked');
+ask(q{SELECT migrate.resolve('lost:0001_loses', 'continue', 'in a hurry')});
+is(code_of(try(q{CALL migrate.apply(project => 'lost');})), '00000', 'but when somebody says so');
+wait_until($node, 'postgres', q{SELECT count(*) = 0 FROM pg_stat_activity WHERE wait_event = 'PgSleep'});
+wait_until($node, 'postgres', q{SELECT count(*) = 0 FROM pg_stat_activity WHERE backend_type LIKE 'pg_migrations%'});
+is(state_of('0001_loses') =~ s/:.*//r, 'applied', 'the first one does not write over what has become of it');
+is(ask('SELECT string_agg(i::text, $$$$ ORDER BY i) FROM steps'), '1123', 'nor goes on');
+
+$node->stop;
+done_testing();
