@@ -33,8 +33,7 @@ apply_registered(const Attempt *attempt)
 	if (node < 0)
 		return;
 	mig_succession_require(model->nodes[node].migration, "deployer");
-	if (model->nodes[node].unfinished)
-		ledger_end_unfinished(attempt->project, attempt->name);
+	ledger_end_unfinished(attempt->project, attempt->name);
 	ledger_set_state(attempt->project, attempt->name, "applied", attempt,
 					 mig_model_followed(model, node), attempt->reason);
 	mig_succession(model->nodes[node].migration, attempt, SUCCESSION_APPLIED);

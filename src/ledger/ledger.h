@@ -234,6 +234,14 @@ extern void ledger_write_outcome(const Attempt *attempt, const StatementRecord *
 /* It is again what it was before another one took its place. */
 extern void ledger_restore_state(const char *project, const char *name);
 
+extern void ledger_set_detail(const char *project, const char *name, const char *detail);
+
+/* One that counts as applied and replaces a migration, besides that heir of it, or NULL. */
+extern FullName *ledger_other_heir(const Migration *replaced, const Migration *heir);
+
+/* Has more been done and decided by now than the snapshot of this transaction shows? */
+extern bool ledger_has_moved(void);
+
 /* ---- baselines (baselines.c) ---- */
 
 /* As a list of Baseline, of which a project has one at most. */
@@ -377,6 +385,9 @@ typedef struct Unfinished
 } Unfinished;
 
 extern Unfinished *ledger_unfinished(const char *project, const char *name);
+
+/* The same, for whoever goes on with it: nobody writes it before the transaction ends. */
+extern Unfinished *ledger_take_unfinished(const char *project, const char *name);
 
 /* Those that count as half done; covered: those that do not, since a baseline or a heir has taken their place. */
 extern List *ledger_all_unfinished(bool covered);

@@ -36,13 +36,9 @@ decode(uint64 number)
 
 #define COLUMNS "project, name, part, checksum, done, under_way::pg_catalog.int8, object_oid::pg_catalog.int8, table_oid::pg_catalog.int8, place"
 
-Unfinished *
-ledger_unfinished(const char *project, const char *name)
+static Unfinished *
+read_one(LedgerQuery *query, const char *project, const char *name)
 {
-	static LedgerQuery query = {
-		"SELECT " COLUMNS " FROM migrate.unfinished"
-		" WHERE project OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2"
-	};
 	LedgerArgs	args = {0};
 	LedgerScope scope;
 	Unfinished *result = NULL;
@@ -50,10 +46,32 @@ ledger_unfinished(const char *project, const char *name)
 	ledger_enter(&scope);
 	arg_text(&args, project);
 	arg_text(&args, name);
-	if (ledger_run(&query, &args) > 0)
+	if (ledger_run(query, &args) > 0)
 		result = decode(0);
 	ledger_leave(&scope);
 	return result;
+}
+
+Unfinished *
+ledger_unfinished(const char *project, const char *name)
+{
+	static LedgerQuery query = {
+		"SELECT " COLUMNS " FROM migrate.unfinished"
+		" WHERE project OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2"
+	};
+
+	return read_one(&query, project, name);
+}
+
+Unfinished *
+ledger_take_unfinished(const char *project, const char *name)
+{
+	static LedgerQuery query = {
+		"SELECT " COLUMNS " FROM migrate.unfinished"
+		" WHERE project OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2 FOR UPDATE"
+	};
+
+	return read_one(&query, project, name);
 }
 
 List *
@@ -288,6 +306,8 @@ ledger_end_unfinished(const char *project, const char *name)
 		" WHERE project OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2"
 	};
 
+	if (ledger_is_empty("unfinished"))
+		return;
 	forget_objects(project, name);
 	MIG_FAULT("ledger_objects_forgotten");
 	run_for(&query, project, name);

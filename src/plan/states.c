@@ -88,7 +88,7 @@ mig_states_applied(Model *model)
 		node->state = migration->state ? known_state(migration->state) : "pending";
 		node->detail = migration->detail;
 		node->is_applied = mig_counts_as_applied(node->state);
-		if (node->is_applied && migration->kind == KIND_REPEATABLE &&
+		if (node->is_applied && migration->kind == KIND_REPEATABLE && node->state != STATE_SUPERSEDED &&
 			!same_checksum(migration->applied, migration->up))
 			node->state = STATE_OUTDATED;
 	}

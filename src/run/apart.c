@@ -153,7 +153,7 @@ write_start(Apart *apart)
 {
 	Unfinished	unfinished = {0};
 
-	apart->before = ledger_unfinished(apart->migration->project, apart->migration->name);
+	apart->before = ledger_take_unfinished(apart->migration->project, apart->migration->name);
 	unfinished.project = apart->migration->project;
 	unfinished.name = apart->migration->name;
 	unfinished.part = apart->job->revert ? PART_DOWN : PART_UP;

@@ -25,6 +25,9 @@
 static int	to_cancel = 0;
 static int	asked_at_level = 0;
 
+/* The run for which that is. */
+static int64 cancels = 0;
+
 #define BY_USER "canceling statement due to user request"
 #define CANCELLED_BY "run " INT64_FORMAT " was cancelled by \"%s\": %s"
 
@@ -95,7 +98,16 @@ mig_cancel_run_body(PG_FUNCTION_ARGS)
 	if (to_cancel != holder->pid)
 		asked_at_level = GetCurrentTransactionNestLevel();
 	to_cancel = holder->pid;
+	cancels = run_id;
 	PG_RETURN_BOOL(true);
+}
+
+static bool
+is_under_way(int64 run_id)
+{
+	const Holder *holder = ledger_deployer();
+
+	return holder && holder->run_id == run_id;
 }
 
 /* Whoever was the deployer then may have come to its end since, and do something else. */
@@ -104,6 +116,8 @@ at_transaction_end(XactEvent event, void *arg)
 {
 	int			pid = to_cancel;
 
+	if (pid != 0 && event == XACT_EVENT_PRE_COMMIT && !is_under_way(cancels))
+		to_cancel = 0;
 	if (pid == 0 || (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE))
 		return;
 	to_cancel = 0;

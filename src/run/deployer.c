@@ -234,6 +234,17 @@ poll(bool commits, int wait, TimestampTz start)
 	}
 }
 
+/* What is planned or marked by a snapshot that is older than the last run undoes it, or runs it again. */
+static void
+refuse_stale(void)
+{
+	if (ledger_has_moved())
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("could not serialize access: migrations have been run or decided about since this transaction began to look"),
+				 errhint("The transaction might succeed if retried.")));
+}
+
 int64
 mig_deployer_enter(bool commits, int wait)
 {
@@ -242,7 +253,11 @@ mig_deployer_enter(bool commits, int wait)
 	if (!commits)
 		forbid_prepare = true;
 	if (try_lock(commits))
+	{
+		if (!commits)
+			refuse_stale();
 		return 0;
+	}
 	poll(commits, wait, start);
 	return GetCurrentTimestamp() - start;
 }
@@ -251,7 +266,10 @@ bool
 mig_deployer_try(void)
 {
 	forbid_prepare = true;
-	return try_lock(false);
+	if (!try_lock(false))
+		return false;
+	refuse_stale();
+	return true;
 }
 
 /* A prepared run would keep the lock, and its outcome open, for as long as it likes. */

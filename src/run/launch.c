@@ -16,6 +16,7 @@
 #include "libpq/pqmq.h"
 #include "miscadmin.h"
 #include "postmaster/bgworker.h"
+#include "run/call.h"
 #include "run/deployer.h"
 #include "run/worker.h"
 #include "storage/ipc.h"
@@ -241,6 +242,17 @@ start_worker(Launch *launch)
 		raise_not_started(launch->what);
 }
 
+/* A notice that cannot be told does not end the migration. */
+static void
+fit_to_client(ErrorData *notice)
+{
+	char	  **texts[] = {&notice->message, &notice->detail, &notice->hint, &notice->context};
+
+	for (int i = 0; i < lengthof(texts); i++)
+		if (*texts[i])
+			*texts[i] = unconstify(char *, mig_for_client(*texts[i]));
+}
+
 /* An error is kept until the worker has ended, anything else passed on. */
 static void
 take_message(Launch *launch, void *data, Size length)
@@ -267,6 +279,7 @@ take_message(Launch *launch, void *data, Size length)
 		ErrorContextCallback *around = error_context_stack;
 
 		error_context_stack = NULL;
+		fit_to_client(&error);
 		ThrowErrorData(&error);
 		error_context_stack = around;
 	}
@@ -353,6 +366,8 @@ cancel_worker(Launch *launch)
 	pid_t		pid;
 
 	pg_atomic_write_u32(&launch->job->caller_gone, 1);
+	/* Nobody listens any more: it must not wait until somebody does. */
+	shm_mq_detach(launch->queue);
 	if (GetBackgroundWorkerPid(launch->handle, &pid) == BGWH_STARTED)
 		kill(pid, SIGINT);
 	await_end(launch);

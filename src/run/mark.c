@@ -98,8 +98,8 @@ settle(Mark *mark, const char *state, const char *said)
 					 applied ? mig_model_followed(mark->plan.model, mark->node - mark->plan.model->nodes) : NULL,
 					 psprintf("%s: \"%s\"", said, mark->reason));
 	mig_succession(migration, &attempt, applied ? SUCCESSION_APPLIED : undone ? SUCCESSION_UNDONE : SUCCESSION_NEVER);
-	if (mark->node->unfinished)
-		ledger_end_unfinished(mark->full->project, mark->full->name);
+	/* Also of one that does not count as half done, since another one has taken its place. */
+	ledger_end_unfinished(mark->full->project, mark->full->name);
 	MIG_FAULT("mark_settled");
 }
 

@@ -52,6 +52,13 @@ detached(const AlterTableStmt *alter)
 	return castNode(PartitionCmd, linitial_node(AlterTableCmd, alter->cmds)->def)->name;
 }
 
+/* Any other table is not detached, however often that is tried. */
+static Oid
+if_partition(Oid relation)
+{
+	return OidIsValid(relation) && get_rel_relispartition(relation) ? relation : InvalidOid;
+}
+
 /* The index that a DROP INDEX CONCURRENTLY names: it takes one only. */
 static RangeVar *
 dropped_index(const ScriptStatement *stmt)
@@ -70,7 +77,7 @@ object_of(const ScriptStatement *stmt)
 		case T_DropStmt:
 			return RangeVarGetRelid(dropped_index(stmt), NoLock, true);
 		case T_AlterTableStmt:
-			return RangeVarGetRelid(detached((const AlterTableStmt *) node), NoLock, true);
+			return if_partition(RangeVarGetRelid(detached((const AlterTableStmt *) node), NoLock, true));
 		case T_CreatedbStmt:
 			return get_database_oid(((const CreatedbStmt *) node)->dbname, true);
 		case T_DropdbStmt:

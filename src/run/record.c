@@ -68,6 +68,18 @@ mig_record_start(Run *run)
 		write_override(run);
 }
 
+/* Does anything stand of what a worker that is gone has begun, or did something before it? */
+static bool
+is_half_done(const Attempt *attempt)
+{
+	FullName	full = {unconstify(char *, attempt->project), unconstify(char *, attempt->name)};
+	const Unfinished *unfinished = ledger_unfinished(full.project, full.name);
+	const Migration *migration = ledger_read_migration(&full);
+
+	return unfinished && (unfinished->done + unfinished->under_way > 0 ||
+						  (migration && migration->state && strcmp(migration->state, "interrupted") == 0));
+}
+
 bool
 mig_record_failure(Run *run, const ErrorData *error)
 {
@@ -82,7 +94,13 @@ mig_record_failure(Run *run, const ErrorData *error)
 	{
 		attempt->attempt_id = attempt->id;
 		attempt->id = ledger_next_attempt();
-		mig_step_interrupted(&run->step, error, "interrupted", run->job.statements, run->job.total);
+		if (is_half_done(attempt))
+			mig_step_interrupted(&run->step, error, "interrupted", run->job.statements, run->job.total);
+		else
+		{
+			ledger_end_unfinished(attempt->project, attempt->name);
+			mig_step_failed(&run->step, error);
+		}
 	}
 	else
 	{

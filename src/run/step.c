@@ -94,18 +94,44 @@ initially_immediate(void)
 	return names;
 }
 
+/* A trigger may have deferred all again, and written: to fire that is its user's, not ours. */
+static void
+refuse_queued(const Execution *execution)
+{
+	Relation	catalog = table_open(ConstraintRelationId, AccessShareLock);
+	SysScanDesc scan = systable_beginscan(catalog, InvalidOid, false, NULL, 0, NULL);
+	HeapTuple	tuple;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_constraint constraint = (Form_pg_constraint) GETSTRUCT(tuple);
+
+		if (!constraint->condeferrable)
+			continue;
+		if (AfterTriggerPendingOnRel(constraint->conrelid) || AfterTriggerPendingOnRel(constraint->confrelid))
+			ereport(ERROR,
+					(errcode(ERRCODE_MIG_CANNOT_RUN),
+					 errmsg("migration \"%s\" leaves constraints to be checked behind its end", execution->full_name),
+					 errdetail("A trigger that a deferred constraint has fired has deferred constraints again."),
+					 errhint("Put SET CONSTRAINTS ALL IMMEDIATE at the end of what that trigger does.")));
+	}
+	systable_endscan(scan);
+	table_close(catalog, AccessShareLock);
+}
+
 /*
  * SET CONSTRAINTS lasts as long as the transaction: what runs next in it finds
- * each constraint as it would at the start of its own.  All triggers have
+ * each constraint as it would at the start of its own.  No trigger is left to be
  * fired, so that nothing of a user's runs here, as whoever we are.
  */
 static void
-defer_again(void)
+defer_again(const Execution *execution)
 {
 	ConstraintsSetStmt *stmt = makeNode(ConstraintsSetStmt);
 	Oid			user;
 	int			context;
 
+	refuse_queued(execution);
 	stmt->deferred = true;
 	AfterTriggerSetState(stmt);
 	stmt->deferred = false;
@@ -131,7 +157,7 @@ mig_step_check_deferred(Execution *execution, bool again)
 	AfterTriggerSetState(makeNode(ConstraintsSetStmt));
 	mig_deployer_inside(false);
 	if (again)
-		defer_again();
+		defer_again(execution);
 	error_context_stack = callback.previous;
 }
 

@@ -41,6 +41,13 @@ mig_succession_require(const Migration *migration, const char *capability)
 		ledger_require(capability, ((const Migration *) lfirst(cell))->project);
 }
 
+/* Of a state: who has taken its place. */
+static char *
+place_taken(const Migration *heir, const Migration *replaced)
+{
+	return psprintf("replaced by %s", strcmp(heir->project, replaced->project) == 0 ? heir->name : mig_full_name(heir));
+}
+
 /* What it was before stays noted; one that has a heir already keeps that. */
 static void
 supersede(const Migration *heir, const Migration *replaced, const Attempt *by)
@@ -52,37 +59,52 @@ supersede(const Migration *heir, const Migration *replaced, const Attempt *by)
 	if (replaced->state && strcmp(replaced->state, "superseded") == 0)
 		return;
 	attempt.checksum = replaced->up;
-	ledger_set_state(replaced->project, replaced->name, "superseded", &attempt, NULL, psprintf("replaced by %s", heir->name));
+	ledger_set_state(replaced->project, replaced->name, "superseded", &attempt, NULL, place_taken(heir, replaced));
+}
+
+/* Nothing of it stands any more. */
+static void
+revert_state(const Migration *migration, const Attempt *by, const char *detail)
+{
+	Attempt		attempt = *by;
+
+	attempt.checksum = migration->up;
+	ledger_end_unfinished(migration->project, migration->name);
+	ledger_set_state(migration->project, migration->name, "reverted", &attempt, NULL, detail);
 }
 
 /* What they had done is taken back, and of those whose place they took themselves. */
 static void
 take_back(const Migration *heir, const Migration *replaced, const Attempt *by)
 {
-	Attempt		attempt = *by;
 	ListCell   *cell;
 
 	if (replaced->state == NULL || !mig_counts_as_applied(replaced->state))
 		return;
-	attempt.checksum = replaced->up;
-	if (ledger_unfinished(replaced->project, replaced->name))
-		ledger_end_unfinished(replaced->project, replaced->name);
-	ledger_set_state(replaced->project, replaced->name, "reverted", &attempt, NULL, psprintf("replaced by %s", heir->name));
+	revert_state(replaced, by, place_taken(heir, replaced));
 	foreach(cell, replaced_by(replaced))
 		take_back(replaced, lfirst(cell), by);
 }
 
-/* Nothing was done to them: each is what it was before this heir took its place. */
+/* Nothing was done to them: each is what it was before this heir took its place, unless another one stands. */
 static void
 bring_back(const Migration *heir, const Migration *replaced)
 {
 	const char *name = mig_full_name(replaced);
 	FullName	full = {replaced->project, replaced->name};
 	const Migration *now;
+	FullName   *other;
 
 	if (replaced->state == NULL || strcmp(replaced->state, "superseded") != 0 ||
-		replaced->detail == NULL || strcmp(replaced->detail, psprintf("replaced by %s", heir->name)) != 0)
+		replaced->detail == NULL || strcmp(replaced->detail, place_taken(heir, replaced)) != 0)
 		return;
+	other = ledger_other_heir(replaced, heir);
+	if (other)
+	{
+		now = ledger_read_migration(other);
+		ledger_set_detail(replaced->project, replaced->name, place_taken(now, replaced));
+		return;
+	}
 	ledger_restore_state(replaced->project, replaced->name);
 	now = ledger_read_migration(&full);
 	if (now->state && mig_counts_as_applied(now->state))
@@ -122,7 +144,7 @@ cover(const Migration *baseline, const Attempt *by)
 
 /* Those that the present baseline, if there is one, does not cover; undone: nothing of them stands any more. */
 static void
-uncover(const char *project, bool undone)
+uncover(const char *project, const Attempt *by, bool undone)
 {
 	const Baseline *present = mig_baseline_of(ledger_read_baselines(), project);
 	ListCell   *cell;
@@ -136,9 +158,10 @@ uncover(const char *project, bool undone)
 		if (strcmp(full.project, project) != 0 || covered == NULL || strcmp(covered->state, "baseline") != 0 ||
 			(present && is_covered(covered, project, present->version)))
 			continue;
-		ledger_restore_state(full.project, full.name);
 		if (undone)
-			ledger_end_unfinished(full.project, full.name);
+			revert_state(covered, by, covered->detail);
+		else
+			ledger_restore_state(full.project, full.name);
 	}
 }
 
@@ -155,7 +178,7 @@ begin_baseline(const Migration *baseline, const Attempt *by)
 
 /* What it has set, or taken over of another one; then what was one before it is again. */
 static void
-end_baseline(const char *project, const Migration *setter, bool undone)
+end_baseline(const char *project, const Migration *setter, const Attempt *by, bool undone)
 {
 	const Baseline *before;
 
@@ -164,7 +187,7 @@ end_baseline(const char *project, const Migration *setter, bool undone)
 	before = mig_baseline_of(ledger_other_baselines(project), project);
 	if (before)
 		ledger_set_baseline(project, before->version, before->history_id);
-	uncover(project, undone);
+	uncover(project, by, undone);
 }
 
 /* ---- */
@@ -191,8 +214,8 @@ mig_succession(const Migration *migration, const Attempt *attempt, Succession su
 	if (migration->kind == KIND_BASELINE && succession == SUCCESSION_APPLIED)
 		begin_baseline(migration, attempt);
 	else if (migration->kind == KIND_BASELINE)
-		end_baseline(migration->project, migration, succession == SUCCESSION_UNDONE);
+		end_baseline(migration->project, migration, attempt, succession == SUCCESSION_UNDONE);
 	foreach(cell, replaced)
 		if (((Migration *) lfirst(cell))->kind == KIND_BASELINE && succession != SUCCESSION_APPLIED)
-			end_baseline(((Migration *) lfirst(cell))->project, migration, succession == SUCCESSION_UNDONE);
+			end_baseline(((Migration *) lfirst(cell))->project, migration, attempt, succession == SUCCESSION_UNDONE);
 }

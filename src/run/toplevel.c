@@ -121,13 +121,17 @@ place_in_statement(void *arg)
 static uint64
 run(const char *sql, TopLevelEnd at_end, void *arg)
 {
-	MemoryContext context = AllocSetContextCreate(TopMemoryContext, "statement at top level", ALLOCSET_DEFAULT_SIZES);
+	static MemoryContext context = NULL;
 	MemoryContext before = CurrentMemoryContext;
 	QueryCompletion completion;
 	DestReceiver *receiver;
 	Portal		portal;
 	ErrorContextCallback callback = {error_context_stack, place_in_statement, unconstify(char *, sql)};
 
+	/* What one that failed has left goes now. */
+	if (context == NULL)
+		context = AllocSetContextCreate(TopMemoryContext, "statement at top level", ALLOCSET_DEFAULT_SIZES);
+	MemoryContextReset(context);
 	error_context_stack = &callback;
 	SetCurrentStatementStartTimestamp();
 	debug_query_string = sql;
@@ -153,7 +157,7 @@ run(const char *sql, TopLevelEnd at_end, void *arg)
 	MIG_FAULT("top_level_committed");
 	debug_query_string = NULL;
 	MemoryContextSwitchTo(before);
-	MemoryContextDelete(context);
+	MemoryContextReset(context);
 	return completion.nprocessed;
 }
 

@@ -400,6 +400,31 @@ SELECT is(fails_with('CREATE TABLE started ()', '{"run_as": "tap_owner", "search
 SELECT table_owner_is('started'::name, 'tap_owner'::name);
 SELECT pg_temp.rows_are($$SELECT role_name, session_role, outcome FROM migrate.history WHERE project = 'login' ORDER BY id DESC LIMIT 1$$,
                         $$VALUES ('tap_login', 'tap_login', 'applied')$$, 'the record has who called');
+
+-- A trigger that defers again what a run of all in one transaction checks at the end of each.
+CREATE SCHEMA tap_escape AUTHORIZATION tap_login;
+SELECT dblink_exec('login', 'SET client_min_messages = warning');
+SELECT is((SELECT r FROM dblink('login', format('SELECT migrate.register(%L, %L, project => %L)', '0002_escape', $_$
+CREATE TABLE tap_escape.t (i int);
+CREATE FUNCTION tap_escape.f() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.i = 1 THEN
+        SET CONSTRAINTS ALL DEFERRED;
+        INSERT INTO tap_escape.t VALUES (2);
+    ELSIF current_user <> 'tap_login' THEN
+        ALTER ROLE tap_login SUPERUSER;
+    END IF;
+    RETURN NULL;
+END
+$$;
+CREATE CONSTRAINT TRIGGER t AFTER INSERT ON tap_escape.t DEFERRABLE INITIALLY IMMEDIATE FOR EACH ROW EXECUTE FUNCTION tap_escape.f();
+SET CONSTRAINTS ALL DEFERRED;
+INSERT INTO tap_escape.t VALUES (1);
+$_$, 'login')) AS t (r text)), 'registered');
+SELECT is((SELECT (e).code FROM pg_temp.error_of($$SELECT * FROM dblink('login', 'CALL migrate.apply(project => ''login'', atomic => true)') AS t (r bigint, a int)$$) e),
+    'MG009', 'what a trigger leaves to be checked is not checked by us');
+SELECT is((SELECT rolsuper FROM pg_roles WHERE rolname = 'tap_login'), false, 'as whoever we are then');
+SELECT migrate.unregister('login:0002_escape') \g /dev/null
 SELECT dblink_disconnect('login') \g /dev/null
 
 -- A schema that somebody else has prepared is not taken.

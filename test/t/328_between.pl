@@ -205,5 +205,118 @@ wait_until($node, 'postgres', q{SELECT count(*) = 0 FROM pg_stat_activity WHERE 
 is(state_of('0001_loses') =~ s/:.*//r, 'applied', 'the first one does not write over what has become of it');
 is(ask('SELECT string_agg(i::text, $$$$ ORDER BY i) FROM steps'), '1123', 'nor goes on');
 
+# ---- a worker that is told to end
+
+my $worker = q{SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'pg_migrations worker'};
+my $sleeps = qq{$worker AND wait_event = 'PgSleep'};
+
+sub end_worker_of
+{
+	my ($call) = @_;
+	my $waiting = start_client($node, 'postgres', $call);
+
+	wait_until($node, 'postgres', "SELECT ($sleeps) = 1");
+	ask(q{SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE backend_type = 'pg_migrations worker'});
+	end_client($waiting);
+	return;
+}
+
+define('0001_k', 'CREATE TABLE k ()', project => 'told', down => "SELECT pg_sleep(30);\nDROP TABLE k;\nVACUUM pg_class");
+ask(q{CALL migrate.apply(project => 'told')});
+end_worker_of(q{CALL migrate.revert(project => 'told')});
+is(states('told') . ask('SELECT count(*) FROM migrate.unfinished WHERE project = $$told$$'), '0001_k applied0', 'a revert of which nothing stands has not begun');
+define('0002_k', "SELECT pg_sleep(30);\nVACUUM pg_class", project => 'told');
+end_worker_of(q{CALL migrate.apply(project => 'told')});
+is(states('told'), '0001_k applied, 0002_k failed', 'nor has such an apply');
+ask(q{SELECT migrate.hold('told:0002_k', 'done with')});
+
+# Its error is longer than the queue to a caller who does not listen any more.
+my $long = 'x' x 100000;
+define('0001_long', "DO \$d\$ /* $long */ BEGIN PERFORM pg_sleep(30); END \$d\$;\nVACUUM pg_class", project => 'long');
+$client = start_client($node, 'postgres', q{CALL migrate.apply(project => 'long')});
+wait_until($node, 'postgres', "SELECT ($sleeps) = 1");
+ask(q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'CALL migrate.apply(project => ''long'')%' AND pid <> pg_backend_pid()});
+end_client($client);
+wait_until($node, 'postgres', "SELECT ($worker) = 0");
+pass('a worker with much to say ends with its caller');
+ask(q{SELECT migrate.hold('long:0001_long', 'done with')});
+ask(q{CREATE DATABASE utf8 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0});
+ask('CREATE EXTENSION pg_migrations', 'utf8');
+ask(q{SELECT migrate.register('0001_tells', $_$DO $$BEGIN RAISE NOTICE 'told %', chr(26085); END$$; VACUUM pg_class$_$)}, 'utf8');
+$err = try('CALL migrate.apply();', 'SET client_encoding = LATIN1;', 'utf8');
+is(code_of($err), '00000', 'a notice that the client has no characters for does not end it');
+like($err, qr/NOTICE:  00000: told /, 'but is told');
+define('0001_none', "ALTER TABLE whole DETACH PARTITION indexed CONCURRENTLY", project => 'none');
+is(code_of(try(q{CALL migrate.apply(project => 'none');})), '42P01', 'what is no partition');
+is(code_of(try(q{CALL migrate.apply(project => 'none');})), '42P01', 'is not taken for one that was detached');
+is(states('none'), '0001_none failed', 'and nothing is half done');
+ask(q{SELECT migrate.hold('none:0001_none', 'done with')});
+
+# ---- what stands of one whose place was taken
+
+foreach my $how (q{SELECT migrate.mark_pending('%s:0001_m', 'undone by hand')}, q{BEGIN; SELECT migrate.begin('%s:0001_m'); CREATE TABLE %s_1 (); COMMIT},
+	q{CALL migrate.revert(project => '%s')})
+{
+	my $p = 'm' . length $how;
+
+	define('0001_m', "CREATE TABLE ${p}_1 ();\nCREATE INDEX CONCURRENTLY ON ${p}_1 (nothing)", project => $p);
+	try("CALL migrate.apply(project => '$p');");
+	define('0002_b', 'SELECT 1', project => $p, kind => 'baseline', down => 'SELECT 1');
+	ask(qq{SELECT migrate.mark_applied('$p:0002_b', 'it is there'); DROP TABLE ${p}_1});
+	ask($how =~ s/%s/$p/gr);
+	ask("SELECT migrate.hold('$p:0002_b', 'not now')") if $how =~ /revert/;
+	define('0001_m', "CREATE TABLE ${p}_1 (i int);\nCREATE INDEX CONCURRENTLY ON ${p}_1 (i)", project => $p) unless $how =~ /begin/;
+	is(code_of(try("CALL migrate.apply(project => '$p');")), '00000', "one that a baseline covered: $how");
+	is(ask("SELECT to_regclass('${p}_1') IS NOT NULL") . ask("SELECT count(*) FROM migrate.unfinished WHERE project = '$p'"), 't0', 'is done from its beginning');
+}
+
+define('0001_x', 'CREATE TABLE shared ()', project => 'shared', down => 'DROP TABLE shared');
+ask(q{CALL migrate.apply(project => 'shared')});
+define('0009_s', 'CREATE TABLE shared ()', project => $_, replaces => '{shared:0001_x}') foreach qw(heir1 heir2);
+ask(qq{SELECT migrate.mark_applied('$_:0009_s', 'it is there')}) foreach qw(heir1 heir2);
+ask(q{SELECT migrate.mark_pending('heir1:0009_s', 'a mistake')});
+is(ask(q{SELECT state, detail FROM migrate.status('shared')}), 'superseded|replaced by heir2:0009_s', 'what two replace has one heir without the other');
+is(code_of(try(q{CALL migrate.revert(project => 'shared');})) . ask(q{SELECT to_regclass('shared') IS NOT NULL}), '00000t', 'and is not taken back for itself');
+ask(q{SELECT migrate.mark_pending('heir2:0009_s', 'a mistake')});
+is(states('shared'), '0001_x applied', 'without any it is what it was');
+ask(qq{SELECT migrate.hold('$_:0009_s', 'done with')}) foreach qw(heir1 heir2);
+
+ask(q{SELECT migrate.register('R__r', 'SELECT 1', kind => 'repeatable', project => 'again', requires => '{}'); CALL migrate.apply(project => 'again')});
+define('0002_s', 'SELECT 1', project => 'again', replaces => '{R__r}');
+ask(q{CALL migrate.apply(project => 'again'); SELECT migrate.register('R__r', 'SELECT 2', kind => 'repeatable', project => 'again', requires => '{}')});
+is(states('again') . ask(q{SELECT count(*) FROM migrate.plan(project => 'again')}), '0002_s marked, R__r superseded0', 'a repeatable that was replaced does not run again');
+
+# ---- transactions that began to look before
+
+define("000${_}_r", 'SELECT 1', project => 'old', down => 'SELECT 1', requires => $_ == 1 ? '{}' : '{0001_r}') foreach 1, 2;
+define('0001_u', 'SELECT 1', project => 'older');
+ask(q{CALL migrate.apply('0001_r', 'old')});
+foreach my $call (q{CALL migrate.revert(project => 'old')}, q{SELECT migrate.unregister('older:0001_u')}, q{SELECT migrate.mark_applied('older:0001_u', 'test')})
+{
+	my $old = open_session($node, 'postgres');
+
+	ask_session($old, 'BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1;');
+	ask(qq{CALL migrate.apply(project => '$_')}) foreach qw(old older);
+	ask(q{CALL migrate.revert(project => 'old'); CALL migrate.apply(project => 'old')});
+	my (undef, $said) = ask_session($old, "$call;");
+	like($said, qr/could not serialize access: migrations have been run/, "not by what it sees: $call");
+	$old->quit;
+}
+is(states('old') . states('older'), '0001_r applied, 0002_r applied0001_u applied', 'all is as the last run left it');
+ask(q{BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1; CALL migrate.revert(project => 'old'); CALL migrate.apply(project => 'old'); COMMIT});
+is(states('old'), '0001_r applied, 0002_r applied', 'what nobody has disturbed goes on');
+
+# A request to cancel is for one run.
+define("000${_}_run", 'SELECT pg_sleep(2)', project => 'old') foreach 3, 4;
+$client = start_client($node, 'postgres', q{CALL migrate.apply('0003_run', 'old'); CALL migrate.apply('0004_run', 'old')});
+wait_until($node, 'postgres', q{SELECT count(*) = 1 FROM migrate.runs WHERE outcome = 'running'});
+my $canceller = open_session($node, 'postgres');
+ask_session($canceller, q{BEGIN; SELECT migrate.cancel_run((SELECT run_id FROM migrate.runs WHERE outcome = 'running'), 'that one');});
+wait_until($node, 'postgres', q{SELECT target = '0004_run' FROM migrate.runs WHERE outcome = 'running' UNION ALL SELECT false LIMIT 1});
+ask_session($canceller, 'COMMIT;');
+end_client($client);
+is(states('old') =~ s/.*0003/0003/r, '0003_run applied, 0004_run applied', 'the next one of that session goes on');
+$canceller->quit;
+
 $node->stop;
 done_testing();
