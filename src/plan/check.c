@@ -75,12 +75,6 @@ report_node(Check *check, const PlanNode *node, const char *severity, const char
 	report(check, &finding);
 }
 
-static bool
-same_bytes(const bytea *a, const bytea *b)
-{
-	return a && b && VARSIZE(a) == VARSIZE(b) && memcmp(a, b, VARSIZE(a)) == 0;
-}
-
 static void
 check_text(Check *check, const PlanNode *node)
 {
@@ -88,10 +82,10 @@ check_text(Check *check, const PlanNode *node)
 	const char *name = mig_full_name(migration);
 
 	if (node->is_applied && migration->kind != KIND_REPEATABLE && migration->applied &&
-		!same_bytes(migration->applied, migration->up))
+		!mig_same_checksum(migration->applied, migration->up))
 		report_node(check, node, "error", "text_changed",
 					psprintf("the registered up of \"%s\" is not the one that was applied", name),
-					psprintf("SELECT migrate.accept_text(%s, migrate.sql(%s), '<why>');", quote_literal_cstr(name), quote_literal_cstr(name)));
+					psprintf("SELECT migrate.accept_text(%s, migrate.sql(%s), '<why>');  if both do the same; if not, put the difference into a new migration", quote_literal_cstr(name), quote_literal_cstr(name)));
 	if (migration->down_problem)
 		report_node(check, node, "error", "broken_down",
 					psprintf("the down of \"%s\" cannot be run: %s", name, migration->down_problem),

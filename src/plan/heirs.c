@@ -186,6 +186,12 @@ replaced_names(const Model *model, const PlanNode *node, bool applied)
 	return names.data;
 }
 
+char *
+mig_replaced_by(const Migration *heir, const Migration *replaced)
+{
+	return psprintf("replaced by %s", strcmp(heir->project, replaced->project) == 0 ? heir->name : mig_full_name(heir));
+}
+
 /* What is replaced takes no part any more; who requires it requires its heir. */
 static void
 supersede(Model *model, int heir)
@@ -203,7 +209,7 @@ supersede(Model *model, int heir)
 		if (!model->nodes[replaced].is_applied)
 		{
 			model->nodes[replaced].state = STATE_SUPERSEDED;
-			model->nodes[replaced].detail = psprintf("replaced by %s", node->migration->name);
+			model->nodes[replaced].detail = mig_replaced_by(node->migration, model->nodes[replaced].migration);
 		}
 	}
 }

@@ -96,6 +96,9 @@ extern int	mig_model_heir(const Model *model, int node);
 /* Up to where a project counts as applied: the highest of those in a list, or NULL. */
 extern const Baseline *mig_baseline_of(const List *baselines, const char *project);
 
+/* Detail of the state of one whose place another one has taken. */
+extern char *mig_replaced_by(const Migration *heir, const Migration *replaced);
+
 /* Does a versioned migration count as applied because of its project's baseline? */
 extern bool mig_baseline_covers(const Baseline *baseline, const char *version, const char *state, int64 history_id);
 

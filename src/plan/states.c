@@ -8,6 +8,7 @@
 #include "common/errors.h"
 #include "miscadmin.h"
 #include "plan/model_private.h"
+#include "script/checksum.h"
 #include "utils/builtins.h"
 
 const char *const STATE_FAILED = "failed";
@@ -48,12 +49,6 @@ mig_counts_as_applied(const char *state)
 	return false;
 }
 
-static bool
-same_checksum(const bytea *a, const bytea *b)
-{
-	return a && b && VARSIZE(a) == VARSIZE(b) && memcmp(a, b, VARSIZE(a)) == 0;
-}
-
 /* How far those are that stopped half-way. */
 static void
 find_unfinished(Model *model)
@@ -89,7 +84,7 @@ mig_states_applied(Model *model)
 		node->detail = migration->detail;
 		node->is_applied = mig_counts_as_applied(node->state);
 		if (node->is_applied && migration->kind == KIND_REPEATABLE && node->state != STATE_SUPERSEDED &&
-			!same_checksum(migration->applied, migration->up))
+			!mig_same_checksum(migration->applied, migration->up))
 			node->state = STATE_OUTDATED;
 	}
 }

@@ -22,12 +22,6 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 
-static bool
-same_bytes(const bytea *a, const bytea *b)
-{
-	return a && b && VARSIZE(a) == VARSIZE(b) && memcmp(a, b, VARSIZE(a)) == 0;
-}
-
 /* Is the up of this migration frozen?  What is half applied can be mended where it does not stand. */
 static bool
 is_frozen(const Registered *existing, const Unfinished *unfinished)
@@ -227,15 +221,15 @@ mig_register(Definition *definition, const Registered *existing)
 		write_registration(definition, false);
 		return "registered";
 	}
-	if (same_bytes(existing->hash, definition->hash))
+	if (mig_same_checksum(existing->hash, definition->hash))
 		return "unchanged";
 	if (!definition->force && ledger_knows_definition(definition))
 		return "stale";
 	unfinished = half_done(definition, existing);
-	if (is_frozen(existing, unfinished) && !same_bytes(existing->up, definition->up_checksum))
+	if (is_frozen(existing, unfinished) && !mig_same_checksum(existing->up, definition->up_checksum))
 	{
 		keep_frozen_up(definition, existing);
-		if (same_bytes(existing->hash, definition->hash))
+		if (mig_same_checksum(existing->hash, definition->hash))
 			return "unchanged";
 	}
 	if (unfinished)

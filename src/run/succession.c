@@ -41,13 +41,6 @@ mig_succession_require(const Migration *migration, const char *capability)
 		ledger_require(capability, ((const Migration *) lfirst(cell))->project);
 }
 
-/* Of a state: who has taken its place. */
-static char *
-place_taken(const Migration *heir, const Migration *replaced)
-{
-	return psprintf("replaced by %s", strcmp(heir->project, replaced->project) == 0 ? heir->name : mig_full_name(heir));
-}
-
 /* What it was before stays noted; one that has a heir already keeps that. */
 static void
 supersede(const Migration *heir, const Migration *replaced, const Attempt *by)
@@ -59,7 +52,7 @@ supersede(const Migration *heir, const Migration *replaced, const Attempt *by)
 	if (replaced->state && strcmp(replaced->state, "superseded") == 0)
 		return;
 	attempt.checksum = replaced->up;
-	ledger_set_state(replaced->project, replaced->name, "superseded", &attempt, NULL, place_taken(heir, replaced));
+	ledger_set_state(replaced->project, replaced->name, "superseded", &attempt, NULL, mig_replaced_by(heir, replaced));
 }
 
 /* Nothing of it stands any more. */
@@ -81,7 +74,7 @@ take_back(const Migration *heir, const Migration *replaced, const Attempt *by)
 
 	if (replaced->state == NULL || !mig_counts_as_applied(replaced->state))
 		return;
-	revert_state(replaced, by, place_taken(heir, replaced));
+	revert_state(replaced, by, mig_replaced_by(heir, replaced));
 	foreach(cell, replaced_by(replaced))
 		take_back(replaced, lfirst(cell), by);
 }
@@ -96,13 +89,13 @@ bring_back(const Migration *heir, const Migration *replaced)
 	FullName   *other;
 
 	if (replaced->state == NULL || strcmp(replaced->state, "superseded") != 0 ||
-		replaced->detail == NULL || strcmp(replaced->detail, place_taken(heir, replaced)) != 0)
+		replaced->detail == NULL || strcmp(replaced->detail, mig_replaced_by(heir, replaced)) != 0)
 		return;
 	other = ledger_other_heir(replaced, heir);
 	if (other)
 	{
 		now = ledger_read_migration(other);
-		ledger_set_detail(replaced->project, replaced->name, place_taken(now, replaced));
+		ledger_set_detail(replaced->project, replaced->name, mig_replaced_by(now, replaced));
 		return;
 	}
 	ledger_restore_state(replaced->project, replaced->name);

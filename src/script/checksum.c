@@ -139,6 +139,12 @@ mig_checksum_bytea(const uint8 *checksum)
 	return result;
 }
 
+bool
+mig_same_checksum(const struct varlena *a, const struct varlena *b)
+{
+	return a && b && VARSIZE(a) == VARSIZE(b) && memcmp(a, b, VARSIZE(a)) == 0;
+}
+
 int
 mig_first_difference(const char *a, const char *b)
 {

@@ -22,6 +22,9 @@ extern void mig_checksum_normal(const char *text, uint8 *result);
 /* As a bytea, palloc'd. */
 extern struct varlena *mig_checksum_bytea(const uint8 *checksum);
 
+/* NULL is no other's. */
+extern bool mig_same_checksum(const struct varlena *a, const struct varlena *b);
+
 /* Line, from 1, on which b first differs from a. */
 extern int	mig_first_difference(const char *a, const char *b);
 
