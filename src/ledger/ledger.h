@@ -395,9 +395,10 @@ extern List *ledger_all_unfinished(bool covered);
 /* Note that an attempt begins, or goes on where another one stopped. */
 extern void ledger_begin_unfinished(const Unfinished *unfinished, int64 attempt_id, int64 run_id);
 
-/* Note that a statement begins that cannot be rolled back; what it makes is noted as it is made. */
 /* Is it still that attempt's?  Then nobody else takes it over before the transaction ends. */
 extern bool ledger_lock_unfinished(const char *project, const char *name, int64 attempt_id);
+
+/* Note that a statement begins that cannot be rolled back; what it makes is noted as it is made. */
 extern void ledger_note_under_way(const char *project, const char *name, const bytea *checksum, int statement, Oid object, Oid table);
 extern void ledger_note_changed(const char *project, const char *name, Oid class_id, Oid object_id);
 extern void ledger_note_object(const char *project, const char *name, Oid class_id, Oid object_id);

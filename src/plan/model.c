@@ -390,8 +390,10 @@ mig_half_done_problem(const PlanNode *node)
 	return mig_problem(ERRCODE_MIG_INTERRUPTED, "half_done",
 					   psprintf("migration \"%s\" is half %s", name, back ? "reverted" : "applied"),
 					   psprintf("It stopped behind statement %d.", node->unfinished->done),
-					   psprintf("CALL migrate.%s();  goes on.  Or say what it is, 'applied' or 'reverted': SELECT migrate.resolve(%s, '%s', '<why>');",
-								back ? "revert" : "apply", quote_literal_cstr(name), back ? "reverted" : "applied"));
+					   psprintf("CALL migrate.%s(%s);  goes on.  Or say what it is, 'applied' or 'reverted': SELECT migrate.resolve(%s, '%s', '<why>');",
+								back ? "revert" : "apply",
+								back ? psprintf("project => %s", quote_literal_cstr(node->migration->project)) : quote_literal_cstr(name),
+								quote_literal_cstr(name), back ? "reverted" : "applied"));
 }
 
 void

@@ -21,6 +21,12 @@ can_go_back(const PlanNode *node)
 	return node->unfinished || (node->is_applied && node->state != STATE_SUPERSEDED && !node->covered);
 }
 
+static bool
+is_half_reverted(const PlanNode *node)
+{
+	return node->unfinished && node->unfinished->part == PART_DOWN;
+}
+
 /*
  * All nodes in order, last those in cycles and behind them: what people mark as
  * applied may be in one.
@@ -110,7 +116,7 @@ project_with_history(const Model *model)
 	{
 		const PlanNode *node = &model->nodes[i];
 
-		if (!can_go_back(node) || strstr(names.data, psprintf("\"%s\"", node->migration->project)))
+		if (!(node->is_applied || is_half_reverted(node)) || !can_go_back(node) || strstr(names.data, psprintf("\"%s\"", node->migration->project)))
 			continue;
 		project = node->migration->project;
 		appendStringInfo(&names, "%s\"%s\"", n++ ? ", " : "", project);
@@ -124,7 +130,7 @@ project_with_history(const Model *model)
 	return project;
 }
 
-/* The one that was applied last comes first. */
+/* One that is half reverted comes first, then the one that was applied last. */
 static int
 compare_applied(const void *a, const void *b, void *arg)
 {
@@ -134,6 +140,8 @@ compare_applied(const void *a, const void *b, void *arg)
 	int64		left_id = model->nodes[left].migration->history_id;
 	int64		right_id = model->nodes[right].migration->history_id;
 
+	if (is_half_reverted(&model->nodes[left]) != is_half_reverted(&model->nodes[right]))
+		return is_half_reverted(&model->nodes[left]) ? -1 : 1;
 	if (left_id != right_id)
 		return left_id > right_id ? -1 : 1;
 	return left > right ? -1 : left < right;
@@ -234,7 +242,7 @@ irreversible(const Model *model, int i)
 	const PlanNode *node = &model->nodes[i];
 	char	   *name = mig_full_name(node->migration);
 
-	if (node->unfinished && node->unfinished->part == PART_UP)
+	if (node->unfinished && !is_half_reverted(node))
 		return mig_half_done_problem(node);
 	if (strcmp(node->state, "baseline") == 0)
 		return mig_problem(ERRCODE_MIG_NO_DOWN, "no_down",

@@ -36,7 +36,7 @@ extern void apart_commit(Apart *apart);
 /* Nothing of what was under way stands, as far as a transaction can see to it. */
 extern void apart_abort(Apart *apart);
 
-/* What the script has set for its own statements is not for what we write of them. */
+/* A migration writes, and so do we of it, whatever it has set for the transactions behind. */
 extern void apart_allow_writing(void);
 
 /* MG012 unless the migration is still this attempt's. */

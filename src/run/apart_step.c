@@ -229,6 +229,7 @@ can_run_again(Apart *apart, ScriptStep step)
 	if (!step.top_level)
 		return true;
 	apart_begin(apart);
+	apart_require_own(apart);
 	apart->before = ledger_unfinished(apart->migration->project, apart->migration->name);
 	if (apart->before->under_way == 0)
 	{

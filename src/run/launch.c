@@ -246,7 +246,10 @@ start_worker(Launch *launch)
 static void
 fit_to_client(ErrorData *notice)
 {
-	char	  **texts[] = {&notice->message, &notice->detail, &notice->hint, &notice->context};
+	char	  **texts[] = {
+		&notice->message, &notice->detail, &notice->hint, &notice->context, &notice->internalquery, &notice->schema_name,
+		&notice->table_name, &notice->column_name, &notice->datatype_name, &notice->constraint_name
+	};
 
 	for (int i = 0; i < lengthof(texts); i++)
 		if (*texts[i])

@@ -168,7 +168,7 @@ refuse_leaving(const Mark *mark)
 			 errmsg("statement %d of migration \"%s\" was not done, and has left something",
 					unfinished->under_way, mig_full_name(mark->node->migration)),
 			 errdetail("To be run: %s", ((const Remedy *) linitial(result.before))->sql),
-			 errhint("CALL migrate.%s();  clears that up and runs it again.  To leave it out, register the text without it before.",
+			 errhint("CALL migrate.%s();  clears that up and runs it again.  To leave it out all the same, run that yourself before.",
 					 unfinished->part == PART_DOWN ? "revert" : "apply")));
 }
 

@@ -223,27 +223,6 @@ old_index_left(Oid index)
 	return result;
 }
 
-/*
- * An index of a table that was made after one that has gone, or has the name
- * that this had: perhaps the same one, which REINDEX CONCURRENTLY and a new type
- * of a column make anew.  Invalid: there is none.
- */
-static Oid
-made_since(Oid table, Oid gone, const char *name)
-{
-	ListCell   *cell;
-
-	foreach(cell, indexes_of(table))
-	{
-		Oid			index = lfirst_oid(cell);
-		const char *index_name = get_rel_name(index);
-
-		if (index_name && (index > gone || (name && strcmp(index_name, name) == 0)))
-			return index;
-	}
-	return InvalidOid;
-}
-
 static void
 run_first(Reconciliation *result, char *sql, bool as_superuser)
 {
@@ -269,14 +248,49 @@ judge_unknown(Reconciliation *result, const char *evidence)
 	result->evidence = pstrdup(evidence);
 }
 
-/* The index that is gone may be there again, made by somebody else. */
-static void
-judge_gone(Reconciliation *result, const Unfinished *unfinished, Oid gone, const char *name)
+/* Has an index the columns of CREATE INDEX, as far as it names them? */
+static bool
+has_columns(Oid index, const IndexStmt *stmt)
 {
-	Oid			since = made_since(unfinished->table, gone, name);
+	HeapTuple	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(index));
+	const int2vector *keys;
+	bool		same;
 
-	if (OidIsValid(since))
-		judge_unknown(result, psprintf("Its index has gone, and %s was made since, perhaps out of it.", qualified_name(since)));
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	keys = &((Form_pg_index) GETSTRUCT(tuple))->indkey;
+	same = ((Form_pg_index) GETSTRUCT(tuple))->indisvalid &&
+		((Form_pg_index) GETSTRUCT(tuple))->indnkeyatts == list_length(stmt->indexParams);
+	for (int i = 0; same && i < list_length(stmt->indexParams); i++)
+	{
+		const char *name = list_nth_node(IndexElem, stmt->indexParams, i)->name;
+		const char *column = get_attname(((Form_pg_index) GETSTRUCT(tuple))->indrelid, keys->values[i], true);
+
+		same = name && column ? strcmp(name, column) == 0 : name == NULL && keys->values[i] == 0;
+	}
+	ReleaseSysCache(tuple);
+	return same;
+}
+
+/*
+ * What a statement made or was to drop has gone: REINDEX CONCURRENTLY, and a new
+ * type of a column, make an index anew, with its name.  Is there one that may be it?
+ */
+static void
+judge_gone(Reconciliation *result, const ScriptStatement *stmt, const Unfinished *unfinished)
+{
+	const IndexStmt *makes = IsA(stmt->raw->stmt, IndexStmt) ? (const IndexStmt *) stmt->raw->stmt : NULL;
+	const char *name = makes ? makes->idxname : dropped_index(stmt)->relname;
+	ListCell   *cell;
+
+	foreach(cell, indexes_of(unfinished->table))
+	{
+		Oid			index = lfirst_oid(cell);
+		const char *index_name = get_rel_name(index);
+
+		if (index_name && (name ? strcmp(index_name, name) == 0 : has_columns(index, makes)))
+			judge_unknown(result, psprintf("Its index has gone, and %s is there, perhaps made out of it.", qualified_name(index)));
+	}
 }
 
 /* Does a name mean the same as then?  Without looking it up in a schema that whoever asks may not use. */
@@ -329,7 +343,7 @@ judge_indexes(Reconciliation *result, const ScriptStatement *stmt, const Unfinis
 		else if (exists)
 			drop_first(result, index);
 		else if (!rebuilds)
-			judge_gone(result, unfinished, index, NULL);
+			judge_gone(result, stmt, unfinished);
 	}
 	/* Rebuilding what is built does no harm, and others may be left to do. */
 	if (result->before != NIL || rebuilds)
@@ -343,8 +357,9 @@ judge_detach(Reconciliation *result, Oid partition)
 {
 	if (!OidIsValid(partition))
 		return;
-	/* What has gone is no partition any more, and what has its name now is another one. */
-	if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(partition)) || !get_rel_relispartition(partition))
+	/* What has gone is no partition any more; who dropped it nobody knows, and what has its name now is another one. */
+	result->has_gone = !SearchSysCacheExists1(RELOID, ObjectIdGetDatum(partition));
+	if (result->has_gone || !get_rel_relispartition(partition))
 		result->verdict = VERDICT_DONE;
 	else if (PartitionHasPendingDetach(partition))
 	{
@@ -393,7 +408,7 @@ judge_dropped(Reconciliation *result, const ScriptStatement *stmt, int cache, co
 	{
 		result->verdict = VERDICT_DONE;
 		if (cache == RELOID)
-			judge_gone(result, unfinished, before, dropped_index(stmt)->relname);
+			judge_gone(result, stmt, unfinished);
 	}
 	else if (cache == RELOID ? !means(dropped_index(stmt), before) : object_of(stmt) != before)
 	{
@@ -466,9 +481,7 @@ mig_reconcile(const ScriptStatement *stmt, const Unfinished *unfinished)
 		judge(&result, stmt, unfinished);
 	else
 		judge_unknown(&result, "It was begun in the database that this one is a copy of, and what was noted of it then does not say what there is here.");
-	/* Who dropped a partition, once it was detached, nobody knows. */
-	if (result.verdict == VERDICT_DONE &&
-		!(IsA(stmt->raw->stmt, AlterTableStmt) && !SearchSysCacheExists1(RELOID, ObjectIdGetDatum(unfinished->object))))
+	if (result.verdict == VERDICT_DONE && !result.has_gone)
 		result.objects = ledger_noted_objects(unfinished->project, unfinished->name);
 	return result;
 }

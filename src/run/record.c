@@ -70,7 +70,7 @@ mig_record_start(Run *run)
 
 /* Does anything stand of what a worker that is gone has begun, or did something before it? */
 static bool
-is_half_done(const Attempt *attempt)
+has_left_something(const Attempt *attempt)
 {
 	FullName	full = {unconstify(char *, attempt->project), unconstify(char *, attempt->name)};
 	const Unfinished *unfinished = ledger_unfinished(full.project, full.name);
@@ -94,7 +94,7 @@ mig_record_failure(Run *run, const ErrorData *error)
 	{
 		attempt->attempt_id = attempt->id;
 		attempt->id = ledger_next_attempt();
-		if (is_half_done(attempt))
+		if (has_left_something(attempt))
 			mig_step_interrupted(&run->step, error, "interrupted", run->job.statements, run->job.total);
 		else
 		{

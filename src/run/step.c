@@ -69,9 +69,21 @@ mig_step_verify(StepRun *run, const Migration *migration)
 	mig_execute_verify(&run->verify);
 }
 
-/* Deferrable constraints that say INITIALLY IMMEDIATE, as SET CONSTRAINTS takes them. */
+/* A trigger may have deferred all again, and written: to fire that is its user's, not ours. */
+static void
+refuse_queued(const Execution *execution, Oid relation)
+{
+	if (AfterTriggerPendingOnRel(relation))
+		ereport(ERROR,
+				(errcode(ERRCODE_MIG_CANNOT_RUN),
+				 errmsg("migration \"%s\" leaves constraints to be checked behind its end", execution->full_name),
+				 errdetail("A trigger that a deferred constraint has fired has deferred constraints again."),
+				 errhint("Put SET CONSTRAINTS ALL IMMEDIATE at the end of what that trigger does.")));
+}
+
+/* Deferrable constraints that say INITIALLY IMMEDIATE, as SET CONSTRAINTS takes them; none has anything to be checked. */
 static List *
-initially_immediate(void)
+initially_immediate(const Execution *execution)
 {
 	Relation	catalog = table_open(ConstraintRelationId, AccessShareLock);
 	SysScanDesc scan = systable_beginscan(catalog, InvalidOid, false, NULL, 0, NULL);
@@ -85,6 +97,9 @@ initially_immediate(void)
 
 		if (!constraint->condeferrable || constraint->condeferred || !OidIsValid(constraint->conrelid))
 			continue;
+		refuse_queued(execution, constraint->conrelid);
+		if (OidIsValid(constraint->confrelid))
+			refuse_queued(execution, constraint->confrelid);
 		schema = get_namespace_name(constraint->connamespace);
 		if (schema)
 			names = lappend(names, makeRangeVar(schema, pstrdup(NameStr(constraint->conname)), -1));
@@ -92,31 +107,6 @@ initially_immediate(void)
 	systable_endscan(scan);
 	table_close(catalog, AccessShareLock);
 	return names;
-}
-
-/* A trigger may have deferred all again, and written: to fire that is its user's, not ours. */
-static void
-refuse_queued(const Execution *execution)
-{
-	Relation	catalog = table_open(ConstraintRelationId, AccessShareLock);
-	SysScanDesc scan = systable_beginscan(catalog, InvalidOid, false, NULL, 0, NULL);
-	HeapTuple	tuple;
-
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		Form_pg_constraint constraint = (Form_pg_constraint) GETSTRUCT(tuple);
-
-		if (!constraint->condeferrable)
-			continue;
-		if (AfterTriggerPendingOnRel(constraint->conrelid) || AfterTriggerPendingOnRel(constraint->confrelid))
-			ereport(ERROR,
-					(errcode(ERRCODE_MIG_CANNOT_RUN),
-					 errmsg("migration \"%s\" leaves constraints to be checked behind its end", execution->full_name),
-					 errdetail("A trigger that a deferred constraint has fired has deferred constraints again."),
-					 errhint("Put SET CONSTRAINTS ALL IMMEDIATE at the end of what that trigger does.")));
-	}
-	systable_endscan(scan);
-	table_close(catalog, AccessShareLock);
 }
 
 /*
@@ -131,11 +121,10 @@ defer_again(const Execution *execution)
 	Oid			user;
 	int			context;
 
-	refuse_queued(execution);
 	stmt->deferred = true;
 	AfterTriggerSetState(stmt);
 	stmt->deferred = false;
-	stmt->constraints = initially_immediate();
+	stmt->constraints = initially_immediate(execution);
 	if (stmt->constraints == NIL)
 		return;
 

@@ -79,6 +79,9 @@ extern bool mig_script_sets_and_does_more(const ScriptStatement *stmt);
 /* Is what one has set of no account once the next one has been run? */
 extern bool mig_script_sets_the_same(const ScriptStatement *stmt, const ScriptStatement *next);
 
+/* Does what it does end with its transaction, and may matter to what comes behind it? */
+extern bool mig_script_ends_with_transaction(const ScriptStatement *stmt);
+
 /* Does this failure say that the statement cannot run inside a transaction, as nothing in its words did? */
 extern bool mig_script_wants_top_level(const ScriptStatement *stmt, int sqlstate);
 
