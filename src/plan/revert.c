@@ -116,7 +116,8 @@ project_with_history(const Model *model)
 	{
 		const PlanNode *node = &model->nodes[i];
 
-		if (!(node->is_applied || is_half_reverted(node)) || !can_go_back(node) || strstr(names.data, psprintf("\"%s\"", node->migration->project)))
+		if (!can_go_back(node) || !(node->is_applied || is_half_reverted(node)) ||
+			strstr(names.data, psprintf("\"%s\"", node->migration->project)))
 			continue;
 		project = node->migration->project;
 		appendStringInfo(&names, "%s\"%s\"", n++ ? ", " : "", project);
@@ -159,7 +160,8 @@ choose_last(const Model *model, const char *project, int steps, bool *chosen)
 	{
 		const PlanNode *node = &model->nodes[i];
 
-		if (can_go_back(node) && mig_node_in(node, project) && node->migration->kind != KIND_REPEATABLE)
+		if (can_go_back(node) && mig_node_in(node, project) &&
+			(node->migration->kind != KIND_REPEATABLE || is_half_reverted(node)))
 			applied[n++] = i;
 	}
 	qsort_arg(applied, n, sizeof(int), compare_applied, unconstify(Model *, model));

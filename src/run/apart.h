@@ -71,8 +71,8 @@ typedef struct Reconciliation
 	List	   *before;			/* of Remedy *, to run first */
 	List	   *objects;		/* of ObjectAddress *: what it has made, changed or dropped, where it is done */
 	char	   *evidence;		/* what is known, where people must decide */
-	bool		has_gone;		/* by whom, is not known: it is not the migration's */
-	bool		is_elsewhere;	/* that is whether it still goes for what its name does not mean any more: it cannot run again as it is */
+	bool		has_gone;		/* the object is gone, and nobody knows who dropped it */
+	bool		is_elsewhere;	/* unknown since its name means something else here: as it is, it cannot run again here */
 } Reconciliation;
 
 /* What became of the statement under way, of which this is the text now, or NULL (resume.c). */

@@ -15,6 +15,7 @@
 #include "miscadmin.h"
 #include "plan/see.h"
 #include "run/apart.h"
+#include "run/call.h"
 #include "run/deployer.h"
 #include "run/run.h"
 #include "script/version.h"
@@ -168,8 +169,8 @@ refuse_leaving(const Mark *mark)
 			 errmsg("statement %d of migration \"%s\" was not done, and has left something",
 					unfinished->under_way, mig_full_name(mark->node->migration)),
 			 errdetail("To be run: %s", ((const Remedy *) linitial(result.before))->sql),
-			 errhint("CALL migrate.%s();  clears that up and runs it again.  To leave it out all the same, run that yourself before.",
-					 unfinished->part == PART_DOWN ? "revert" : "apply")));
+			 errhint("%s  clears that up and runs it again.  To leave it out all the same, run that yourself before.",
+					 mig_call_again(unfinished->part == PART_DOWN, mark->full->project, NULL))));
 }
 
 /*
@@ -188,8 +189,8 @@ skip_statement(const Mark *mark)
 						mig_full_name(mark->node->migration)),
 				 errdetail_plural("Its first %d statement stands, and no other does.",
 								  "Its first %d statements stand, and no other does.", unfinished->done, unfinished->done),
-				 errhint("CALL migrate.%s();  goes on behind that.  To leave out what was done by hand, register the text without it.",
-						 unfinished->part == PART_DOWN ? "revert" : "apply")));
+				 errhint("%s  goes on behind that.  To leave out what was done by hand, register the text without it.",
+						 mig_call_again(unfinished->part == PART_DOWN, mark->full->project, NULL))));
 	refuse_leaving(mark);
 	ledger_note_done(mark->full->project, mark->full->name, unfinished->checksum, unfinished->under_way);
 }

@@ -248,9 +248,17 @@ judge_unknown(Reconciliation *result, const char *evidence)
 	result->evidence = pstrdup(evidence);
 }
 
-/* Has an index the columns of CREATE INDEX, as far as it names them? */
+static const char *
+column_of(const IndexElem *element)
+{
+	if (element->name || !IsA(element->expr, ColumnRef))
+		return element->name;
+	return strVal(llast(((const ColumnRef *) element->expr)->fields));
+}
+
+/* Could an index be what CREATE INDEX makes, by its columns as far as they have names? */
 static bool
-has_columns(Oid index, const IndexStmt *stmt)
+is_like(Oid index, const IndexStmt *stmt)
 {
 	HeapTuple	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(index));
 	const int2vector *keys;
@@ -259,11 +267,11 @@ has_columns(Oid index, const IndexStmt *stmt)
 	if (!HeapTupleIsValid(tuple))
 		return false;
 	keys = &((Form_pg_index) GETSTRUCT(tuple))->indkey;
-	same = ((Form_pg_index) GETSTRUCT(tuple))->indisvalid &&
+	same = ((Form_pg_index) GETSTRUCT(tuple))->indisvalid && ((Form_pg_index) GETSTRUCT(tuple))->indisunique == stmt->unique &&
 		((Form_pg_index) GETSTRUCT(tuple))->indnkeyatts == list_length(stmt->indexParams);
 	for (int i = 0; same && i < list_length(stmt->indexParams); i++)
 	{
-		const char *name = list_nth_node(IndexElem, stmt->indexParams, i)->name;
+		const char *name = column_of(list_nth_node(IndexElem, stmt->indexParams, i));
 		const char *column = get_attname(((Form_pg_index) GETSTRUCT(tuple))->indrelid, keys->values[i], true);
 
 		same = name && column ? strcmp(name, column) == 0 : name == NULL && keys->values[i] == 0;
@@ -277,7 +285,7 @@ has_columns(Oid index, const IndexStmt *stmt)
  * type of a column, make an index anew, with its name.  Is there one that may be it?
  */
 static void
-judge_gone(Reconciliation *result, const ScriptStatement *stmt, const Unfinished *unfinished)
+judge_gone(Reconciliation *result, const ScriptStatement *stmt, const Unfinished *unfinished, Oid gone)
 {
 	const IndexStmt *makes = IsA(stmt->raw->stmt, IndexStmt) ? (const IndexStmt *) stmt->raw->stmt : NULL;
 	const char *name = makes ? makes->idxname : dropped_index(stmt)->relname;
@@ -288,7 +296,7 @@ judge_gone(Reconciliation *result, const ScriptStatement *stmt, const Unfinished
 		Oid			index = lfirst_oid(cell);
 		const char *index_name = get_rel_name(index);
 
-		if (index_name && (name ? strcmp(index_name, name) == 0 : has_columns(index, makes)))
+		if (index_name && (name ? strcmp(index_name, name) == 0 : index > gone && is_like(index, makes)))
 			judge_unknown(result, psprintf("Its index has gone, and %s is there, perhaps made out of it.", qualified_name(index)));
 	}
 }
@@ -343,7 +351,7 @@ judge_indexes(Reconciliation *result, const ScriptStatement *stmt, const Unfinis
 		else if (exists)
 			drop_first(result, index);
 		else if (!rebuilds)
-			judge_gone(result, stmt, unfinished);
+			judge_gone(result, stmt, unfinished, index);
 	}
 	/* Rebuilding what is built does no harm, and others may be left to do. */
 	if (result->before != NIL || rebuilds)
@@ -408,7 +416,7 @@ judge_dropped(Reconciliation *result, const ScriptStatement *stmt, int cache, co
 	{
 		result->verdict = VERDICT_DONE;
 		if (cache == RELOID)
-			judge_gone(result, stmt, unfinished);
+			judge_gone(result, stmt, unfinished, before);
 	}
 	else if (cache == RELOID ? !means(dropped_index(stmt), before) : object_of(stmt) != before)
 	{

@@ -63,7 +63,7 @@ raise_set_once(const Apart *apart, const ScriptStatement *stmt)
 			(errcode(ERRCODE_MIG_INTERRUPTED),
 			 errmsg("migration \"%s\" cannot go on: statement %d of it, which stands, has set something for those behind it and cannot be run again for that",
 					mig_full_name(apart->migration), stmt->number),
-			 errdetail("%s  It does more than call set_config().", mig_place(apart->text->path, stmt->line)),
+			 errdetail("%s  It does more than call set_config(), or reads a table for it.", mig_place(apart->text->path, stmt->line)),
 			 errhint("Do by hand what is left, then: SELECT migrate.resolve(%s, 'applied', '<done by hand>');  "
 					 "or undo what stands, then: SELECT migrate.resolve(%s, 'restart', '<undone by hand>');", literal, literal)));
 }

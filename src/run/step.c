@@ -95,11 +95,13 @@ initially_immediate(const Execution *execution)
 		Form_pg_constraint constraint = (Form_pg_constraint) GETSTRUCT(tuple);
 		char	   *schema;
 
-		if (!constraint->condeferrable || constraint->condeferred || !OidIsValid(constraint->conrelid))
+		if (!constraint->condeferrable)
 			continue;
+		/* Of any that can be deferred: a name stands for all that have it. */
 		refuse_queued(execution, constraint->conrelid);
-		if (OidIsValid(constraint->confrelid))
-			refuse_queued(execution, constraint->confrelid);
+		refuse_queued(execution, constraint->confrelid);
+		if (constraint->condeferred || !OidIsValid(constraint->conrelid))
+			continue;
 		schema = get_namespace_name(constraint->connamespace);
 		if (schema)
 			names = lappend(names, makeRangeVar(schema, pstrdup(NameStr(constraint->conname)), -1));

@@ -73,7 +73,7 @@ extern int	mig_script_first_change(const Script *before, const Script *now, int 
 /* Does it set something for the rest of the session, and can be run again for that? */
 extern bool mig_script_sets_session(const ScriptStatement *stmt);
 
-/* A query that sets something, and does what is to be done once. */
+/* A query that sets something, and cannot be run again for that: it does what is to be done once, or reads a table. */
 extern bool mig_script_sets_and_does_more(const ScriptStatement *stmt);
 
 /* Is what one has set of no account once the next one has been run? */

@@ -43,10 +43,15 @@ calls_set_config(const FuncCall *call)
 	return name && strcmp(name, "set_config") == 0 && list_length(call->args) == 3;
 }
 
-/* What a table says may be another thing the next time; a catalog's names are rarely. */
+/* What a table says may be another thing the next time; the names in a catalog rarely are, or what the query says itself. */
 static bool
-is_catalog(const RangeVar *relation)
+says_the_same(const RangeVar *relation, const WithClause *with)
 {
+	ListCell   *cell;
+
+	foreach(cell, relation->schemaname == NULL && with ? with->ctes : NIL)
+		if (strcmp(lfirst_node(CommonTableExpr, cell)->ctename, relation->relname) == 0)
+			return true;
 	if (relation->schemaname)
 		return strcmp(relation->schemaname, "pg_catalog") == 0 || strcmp(relation->schemaname, "information_schema") == 0;
 	return strncmp(relation->relname, "pg_", 3) == 0;
@@ -56,7 +61,8 @@ is_catalog(const RangeVar *relation)
 typedef struct SettingsOf
 {
 	bool		sets;			/* it calls set_config */
-	bool		does_more;		/* what must not be done twice, as far as is known */
+	bool		does_more;		/* what must not be done twice, or may say another thing then, as far as is known */
+	const WithClause *with;
 } SettingsOf;
 
 static bool
@@ -77,7 +83,7 @@ look_for_settings(Node *node, void *arg)
 		settings->does_more |= !known;
 	}
 	else if (IsA(node, RangeVar))
-		settings->does_more |= !is_catalog((RangeVar *) node);
+		settings->does_more |= !says_the_same((RangeVar *) node, settings->with);
 	else if (IsA(node, IntoClause) || IsA(node, InsertStmt) || IsA(node, UpdateStmt) || IsA(node, DeleteStmt) || IsA(node, MergeStmt))
 		settings->does_more = true;
 	return raw_expression_tree_walker(node, look_for_settings, arg);
@@ -86,10 +92,13 @@ look_for_settings(Node *node, void *arg)
 static SettingsOf
 settings_of(const ScriptStatement *stmt)
 {
-	SettingsOf	settings = {false, false};
+	SettingsOf	settings = {false, false, NULL};
 
 	if (IsA(stmt->raw->stmt, SelectStmt))
+	{
+		settings.with = ((const SelectStmt *) stmt->raw->stmt)->withClause;
 		(void) look_for_settings(stmt->raw->stmt, &settings);
+	}
 	return settings;
 }
 
@@ -159,13 +168,11 @@ calls_for_transaction(Node *node, void *arg)
 	return raw_expression_tree_walker(node, calls_for_transaction, arg);
 }
 
-/* How long something may take is no matter of what is done. */
+/* How long to wait for a lock is no matter of what is done, and what does not get one is tried again. */
 static bool
-is_timeout(const char *setting)
+is_of_no_matter(const VariableSetStmt *set)
 {
-	int			length = strlen(setting) - strlen("_timeout");
-
-	return length > 0 && pg_strcasecmp(setting + length, "_timeout") == 0;
+	return set->name && pg_strcasecmp(set->name, "lock_timeout") == 0;
 }
 
 bool
@@ -176,7 +183,7 @@ mig_script_ends_with_transaction(const ScriptStatement *stmt)
 	switch (nodeTag(node))
 	{
 		case T_VariableSetStmt:
-			return ((VariableSetStmt *) node)->is_local && !(((VariableSetStmt *) node)->name && is_timeout(((VariableSetStmt *) node)->name));
+			return ((VariableSetStmt *) node)->is_local && !is_of_no_matter((VariableSetStmt *) node);
 		case T_ConstraintsSetStmt:
 		case T_LockStmt:
 			return true;

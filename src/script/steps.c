@@ -81,9 +81,11 @@ divide_behind(Script *script, ScriptStep step, int failed, bool (*adds) (const S
 			before = stmt;
 		if (!adds(stmt) || stmt->ends_step)
 			continue;
-		*held = before;
 		if (before)
-			return false;
+		{
+			*held = divided ? NULL : before;
+			return divided;
+		}
 		divided = stmt->ends_step = true;
 	}
 	return divided;

@@ -404,7 +404,9 @@ SELECT pg_temp.rows_are($$SELECT role_name, session_role, outcome FROM migrate.h
 -- A trigger that defers again what a run of all in one transaction checks at the end of each.
 CREATE SCHEMA tap_escape AUTHORIZATION tap_login;
 SELECT dblink_exec('login', 'SET client_min_messages = warning');
-SELECT is((SELECT r FROM dblink('login', format('SELECT migrate.register(%L, %L, project => %L)', '0002_escape', $_$
+CREATE FUNCTION pg_temp.escape(constraints text) RETURNS SETOF text LANGUAGE plpgsql AS $f$
+BEGIN
+    PERFORM * FROM dblink('login', format('SELECT migrate.register(%L, %L, project => %L)', '0002_escape', format($_$
 CREATE TABLE tap_escape.t (i int);
 CREATE FUNCTION tap_escape.f() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -417,14 +419,19 @@ BEGIN
     RETURN NULL;
 END
 $$;
-CREATE CONSTRAINT TRIGGER t AFTER INSERT ON tap_escape.t DEFERRABLE INITIALLY IMMEDIATE FOR EACH ROW EXECUTE FUNCTION tap_escape.f();
+%s;
 SET CONSTRAINTS ALL DEFERRED;
 INSERT INTO tap_escape.t VALUES (1);
-$_$, 'login')) AS t (r text)), 'registered');
-SELECT is((SELECT (e).code FROM pg_temp.error_of($$SELECT * FROM dblink('login', 'CALL migrate.apply(project => ''login'', atomic => true)') AS t (r bigint, a int)$$) e),
-    'MG009', 'what a trigger leaves to be checked is not checked by us');
-SELECT is((SELECT rolsuper FROM pg_roles WHERE rolname = 'tap_login'), false, 'as whoever we are then');
-SELECT migrate.unregister('login:0002_escape') \g /dev/null
+$_$, constraints), 'login')) AS t (r text);
+    RETURN NEXT is((SELECT (e).code FROM pg_temp.error_of($$SELECT * FROM dblink('login', 'CALL migrate.apply(project => ''login'', atomic => true)') AS t (r bigint, a int)$$) e),
+        'MG009', 'what a trigger leaves to be checked is not checked by us');
+    RETURN NEXT is((SELECT rolsuper FROM pg_roles WHERE rolname = 'tap_login'), false, 'as whoever we are then');
+    PERFORM migrate.unregister('login:0002_escape');
+END
+$f$;
+SELECT pg_temp.escape('CREATE CONSTRAINT TRIGGER t AFTER INSERT ON tap_escape.t DEFERRABLE INITIALLY IMMEDIATE FOR EACH ROW EXECUTE FUNCTION tap_escape.f()');
+-- A name stands for all constraints of the schema that have it.
+SELECT pg_temp.escape('CREATE TABLE tap_escape.u (i int, CONSTRAINT c UNIQUE (i) DEFERRABLE); CREATE CONSTRAINT TRIGGER c AFTER INSERT ON tap_escape.t DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION tap_escape.f()');
 SELECT dblink_disconnect('login') \g /dev/null
 
 -- A schema that somebody else has prepared is not taken.
