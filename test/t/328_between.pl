@@ -178,6 +178,8 @@ ask(q{SELECT migrate.hold('set6:0001_sets', 'done with')});
 ask(q{CREATE TABLE tenants (s text, done bool); INSERT INTO tenants VALUES ('app', false)});
 like(goes_on('set10', q{SELECT set_config('search_path', s, false) FROM public.tenants WHERE NOT done; UPDATE public.tenants SET done = true}), qr/MG012/, 'nor with what a table said');
 ask(q{SELECT migrate.hold('set10:0001_sets', 'done with')});
+like(goes_on('set12', q{SELECT set_config('search_path', 'app', false) INTO made}), qr/MG012/, 'nor with what makes a table');
+ask(q{SELECT migrate.hold('set12:0001_sets', 'done with')});
 ask('CREATE ROLE gone_for_good');
 define('0001_role', "SET ROLE gone_for_good;\nVACUUM public.x;\nSELECT 1 / 0", project => 'role');
 try(q{CALL migrate.apply(project => 'role');});
