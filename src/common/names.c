@@ -118,3 +118,9 @@ mig_check_path(const char *path)
 				 errmsg("invalid path of a file: \"%s\"", mig_clipped(path)),
 				 errdetail("A path cannot contain control characters.")));
 }
+
+void
+mig_list_name(StringInfo list, const char *name)
+{
+	appendStringInfo(list, "%s\"%s\"", list->len > 0 ? ", " : "", name);
+}

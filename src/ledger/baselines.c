@@ -1,6 +1,7 @@
 /*
  * baselines.c
- *		Up to which version a project counts as applied.
+ *		What stands for others: up to which version a project counts as applied,
+ *		and who replaces a migration.
  */
 #include "postgres.h"
 
@@ -134,4 +135,35 @@ ledger_clear_baseline(const char *project, const char *setter_project, const cha
 	cleared = ledger_run(&query, &args) > 0;
 	ledger_leave(&scope);
 	return cleared;
+}
+
+FullName *
+ledger_other_heir(const Migration *replaced, const Migration *heir)
+{
+	static LedgerQuery query = {
+		"SELECT r.project, r.name FROM migrate.registered r JOIN migrate.state s USING (project, name)"
+		" WHERE s.state OPERATOR(pg_catalog.=) ANY ('{applied,marked,adopted,baseline,superseded}')"
+		" AND ((r.project OPERATOR(pg_catalog.=) $1 AND $2 OPERATOR(pg_catalog.=) ANY (r.replaces))"
+		" OR ($1 OPERATOR(pg_catalog.||) ':' OPERATOR(pg_catalog.||) $2) OPERATOR(pg_catalog.=) ANY (r.replaces))"
+		" AND (r.project, r.name) OPERATOR(pg_catalog.<>) ($3, $4) ORDER BY 1, 2 LIMIT 1"
+	};
+	LedgerArgs	args = {0};
+	LedgerScope scope;
+	FullName   *result = NULL;
+	LedgerRow	row;
+
+	ledger_enter(&scope);
+	arg_text(&args, replaced->project);
+	arg_text(&args, replaced->name);
+	arg_text(&args, heir->project);
+	arg_text(&args, heir->name);
+	if (ledger_run(&query, &args) > 0)
+	{
+		row_begin(&row, 0);
+		result = palloc(sizeof(FullName));
+		result->project = row_text(&row);
+		result->name = row_text(&row);
+	}
+	ledger_leave(&scope);
+	return result;
 }

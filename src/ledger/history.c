@@ -5,10 +5,6 @@
  */
 #include "postgres.h"
 
-#include "access/genam.h"
-#include "access/htup_details.h"
-#include "access/table.h"
-#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "common/faults.h"
 #include "ledger/entry.h"
@@ -18,8 +14,6 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
-#include "utils/rel.h"
-#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 int64
@@ -332,70 +326,6 @@ ledger_set_detail(const char *project, const char *name, const char *detail)
 	arg_text(&args, detail);
 	ledger_run(&query, &args);
 	ledger_leave(&scope);
-}
-
-FullName *
-ledger_other_heir(const Migration *replaced, const Migration *heir)
-{
-	static LedgerQuery query = {
-		"SELECT r.project, r.name FROM migrate.registered r JOIN migrate.state s USING (project, name)"
-		" WHERE s.state OPERATOR(pg_catalog.=) ANY ('{applied,marked,adopted,baseline,superseded}')"
-		" AND ((r.project OPERATOR(pg_catalog.=) $1 AND $2 OPERATOR(pg_catalog.=) ANY (r.replaces))"
-		" OR ($1 OPERATOR(pg_catalog.||) ':' OPERATOR(pg_catalog.||) $2) OPERATOR(pg_catalog.=) ANY (r.replaces))"
-		" AND (r.project, r.name) OPERATOR(pg_catalog.<>) ($3, $4) ORDER BY 1, 2 LIMIT 1"
-	};
-	LedgerArgs	args = {0};
-	LedgerScope scope;
-	FullName   *result = NULL;
-	LedgerRow	row;
-
-	ledger_enter(&scope);
-	arg_text(&args, replaced->project);
-	arg_text(&args, replaced->name);
-	arg_text(&args, heir->project);
-	arg_text(&args, heir->name);
-	if (ledger_run(&query, &args) > 0)
-	{
-		row_begin(&row, 0);
-		result = palloc(sizeof(FullName));
-		result->project = row_text(&row);
-		result->name = row_text(&row);
-	}
-	ledger_leave(&scope);
-	return result;
-}
-
-/* Of the last row that a snapshot shows; 0: none. */
-static int64
-last_id(const char *table, const char *index, Snapshot snapshot)
-{
-	Relation	relation = table_open(ledger_relation(table), AccessShareLock);
-	Relation	ids = index_open(ledger_relation(index), AccessShareLock);
-	SysScanDesc scan = systable_beginscan_ordered(relation, ids, snapshot, 0, NULL);
-	HeapTuple	row = systable_getnext_ordered(scan, BackwardScanDirection);
-	bool		isnull;
-	int64		id = row ? DatumGetInt64(heap_getattr(row, 1, RelationGetDescr(relation), &isnull)) : 0;
-
-	systable_endscan_ordered(scan);
-	index_close(ids, AccessShareLock);
-	table_close(relation, AccessShareLock);
-	return id;
-}
-
-bool
-ledger_has_moved(void)
-{
-	static const char *const logs[][2] = {{"log_history", "log_history_pkey"}, {"log_decisions", "log_decisions_pkey"}};
-	bool		moved = false;
-	Snapshot	latest;
-
-	if (!IsolationUsesXactSnapshot())
-		return false;
-	latest = RegisterSnapshot(GetLatestSnapshot());
-	for (int i = 0; i < lengthof(logs) && !moved; i++)
-		moved = last_id(logs[i][0], logs[i][1], latest) != last_id(logs[i][0], logs[i][1], GetTransactionSnapshot());
-	UnregisterSnapshot(latest);
-	return moved;
 }
 
 void

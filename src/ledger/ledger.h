@@ -168,7 +168,7 @@ extern List *ledger_all_names(const char *project);
 extern bool ledger_has_project(const char *project);
 extern List *ledger_projects(void);
 
-/* ---- what was done (history.c, runs.c) ---- */
+/* ---- what was done (history.c) ---- */
 
 /* An attempt, as history keeps it. */
 typedef struct Attempt
@@ -236,13 +236,7 @@ extern void ledger_restore_state(const char *project, const char *name);
 
 extern void ledger_set_detail(const char *project, const char *name, const char *detail);
 
-/* One that counts as applied and replaces a migration, besides that heir of it, or NULL. */
-extern FullName *ledger_other_heir(const Migration *replaced, const Migration *heir);
-
-/* Has more been done and decided by now than the snapshot of this transaction shows? */
-extern bool ledger_has_moved(void);
-
-/* ---- baselines (baselines.c) ---- */
+/* ---- what stands for others (baselines.c) ---- */
 
 /* As a list of Baseline, of which a project has one at most. */
 extern List *ledger_read_baselines(void);
@@ -259,6 +253,16 @@ extern void ledger_pass_baseline(const char *project, int64 from, int64 to);
 
 /* Only one that this migration has set or taken over: one that people have set stays. */
 extern bool ledger_clear_baseline(const char *project, const char *setter_project, const char *setter);
+
+/* One that counts as applied and replaces a migration, besides that heir of it, or NULL. */
+extern FullName *ledger_other_heir(const Migration *replaced, const Migration *heir);
+
+/* ---- has it moved on (moved.c) ---- */
+
+/* Has more been done and decided by now than the snapshot of this transaction shows? */
+extern bool ledger_has_moved(void);
+
+/* ---- runs (runs.c) ---- */
 
 typedef struct RunStart
 {
@@ -377,6 +381,7 @@ typedef struct Unfinished
 	char	   *name;
 	ScriptPart	part;
 	bytea	   *checksum;		/* of the text that has these */
+	int64		attempt_id;		/* which is at it, or was the last to be */
 	int			done;			/* the last statement that stands; 0: none */
 	int			under_way;		/* one that was begun and cannot be rolled back; 0: none */
 	Oid			object;			/* what that names, as it was before; invalid: nothing */
@@ -394,9 +399,6 @@ extern List *ledger_all_unfinished(bool covered);
 
 /* Note that an attempt begins, or goes on where another one stopped. */
 extern void ledger_begin_unfinished(const Unfinished *unfinished, int64 attempt_id, int64 run_id);
-
-/* Is it still that attempt's?  Then nobody else takes it over before the transaction ends. */
-extern bool ledger_lock_unfinished(const char *project, const char *name, int64 attempt_id);
 
 /* Note that a statement begins that cannot be rolled back; what it makes is noted as it is made. */
 extern void ledger_note_under_way(const char *project, const char *name, const bytea *checksum, int statement, Oid object, Oid table);

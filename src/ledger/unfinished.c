@@ -26,6 +26,7 @@ decode(uint64 number)
 	unfinished->name = row_text(&row);
 	unfinished->part = strcmp(row_text(&row), "down") == 0 ? PART_DOWN : PART_UP;
 	unfinished->checksum = row_bytea(&row);
+	unfinished->attempt_id = row_int8(&row);
 	unfinished->done = row_int4(&row);
 	unfinished->under_way = row_int8(&row);
 	unfinished->object = row_int8(&row);
@@ -34,7 +35,7 @@ decode(uint64 number)
 	return unfinished;
 }
 
-#define COLUMNS "project, name, part, checksum, done, under_way::pg_catalog.int8, object_oid::pg_catalog.int8, table_oid::pg_catalog.int8, place"
+#define COLUMNS "project, name, part, checksum, attempt_id, done, under_way::pg_catalog.int8, object_oid::pg_catalog.int8, table_oid::pg_catalog.int8, place"
 
 static Unfinished *
 read_one(LedgerQuery *query, const char *project, const char *name)
@@ -158,26 +159,6 @@ ledger_begin_unfinished(const Unfinished *unfinished, int64 attempt_id, int64 ru
 	arg_int8(&args, run_id);
 	ledger_run(&query, &args);
 	ledger_leave(&scope);
-}
-
-bool
-ledger_lock_unfinished(const char *project, const char *name, int64 attempt_id)
-{
-	static LedgerQuery query = {
-		"SELECT FROM migrate.unfinished WHERE project OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2"
-		" AND attempt_id OPERATOR(pg_catalog.=) $3 FOR UPDATE"
-	};
-	LedgerArgs	args = {0};
-	LedgerScope scope;
-	bool		result;
-
-	ledger_enter(&scope);
-	arg_text(&args, project);
-	arg_text(&args, name);
-	arg_int8(&args, attempt_id);
-	result = ledger_run(&query, &args) > 0;
-	ledger_leave(&scope);
-	return result;
 }
 
 static void

@@ -8,6 +8,7 @@
 #include "catalog/pg_type.h"
 #include "common/compat.h"
 #include "common/errors.h"
+#include "common/names.h"
 #include "common/rows.h"
 #include "fmgr.h"
 #include "ledger/entry.h"
@@ -159,8 +160,7 @@ check_heads(Check *check, const char *project)
 		return;
 	initStringInfo(&names);
 	foreach(cell, heads)
-		appendStringInfo(&names, "%s\"%s\"", names.len ? ", " : "",
-						 check->model->nodes[lfirst_int(cell)].migration->name);
+		mig_list_name(&names, check->model->nodes[lfirst_int(cell)].migration->name);
 	finding.severity = "error";
 	finding.code = "heads";
 	finding.project = project;

@@ -6,6 +6,7 @@
 #include "postgres.h"
 
 #include "common/errors.h"
+#include "common/names.h"
 #include "plan/model_private.h"
 #include "script/version.h"
 #include "utils/builtins.h"
@@ -181,7 +182,7 @@ replaced_names(const Model *model, const PlanNode *node, bool applied)
 		int			replaced = mig_model_find_reference(model, node->migration->project, replaces->names[i]);
 
 		if ((replaced >= 0 && is_there(model, replaced, MOST_GENERATIONS)) == applied)
-			appendStringInfo(&names, "%s\"%s\"", names.len ? ", " : "", replaces->names[i]);
+			mig_list_name(&names, replaces->names[i]);
 	}
 	return names.data;
 }

@@ -6,6 +6,7 @@
 
 #include "catalog/pg_type.h"
 #include "common/errors.h"
+#include "common/names.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "plan/model.h"
@@ -230,7 +231,7 @@ connect_names(Model *model, int node, const NameArray *names, bool must_exist)
 		}
 		if (missing.len == 0)
 			initStringInfo(&missing);
-		appendStringInfo(&missing, "%s\"%s\"", missing.len ? ", " : "", names->names[i]);
+		mig_list_name(&missing, names->names[i]);
 	}
 	if (missing.len > 0 && must_exist && model->nodes[node].problem == NULL)
 		model->nodes[node].problem =

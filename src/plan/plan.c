@@ -9,6 +9,7 @@
 
 #include "catalog/pg_type.h"
 #include "common/errors.h"
+#include "common/names.h"
 #include "miscadmin.h"
 #include "plan/model_private.h"
 #include "plan/plan_private.h"
@@ -148,8 +149,7 @@ several_heads(const Model *model, const bool *chosen)
 			continue;
 		initStringInfo(&names);
 		foreach(cell, heads)
-			appendStringInfo(&names, "%s\"%s\"", names.len ? ", " : "",
-							 model->nodes[lfirst_int(cell)].migration->name);
+			mig_list_name(&names, model->nodes[lfirst_int(cell)].migration->name);
 		return mig_problem(ERRCODE_MIG_CONFLICT, "heads",
 						   psprintf("project \"%s\" has %d heads, its policy allows one", project, list_length(heads)),
 						   psprintf("They are %s.", names.data),

@@ -49,7 +49,7 @@ quoted_names(List *found, int most)
 			appendStringInfo(&names, " and %d more", list_length(found) - most);
 			break;
 		}
-		appendStringInfo(&names, "%s\"%s:%s\"", names.len ? ", " : "", full->project, full->name);
+		mig_list_name(&names, psprintf("%s:%s", full->project, full->name));
 	}
 	return names.data;
 }
@@ -129,7 +129,7 @@ mig_require_project(const char *project)
 	projects = ledger_projects();
 	initStringInfo(&names);
 	foreach(cell, projects)
-		appendStringInfo(&names, "%s\"%s\"", names.len ? ", " : "", (const char *) lfirst(cell));
+		mig_list_name(&names, lfirst(cell));
 	ereport(ERROR,
 			(errcode(ERRCODE_MIG_NO_SUCH_MIGRATION),
 			 errmsg("nothing is registered in project \"%s\"", mig_clipped(project)),

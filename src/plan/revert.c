@@ -5,6 +5,7 @@
 #include "postgres.h"
 
 #include "common/errors.h"
+#include "common/names.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "plan/model_private.h"
@@ -120,7 +121,8 @@ project_with_history(const Model *model)
 			strstr(names.data, psprintf("\"%s\"", node->migration->project)))
 			continue;
 		project = node->migration->project;
-		appendStringInfo(&names, "%s\"%s\"", n++ ? ", " : "", project);
+		mig_list_name(&names, project);
+		n++;
 	}
 	if (n > 1)
 		ereport(ERROR,

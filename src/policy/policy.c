@@ -40,7 +40,7 @@ policy_names(void)
 
 	initStringInfo(&names);
 	for (int i = 0; i < lengthof(policies); i++)
-		appendStringInfo(&names, "%s\"%s\"", i ? ", " : "", policies[i].name);
+		mig_list_name(&names, policies[i].name);
 	return names.data;
 }
 
@@ -84,7 +84,7 @@ check_value(const Policy *policy, const char *value)
 	{
 		if (strcmp(policy->values[i], value) == 0)
 			return;
-		appendStringInfo(&known, "%s\"%s\"", i ? ", " : "", policy->values[i]);
+		mig_list_name(&known, policy->values[i]);
 	}
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -149,7 +149,7 @@ check_capability(const char *capability)
 	{
 		if (strcmp(names[i], capability) == 0)
 			return names[i];
-		appendStringInfo(&known, "%s\"%s\"", i ? ", " : "", names[i]);
+		mig_list_name(&known, names[i]);
 	}
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

@@ -8,6 +8,7 @@
 #include "common/compat.h"
 #include "common/errors.h"
 #include "common/lines.h"
+#include "common/names.h"
 #include "common/readonly.h"
 #include "fmgr.h"
 #include "ledger/entry.h"
@@ -106,7 +107,7 @@ listed(const NameArray *names)
 
 	initStringInfo(&list);
 	for (int i = 0; i < names->n; i++)
-		appendStringInfo(&list, "%s\"%s\"", i ? ", " : "", names->names[i]);
+		mig_list_name(&list, names->names[i]);
 	return names->n ? list.data : "nothing";
 }
 

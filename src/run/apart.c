@@ -50,21 +50,26 @@ apart_commit(Apart *apart)
 	MemoryContextSwitchTo(apart->context);
 }
 
-/* Is the migration still this attempt's?  A statement may have unlocked what keeps others out. */
-static bool
-is_own(const Apart *apart)
+/* How far it is, or NULL if it is another attempt's now: a statement may have unlocked what keeps others out. */
+static Unfinished *
+take_own(const Apart *apart)
 {
-	return ledger_lock_unfinished(apart->migration->project, apart->migration->name, apart->job->attempt_id);
+	Unfinished *now = ledger_take_unfinished(apart->migration->project, apart->migration->name);
+
+	return now && now->attempt_id == apart->job->attempt_id ? now : NULL;
 }
 
-void
+Unfinished *
 apart_require_own(const Apart *apart)
 {
-	if (!is_own(apart))
+	Unfinished *now = take_own(apart);
+
+	if (now == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_MIG_INTERRUPTED),
 				 errmsg("migration \"%s\" has been taken over by somebody else", mig_full_name(apart->migration)),
 				 errhint("SELECT * FROM migrate.show(%s);", quote_literal_cstr(mig_full_name(apart->migration)))));
+	return now;
 }
 
 void
@@ -200,12 +205,8 @@ finish(Apart *apart)
 
 /* Does anything of the migration stand?  One that was applied does until all of it is reverted. */
 static bool
-is_half_done(const Apart *apart)
+is_half_done(const Apart *apart, const Unfinished *now)
 {
-	const Unfinished *now = ledger_unfinished(apart->migration->project, apart->migration->name);
-
-	if (now == NULL)
-		return false;
 	if (now->under_way > 0)
 	{
 		if (apart_has_left_something(apart, now))
@@ -218,6 +219,7 @@ is_half_done(const Apart *apart)
 static void
 write_failure(Apart *apart, ErrorData *error)
 {
+	const Unfinished *now;
 	bool		noted = apart->job->half_done;
 
 	apart_abort(apart);
@@ -226,14 +228,15 @@ write_failure(Apart *apart, ErrorData *error)
 	begin_outcome(apart);
 	(void) mig_locks_explain(apart->locks, error);
 	apart->job->cancelled = mig_was_cancelled(error);
-	if (!is_own(apart))
+	now = take_own(apart);
+	if (now == NULL)
 	{
 		/* What became of it is for others to write. */
 		apart_commit(apart);
 		return;
 	}
 	apart->run.execution.done = apart->done;
-	apart->job->half_done = is_half_done(apart);
+	apart->job->half_done = is_half_done(apart, now);
 	if (apart->job->half_done)
 		mig_step_interrupted(&apart->run, error, apart->job->cancelled ? "interrupted" : "failed",
 							 apart->done, apart->script->nstatements);

@@ -39,8 +39,8 @@ extern void apart_abort(Apart *apart);
 /* A migration writes, and so do we of it, whatever it has set for the transactions behind. */
 extern void apart_allow_writing(void);
 
-/* MG012 unless the migration is still this attempt's. */
-extern void apart_require_own(const Apart *apart);
+/* How far the migration is, or MG012 unless it is still this attempt's: then nobody takes it over before the transaction ends. */
+extern Unfinished *apart_require_own(const Apart *apart);
 
 /* All statements up to this one are done: write it, and once that is committed, know it. */
 extern void apart_note_done(const Apart *apart, int last);

@@ -229,8 +229,7 @@ can_run_again(Apart *apart, ScriptStep step)
 	if (!step.top_level)
 		return true;
 	apart_begin(apart);
-	apart_require_own(apart);
-	apart->before = ledger_unfinished(apart->migration->project, apart->migration->name);
+	apart->before = apart_require_own(apart);
 	if (apart->before->under_way == 0)
 	{
 		/* It has not begun: there was no lock to write that it does. */

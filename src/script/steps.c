@@ -83,8 +83,9 @@ divide_behind(Script *script, ScriptStep step, int failed, bool (*adds) (const S
 			continue;
 		if (before)
 		{
-			*held = divided ? NULL : before;
-			return divided;
+			if (!divided)
+				*held = before;
+			break;
 		}
 		divided = stmt->ends_step = true;
 	}

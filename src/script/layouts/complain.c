@@ -7,6 +7,7 @@
 
 #include "common/errors.h"
 #include "common/lines.h"
+#include "common/names.h"
 #include "lib/stringinfo.h"
 #include "script/layouts/layouts_private.h"
 
@@ -27,7 +28,7 @@ layout_culprits(int code, const char *message, List *paths, const char *hint)
 			appendStringInfo(&list, " and %d more", list_length(paths) - n);
 			break;
 		}
-		appendStringInfo(&list, "%s\"%s\"", n > 0 ? ", " : "", (const char *) lfirst(cell));
+		mig_list_name(&list, lfirst(cell));
 		n++;
 	}
 	ereport(ERROR,
