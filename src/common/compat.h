@@ -6,6 +6,7 @@
 #ifndef MIG_COMPAT_H
 #define MIG_COMPAT_H
 
+#include "access/transam.h"
 #include "access/xact.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_database.h"
@@ -254,6 +255,28 @@ mig_rebuilds_dependants(const AlterTableCmd *command)
 #ifndef ACL_MAINTAIN
 #define ACL_MAINTAIN 0
 #endif
+
+/* Does this backend hold just this lock? (17: or a stronger one) */
+static inline bool
+mig_lock_held_by_me(const LOCKTAG *tag, LOCKMODE mode)
+{
+#if PG_VERSION_NUM >= 170000
+	return LockHeldByMe(tag, mode, false);
+#else
+	return LockHeldByMe(tag, mode);
+#endif
+}
+
+/* Transactions older than this one have left no trace. (17: renamed) */
+static inline TransactionId
+mig_oldest_transaction(void)
+{
+#if PG_VERSION_NUM >= 170000
+	return TransamVariables->oldestXid;
+#else
+	return ShmemVariableCache->oldestXid;
+#endif
+}
 
 /* Let a worker connect as a role that may not log in? (17) */
 #if PG_VERSION_NUM >= 170000

@@ -5,36 +5,45 @@
  */
 #include "postgres.h"
 
-#include "access/genam.h"
+#include "access/heapam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "access/tableam.h"
 #include "access/xact.h"
 #include "ledger/ledger.h"
 #include "ledger/query.h"
+#include "miscadmin.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
-/* Of the last row that a snapshot shows; 0: none. */
-static int64
-last_id(const char *table, const char *index, Snapshot snapshot)
+/*
+ * Is there a row that the latest snapshot shows and this transaction's does not?
+ * The last number does not say so: who has a lower one may commit later.
+ */
+static bool
+has_newer_row(const char *table, Snapshot latest, Snapshot own)
 {
 	Relation	relation = table_open(ledger_relation(table), AccessShareLock);
-	Relation	ids = index_open(ledger_relation(index), AccessShareLock);
-	SysScanDesc scan = systable_beginscan_ordered(relation, ids, snapshot, 0, NULL);
-	HeapTuple	row = systable_getnext_ordered(scan, BackwardScanDirection);
-	bool		isnull;
-	int64		id = row ? DatumGetInt64(heap_getattr(row, 1, RelationGetDescr(relation), &isnull)) : 0;
+	TableScanDesc scan = table_beginscan(relation, latest, 0, NULL);
+	bool		found = false;
+	HeapTuple	row;
 
-	systable_endscan_ordered(scan);
-	index_close(ids, AccessShareLock);
+	while (!found && (row = heap_getnext(scan, BackwardScanDirection)) != NULL)
+	{
+		TransactionId writer = HeapTupleHeaderGetXmin(row->t_data);
+
+		CHECK_FOR_INTERRUPTS();
+		found = XidInMVCCSnapshot(writer, own) && !TransactionIdIsCurrentTransactionId(writer);
+	}
+	table_endscan(scan);
 	table_close(relation, AccessShareLock);
-	return id;
+	return found;
 }
 
 bool
 ledger_has_moved(void)
 {
-	static const char *const logs[][2] = {{"log_history", "log_history_pkey"}, {"log_decisions", "log_decisions_pkey"}};
+	static const char *const logs[] = {"log_history", "log_decisions"};
 	bool		moved = false;
 	Snapshot	latest;
 
@@ -42,7 +51,7 @@ ledger_has_moved(void)
 		return false;
 	latest = RegisterSnapshot(GetLatestSnapshot());
 	for (int i = 0; i < lengthof(logs) && !moved; i++)
-		moved = last_id(logs[i][0], logs[i][1], latest) != last_id(logs[i][0], logs[i][1], GetTransactionSnapshot());
+		moved = has_newer_row(logs[i], latest, GetTransactionSnapshot());
 	UnregisterSnapshot(latest);
 	return moved;
 }

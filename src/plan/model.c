@@ -58,6 +58,18 @@ mig_resolve_calls(const Migration *migration)
 					" or SELECT migrate.resolve(%s, 'continue', '<it was not done>');", literal, literal);
 }
 
+char *
+mig_call_to_go_on(const PlanNode *node)
+{
+	const Migration *migration = node->migration;
+	const char *literal = quote_literal_cstr(mig_full_name(migration));
+
+	if (node->unfinished && node->unfinished->part == PART_DOWN)
+		return psprintf("CALL migrate.revert(project => %s);", quote_literal_cstr(migration->project));
+	return psprintf("%sCALL migrate.apply(%s);",
+					migration->hold_reason ? psprintf("SELECT migrate.release(%s, '<why>');  ", literal) : "", literal);
+}
+
 const char *
 mig_kind_name(MigrationKind kind)
 {
@@ -391,10 +403,8 @@ mig_half_done_problem(const PlanNode *node)
 	return mig_problem(ERRCODE_MIG_INTERRUPTED, "half_done",
 					   psprintf("migration \"%s\" is half %s", name, back ? "reverted" : "applied"),
 					   psprintf("It stopped behind statement %d.", node->unfinished->done),
-					   psprintf("CALL migrate.%s(%s);  goes on.  Or say what it is, 'applied' or 'reverted': SELECT migrate.resolve(%s, '%s', '<why>');",
-								back ? "revert" : "apply",
-								back ? psprintf("project => %s", quote_literal_cstr(node->migration->project)) : quote_literal_cstr(name),
-								quote_literal_cstr(name), back ? "reverted" : "applied"));
+					   psprintf("%s  goes on.  Or say what it is, 'applied' or 'reverted': SELECT migrate.resolve(%s, '%s', '<why>');",
+								mig_call_to_go_on(node), quote_literal_cstr(name), back ? "reverted" : "applied"));
 }
 
 void

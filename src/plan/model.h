@@ -80,7 +80,9 @@ extern bool mig_node_in(const PlanNode *node, const char *project);
 extern bool mig_node_undecided(const PlanNode *node);
 /* Why one that stopped on its way cannot go the other way. */
 extern Problem *mig_half_done_problem(const PlanNode *node);
-/* The calls of which one decides that. */
+/* The call that goes on with one that is half done. */
+extern char *mig_call_to_go_on(const PlanNode *node);
+/* The calls of which one decides what became of its statement under way. */
 extern char *mig_resolve_calls(const Migration *migration);
 extern const char *mig_kind_name(MigrationKind kind);
 

@@ -155,8 +155,7 @@ cure(const PlanNode *node)
 	if (mig_node_undecided(node))
 		return mig_resolve_calls(migration);
 	if (node->state == STATE_INTERRUPTED)
-		return psprintf("CALL migrate.%s();   goes on where it stopped",
-						node->unfinished && node->unfinished->part == PART_DOWN ? "revert" : "apply");
+		return psprintf("%s   goes on where it stopped", mig_call_to_go_on(node));
 	if (node->state == STATE_HELD)
 		return psprintf("SELECT migrate.release(%s, '<why>');", quote_literal_cstr(mig_full_name(migration)));
 	if (node->state == STATE_OUTDATED)

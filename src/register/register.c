@@ -81,23 +81,38 @@ half_done(const Definition *definition, const Registered *existing)
 	return ledger_unfinished(definition->project, definition->name);
 }
 
-/* In whatever order. */
-static bool
-same_names(const NameArray *names, ArrayType *array)
+/* A full name for each, as a list of String. */
+static List *
+full_names(const char *project, char *const *names, int n)
 {
+	List	   *result = NIL;
+
+	for (int i = 0; i < n; i++)
+	{
+		FullName	full = mig_full_reference(project, names[i]);
+
+		result = lappend(result, makeString(mig_join_name(full.project, full.name)));
+	}
+	return result;
+}
+
+/* In whatever order, and however each is written. */
+static bool
+same_names(const char *project, const NameArray *names, ArrayType *array)
+{
+	List	   *before = full_names(project, names->names, names->n);
+	List	   *now = NIL;
 	Datum	   *elements;
 	int			n;
-	int			found = 0;
 
 	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &elements, NULL, &n);
 	for (int i = 0; i < n; i++)
-		for (int j = 0; j < names->n; j++)
-			if (strcmp(TextDatumGetCString(elements[i]), names->names[j]) == 0)
-			{
-				found++;
-				break;
-			}
-	return found == n && n == names->n;
+	{
+		char	   *name = TextDatumGetCString(elements[i]);
+
+		now = list_concat(now, full_names(project, &name, 1));
+	}
+	return list_difference(before, now) == NIL && list_difference(now, before) == NIL;
 }
 
 static const char *
@@ -121,7 +136,7 @@ keep_what_stands(const Definition *definition, const Registered *existing, const
 
 	mig_apart_check_text(unfinished, body ? body : "");
 	if (strcmp(existing->kind, definition->kind) == 0 &&
-		same_names(&migration->replaces, definition->replaces))
+		same_names(definition->project, &migration->replaces, definition->replaces))
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_MIG_INTERRUPTED),

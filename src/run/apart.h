@@ -61,7 +61,8 @@ typedef enum Verdict
 /* What clears up after an earlier attempt, at top level. */
 typedef struct Remedy
 {
-	char	   *sql;
+	char	   *sql;			/* as what it is about was called when that was looked at */
+	Oid			index;			/* the invalid one that it drops; invalid: it does something else */
 	bool		as_superuser;	/* whoever owns the object cannot name it */
 } Remedy;
 
@@ -69,6 +70,7 @@ typedef struct Reconciliation
 {
 	Verdict		verdict;
 	List	   *before;			/* of Remedy *, to run first */
+	char	   *left;			/* SQL that removes what a statement left out would leave, or NULL */
 	List	   *objects;		/* of ObjectAddress *: what it has made, changed or dropped, where it is done */
 	char	   *evidence;		/* what is known, where people must decide */
 	bool		has_gone;		/* the object is gone, and nobody knows who dropped it */
@@ -78,6 +80,9 @@ typedef struct Reconciliation
 /* What became of the statement under way, of which this is the text now, or NULL (resume.c). */
 extern Reconciliation mig_apart_judge(const Unfinished *unfinished, const StoredText *text);
 
+/* What people can do where that is not known, as a hint. */
+extern char *mig_apart_ways(const Migration *migration, const Reconciliation *result);
+
 /* Note, before the statement runs, that it does, and what it is about. */
 extern void mig_reconcile_note(const Migration *migration, const bytea *checksum, const ScriptStatement *stmt);
 
@@ -86,6 +91,9 @@ extern Reconciliation mig_reconcile(const ScriptStatement *stmt, const Unfinishe
 
 /* Does anything stand of one that has failed? */
 extern bool mig_reconcile_left(const ScriptStatement *stmt, const Unfinished *unfinished);
+
+/* What drops an index, as it is called now; NULL: it is valid by now, or has gone. */
+extern char *mig_reconcile_drop(Oid index);
 
 /* Add a hint to the error of a statement that has also to do with another server. */
 extern void mig_reconcile_explain(const ScriptStatement *stmt, ErrorData *error);

@@ -21,12 +21,18 @@
 #include "run/cancel.h"
 #include "run/wait.h"
 
-/* The backend whose statement is to be cancelled at the end of the transaction, or 0. */
-static int	to_cancel = 0;
-static int	asked_at_level = 0;
+/* A run that this transaction has asked to end. */
+typedef struct Asked
+{
+	int64		run_id;
+	int			level;			/* as in level.h */
+} Asked;
 
-/* The run for which that is. */
-static int64 cancels = 0;
+/* Of Asked *, in the transaction's memory. */
+static List *asked = NIL;
+
+/* The backend whose statement is to be cancelled when it has committed, or 0. */
+static int	to_cancel = 0;
 
 #define BY_USER "canceling statement due to user request"
 #define CANCELLED_BY "run " INT64_FORMAT " was cancelled by \"%s\": %s"
@@ -69,6 +75,18 @@ mig_cancel_explain(int64 run_id, ErrorData *error)
 		error->message = psprintf(CANCELLED_BY, run_id, request->by, request->reason);
 }
 
+static void
+ask(int64 run_id)
+{
+	MemoryContext before = MemoryContextSwitchTo(TopTransactionContext);
+	Asked	   *request = palloc(sizeof(Asked));
+
+	request->run_id = run_id;
+	request->level = GetCurrentTransactionNestLevel();
+	asked = lappend(asked, request);
+	MemoryContextSwitchTo(before);
+}
+
 MIG_FUNCTION(mig_cancel_run);
 
 /* migrate.cancel_run(run_id, reason): false: it is not under way */
@@ -94,42 +112,48 @@ mig_cancel_run_body(PG_FUNCTION_ARGS)
 	decision.project = run->project;
 	decision.run_id = run_id;
 	ledger_write_decision(&decision);
-	/* A second request leaves the first one what it is, if it is rolled back. */
-	if (to_cancel != holder->pid)
-		asked_at_level = GetCurrentTransactionNestLevel();
-	to_cancel = holder->pid;
-	cancels = run_id;
+	ask(run_id);
 	PG_RETURN_BOOL(true);
 }
 
-static bool
-is_under_way(int64 run_id)
+/* The deployer whose run was asked to end, or 0: it may have come to its end since, and do something else. */
+static int
+deployer_asked(void)
 {
 	const Holder *holder = ledger_deployer();
+	ListCell   *cell;
 
-	return holder && holder->run_id == run_id;
+	foreach(cell, asked)
+		if (holder && holder->run_id == ((const Asked *) lfirst(cell))->run_id)
+			return holder->pid;
+	return 0;
 }
 
-/* Whoever was the deployer then may have come to its end since, and do something else. */
 static void
 at_transaction_end(XactEvent event, void *arg)
 {
 	int			pid = to_cancel;
 
-	if (pid != 0 && event == XACT_EVENT_PRE_COMMIT && !is_under_way(cancels))
-		to_cancel = 0;
-	if (pid == 0 || (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE))
+	if (asked == NIL)
+		return;
+	if (event == XACT_EVENT_PRE_COMMIT)
+		to_cancel = deployer_asked();
+	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE)
 		return;
 	to_cancel = 0;
-	if (event == XACT_EVENT_COMMIT && ledger_is_deployer(pid))
+	asked = NIL;
+	if (event == XACT_EVENT_COMMIT && pid != 0 && ledger_is_deployer(pid))
 		(void) kill(pid, SIGINT);
 }
 
 static void
 at_subtransaction_end(SubXactEvent event, SubTransactionId subid, SubTransactionId parent, void *arg)
 {
-	if (mig_level_undone_within(&asked_at_level, event))
-		to_cancel = 0;
+	ListCell   *cell;
+
+	foreach(cell, asked)
+		if (mig_level_undone_within(&((Asked *) lfirst(cell))->level, event))
+			asked = foreach_delete_current(asked, cell);
 }
 
 void

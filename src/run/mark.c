@@ -159,18 +159,19 @@ judge_under_way(const Mark *mark)
 static void
 refuse_leaving(const Mark *mark)
 {
-	const Unfinished *unfinished = mark->node->unfinished;
 	Reconciliation result = judge_under_way(mark);
 
-	if (result.before == NIL || !(result.verdict == VERDICT_AGAIN || result.is_elsewhere))
+	if (result.left == NULL)
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-			 errmsg("statement %d of migration \"%s\" was not done, and has left something",
-					unfinished->under_way, mig_full_name(mark->node->migration)),
-			 errdetail("To be run: %s", ((const Remedy *) linitial(result.before))->sql),
-			 errhint("%s  clears that up and runs it again.  To leave it out all the same, run that yourself before.",
-					 mig_call_again(unfinished->part == PART_DOWN, mark->full->project, NULL))));
+			 errmsg("statement %d of migration \"%s\" was stopped in the middle, and has left something",
+					mark->node->unfinished->under_way, mig_full_name(mark->node->migration)),
+			 errdetail("To be run: %s", result.left),
+			 result.is_elsewhere ?
+			 errhint("Run that, then say it again.") :
+			 errhint("%s  clears that up and goes on.  To leave the statement out all the same, run that yourself before.",
+					 mig_call_to_go_on(mark->node))));
 }
 
 /*
@@ -190,7 +191,7 @@ skip_statement(const Mark *mark)
 				 errdetail_plural("Its first %d statement stands, and no other does.",
 								  "Its first %d statements stand, and no other does.", unfinished->done, unfinished->done),
 				 errhint("%s  goes on behind that.  To leave out what was done by hand, register the text without it.",
-						 mig_call_again(unfinished->part == PART_DOWN, mark->full->project, NULL))));
+						 mig_call_to_go_on(mark->node))));
 	refuse_leaving(mark);
 	ledger_note_done(mark->full->project, mark->full->name, unfinished->checksum, unfinished->under_way);
 }
@@ -208,7 +209,13 @@ run_again(const Mark *mark)
 	if (unfinished->under_way == 0)
 		return;
 	result = judge_under_way(mark);
-	if (result.verdict == VERDICT_UNKNOWN && !result.is_elsewhere)
+	if (result.is_elsewhere)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("statement %d of migration \"%s\" cannot go on here", unfinished->under_way, mig_full_name(mark->node->migration)),
+				 errdetail("%s", result.evidence),
+				 errhint("%s", mig_apart_ways(mark->node->migration, &result))));
+	if (result.verdict == VERDICT_UNKNOWN)
 		ledger_note_done(mark->full->project, mark->full->name, unfinished->checksum, unfinished->done);
 }
 

@@ -25,6 +25,7 @@
 #include "commands/dbcommands.h"
 #include "commands/defrem.h"
 #include "commands/tablespace.h"
+#include "common/compat.h"
 #include "ledger/expected.h"
 #include "nodes/makefuncs.h"
 #include "nodes/parsenodes.h"
@@ -35,14 +36,23 @@
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
+/* Whatever it is of, somebody may drop it at any time. */
+static char *
+still_there(char *name)
+{
+	if (name == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("what an interrupted statement was about has been dropped meanwhile")));
+	return name;
+}
+
 static char *
 qualified_name(Oid relation)
 {
-	char	   *name = get_rel_name(relation);
+	char	   *name = still_there(get_rel_name(relation));
 
-	if (name == NULL)
-		elog(ERROR, "relation %u has gone meanwhile", relation);
-	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relation)), name);
+	return quote_qualified_identifier(still_there(get_namespace_name(get_rel_namespace(relation))), name);
 }
 
 /* The partition that a statement detaches. */
@@ -223,12 +233,21 @@ old_index_left(Oid index)
 	return result;
 }
 
+char *
+mig_reconcile_drop(Oid index)
+{
+	bool		exists;
+
+	return index_is_valid(index, &exists) || !exists ? NULL : psprintf("DROP INDEX CONCURRENTLY %s", qualified_name(index));
+}
+
 static void
-run_first(Reconciliation *result, char *sql, bool as_superuser)
+run_first(Reconciliation *result, char *sql, Oid index, bool as_superuser)
 {
 	Remedy	   *remedy = palloc(sizeof(Remedy));
 
-	remedy->sql = sql;
+	remedy->sql = result->left = sql;
+	remedy->index = index;
 	remedy->as_superuser = as_superuser;
 	result->before = lappend(result->before, remedy);
 }
@@ -237,8 +256,7 @@ run_first(Reconciliation *result, char *sql, bool as_superuser)
 static void
 drop_first(Reconciliation *result, Oid index)
 {
-	run_first(result, psprintf("DROP INDEX CONCURRENTLY %s", qualified_name(index)),
-			  get_rel_namespace(index) == PG_TOAST_NAMESPACE);
+	run_first(result, mig_reconcile_drop(index), index, get_rel_namespace(index) == PG_TOAST_NAMESPACE);
 }
 
 static void
@@ -251,9 +269,12 @@ judge_unknown(Reconciliation *result, const char *evidence)
 static const char *
 column_of(const IndexElem *element)
 {
+	Node	   *last;
+
 	if (element->name || !IsA(element->expr, ColumnRef))
 		return element->name;
-	return strVal(llast(((const ColumnRef *) element->expr)->fields));
+	last = llast(((const ColumnRef *) element->expr)->fields);
+	return IsA(last, String) ? strVal(last) : NULL;
 }
 
 /* Could an index be what CREATE INDEX makes, by its columns as far as they have names? */
@@ -307,8 +328,8 @@ means(const RangeVar *name, Oid relation)
 {
 	if (name->schemaname == NULL)
 		return RangeVarGetRelid(name, NoLock, true) == relation;
-	return strcmp(name->relname, get_rel_name(relation)) == 0 &&
-		strcmp(name->schemaname, get_namespace_name(get_rel_namespace(relation))) == 0;
+	return strcmp(name->relname, still_there(get_rel_name(relation))) == 0 &&
+		strcmp(name->schemaname, still_there(get_namespace_name(get_rel_namespace(relation)))) == 0;
 }
 
 /* Would the statement work on another table than the one that it was begun on? */
@@ -372,7 +393,7 @@ judge_detach(Reconciliation *result, Oid partition)
 	else if (PartitionHasPendingDetach(partition))
 	{
 		run_first(result, psprintf("ALTER TABLE %s DETACH PARTITION %s FINALIZE",
-								   qualified_name(get_partition_parent(partition, true)), qualified_name(partition)), false);
+								   qualified_name(get_partition_parent(partition, true)), qualified_name(partition)), InvalidOid, false);
 		result->verdict = VERDICT_DONE;
 	}
 }
@@ -393,11 +414,11 @@ name_of_dropped(int cache, Oid object)
 		case RELOID:
 			return qualified_name(object);
 		case DATABASEOID:
-			return quote_identifier(get_database_name(object));
+			return quote_identifier(still_there(get_database_name(object)));
 		case TABLESPACEOID:
-			return quote_identifier(get_tablespace_name(object));
+			return quote_identifier(still_there(get_tablespace_name(object)));
 		default:
-			return quote_identifier(get_subscription_name(object, false));
+			return quote_identifier(still_there(get_subscription_name(object, true)));
 	}
 }
 
@@ -412,6 +433,9 @@ judge_dropped(Reconciliation *result, const ScriptStatement *stmt, int cache, co
 
 	if (!OidIsValid(before))
 		return;
+	/* DROP INDEX CONCURRENTLY makes it invalid first. */
+	if (cache == RELOID)
+		result->left = mig_reconcile_drop(before);
 	if (!SearchSysCacheExists1(cache, ObjectIdGetDatum(before)))
 	{
 		result->verdict = VERDICT_DONE;
@@ -432,7 +456,11 @@ judge_prepared(Reconciliation *result, const ScriptStatement *stmt, TransactionI
 {
 	bool		commits = ((const TransactionStmt *) stmt->raw->stmt)->kind == TRANS_STMT_COMMIT_PREPARED;
 
-	if (TransactionIdIsValid(before) && object_of(stmt) != before && TransactionIdDidCommit(before) == commits)
+	if (!TransactionIdIsValid(before) || object_of(stmt) == before)
+		return;
+	if (TransactionIdPrecedes(before, mig_oldest_transaction()))
+		judge_unknown(result, "It has ended, so long ago that the server does not know how.");
+	else if (TransactionIdDidCommit(before) == commits)
 		result->verdict = VERDICT_DONE;
 }
 
@@ -498,12 +526,8 @@ bool
 mig_reconcile_left(const ScriptStatement *stmt, const Unfinished *unfinished)
 {
 	Reconciliation result = mig_reconcile(stmt, unfinished);
-	bool		exists;
 
-	/* DROP INDEX CONCURRENTLY makes it invalid first. */
-	if (IsA(stmt->raw->stmt, DropStmt) && !index_is_valid(unfinished->object, &exists) && exists)
-		return true;
-	return result.verdict != VERDICT_AGAIN || result.before != NIL;
+	return result.verdict != VERDICT_AGAIN || result.left;
 }
 
 static char *

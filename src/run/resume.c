@@ -5,6 +5,7 @@
 #include "postgres.h"
 
 #include "capture/capture.h"
+#include "catalog/index.h"
 #include "catalog/pg_authid.h"
 #include "common/errors.h"
 #include "common/faults.h"
@@ -13,7 +14,9 @@
 #include "run/apart_private.h"
 #include "run/deployer.h"
 #include "schema/expected.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
+#include "utils/inval.h"
 #include "utils/timestamp.h"
 
 void
@@ -81,10 +84,12 @@ set_again(Apart *apart)
 	for (int number = 1; number <= apart->done; number++)
 	{
 		ScriptStatement *stmt = apart_statement(apart, number);
+		SessionSetting sets = mig_script_sets_session(stmt);
 
-		if (mig_script_sets_and_does_more(stmt))
+		/* With nothing behind it there is nothing that it holds for. */
+		if (sets == SETS_ONCE && apart->done < apart->script->nstatements)
 			raise_set_once(apart, stmt);
-		if (!mig_script_sets_session(stmt))
+		if (sets != SETS_AGAIN)
 			continue;
 		if (last && !mig_script_sets_the_same(last, stmt))
 			set_one_again(apart, last);
@@ -96,6 +101,16 @@ set_again(Apart *apart)
 }
 
 /* What its name does not mean in this session it may mean in another one. */
+char *
+mig_apart_ways(const Migration *migration, const Reconciliation *result)
+{
+	if (!result->is_elsewhere)
+		return psprintf("Look, then say which: %s", mig_resolve_calls(migration));
+	return psprintf("Go on in a session with the search_path of then, or after giving it back its name.  "
+					"If it is to be left out: %s%sSELECT migrate.resolve(%s, 'skip_statement', '<why>');",
+					result->left ? result->left : "", result->left ? ";  " : "", quote_literal_cstr(mig_full_name(migration)));
+}
+
 static void
 raise_unknown(const Apart *apart, const ScriptStatement *stmt, const Reconciliation *result)
 {
@@ -106,10 +121,7 @@ raise_unknown(const Apart *apart, const ScriptStatement *stmt, const Reconciliat
 			 errmsg("migration \"%s\" was interrupted in statement %d, and nobody knows whether it was done",
 					name, stmt->number),
 			 errdetail("%s  %s: %s", mig_place(apart->text->path, stmt->line), GetCommandTagName(stmt->tag), result->evidence),
-			 result->is_elsewhere ?
-			 errhint("Go on in a session with the search_path of then, or after giving it back its name.  "
-					 "If it is to be left out: SELECT migrate.resolve(%s, 'skip_statement', '<why>');", quote_literal_cstr(name)) :
-			 errhint("Look, then say which: %s", mig_resolve_calls(apart->migration))));
+			 errhint("%s", mig_apart_ways(apart->migration, result))));
 }
 
 /* What became of the statement that was under way, as it was then; *stmt: the same one, as the text has it now. */
@@ -121,6 +133,8 @@ judge(const Unfinished *before, const Script *now, const ScriptStatement **stmt)
 	int			number = before->under_way;
 	Reconciliation result;
 
+	if (number > then->nstatements)
+		elog(ERROR, "the text of which statement %d was begun is not there", number);
 	*stmt = list_nth(then->statements, number - 1);
 	result = mig_reconcile(*stmt, before);
 	if (number <= now->nstatements && mig_script_is_same(*stmt, list_nth(now->statements, number - 1)))
@@ -148,23 +162,80 @@ mig_apart_judge(const Unfinished *unfinished, const StoredText *text)
 	return text ? judge(unfinished, mig_script_read(text->body, unfinished->part, NULL, 1), &stmt) : nobody_knows;
 }
 
+/* What is left may not be called otherwise, nor its name be another's, until it is dropped: locked as by the DROP. */
+typedef struct HeldIndex
+{
+	LockRelId	table;
+	LockRelId	index;
+} HeldIndex;
+
+static HeldIndex
+hold_index(Oid index)
+{
+	HeldIndex	held = {{IndexGetRelation(index, true), MyDatabaseId}, {index, MyDatabaseId}};
+
+	LockRelationIdForSession(&held.table, ShareUpdateExclusiveLock);
+	LockRelationIdForSession(&held.index, ShareUpdateExclusiveLock);
+	AcceptInvalidationMessages();
+	return held;
+}
+
+static void
+let_go(const HeldIndex *held)
+{
+	UnlockRelationIdForSession(unconstify(LockRelId *, &held->index), ShareUpdateExclusiveLock);
+	UnlockRelationIdForSession(unconstify(LockRelId *, &held->table), ShareUpdateExclusiveLock);
+}
+
+static void
+run_remedy(Apart *apart, const char *sql, bool as_superuser)
+{
+	ereport(NOTICE,
+			(errmsg("an earlier attempt has left something: %s", sql)));
+	apart->user = GetUserId();
+	if (as_superuser)
+		SetUserIdAndSecContext(BOOTSTRAP_SUPERUSERID, 0);
+	mig_top_level_sql(sql);
+	MIG_FAULT("apart_cleared_up");
+	SetUserIdAndSecContext(apart->user, 0);
+	apart->user = InvalidOid;
+}
+
+static void
+drop_left(Apart *apart, const Remedy *remedy)
+{
+	HeldIndex	held;
+	char	   *sql;
+
+	apart_begin(apart);
+	held = hold_index(remedy->index);
+	PG_TRY();
+	{
+		sql = mig_reconcile_drop(remedy->index);
+		apart_commit(apart);
+		MIG_FAULT("apart_left_held");
+		if (sql)
+			run_remedy(apart, sql, remedy->as_superuser);
+	}
+	PG_FINALLY();
+	{
+		let_go(&held);
+	}
+	PG_END_TRY();
+}
+
 static void
 clear_up(Apart *apart, const Remedy *remedy)
 {
 	bool		waits = apart->options.lock_timeout < 0;
 
-	ereport(NOTICE,
-			(errmsg("an earlier attempt has left something: %s", remedy->sql)));
 	mig_capture_session(apart->job->attempt_id);
 	if (waits)
 		apart_set_lock_timeout(0);
-	apart->user = GetUserId();
-	if (remedy->as_superuser)
-		SetUserIdAndSecContext(BOOTSTRAP_SUPERUSERID, 0);
-	mig_top_level_sql(remedy->sql);
-	MIG_FAULT("apart_cleared_up");
-	SetUserIdAndSecContext(apart->user, 0);
-	apart->user = InvalidOid;
+	if (OidIsValid(remedy->index))
+		drop_left(apart, remedy);
+	else
+		run_remedy(apart, remedy->sql, false);
 	if (waits)
 		apart_set_lock_timeout(mig_lock_timeout);
 	mig_capture_session(0);

@@ -4,25 +4,17 @@
  */
 #include "postgres.h"
 
-#include "access/genam.h"
-#include "access/htup_details.h"
-#include "access/table.h"
 #include "access/xlog.h"
 #include "capture/capture.h"
-#include "catalog/pg_authid.h"
-#include "catalog/pg_constraint.h"
-#include "commands/trigger.h"
 #include "common/errors.h"
 #include "common/faults.h"
 #include "miscadmin.h"
-#include "nodes/makefuncs.h"
 #include "run/cancel.h"
 #include "run/deployer.h"
 #include "run/events.h"
 #include "run/run.h"
 #include "schema/expected.h"
 #include "utils/builtins.h"
-#include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 
 /* The text that the plan has seen, whatever has been registered since. */
@@ -67,89 +59,6 @@ mig_step_verify(StepRun *run, const Migration *migration)
 	run->verify.path = text->path;
 	run->verify.script = mig_script_read(text->body, PART_VERIFY, text->path, text->line);
 	mig_execute_verify(&run->verify);
-}
-
-/* A trigger may have deferred all again, and written: to fire that is its user's, not ours. */
-static void
-refuse_queued(const Execution *execution, Oid relation)
-{
-	if (AfterTriggerPendingOnRel(relation))
-		ereport(ERROR,
-				(errcode(ERRCODE_MIG_CANNOT_RUN),
-				 errmsg("migration \"%s\" leaves constraints to be checked behind its end", execution->full_name),
-				 errdetail("A trigger that a deferred constraint has fired has deferred constraints again."),
-				 errhint("Put SET CONSTRAINTS ALL IMMEDIATE at the end of what that trigger does.")));
-}
-
-/* Deferrable constraints that say INITIALLY IMMEDIATE, as SET CONSTRAINTS takes them; none has anything to be checked. */
-static List *
-initially_immediate(const Execution *execution)
-{
-	Relation	catalog = table_open(ConstraintRelationId, AccessShareLock);
-	SysScanDesc scan = systable_beginscan(catalog, InvalidOid, false, NULL, 0, NULL);
-	List	   *names = NIL;
-	HeapTuple	tuple;
-
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		Form_pg_constraint constraint = (Form_pg_constraint) GETSTRUCT(tuple);
-		char	   *schema;
-
-		if (!constraint->condeferrable)
-			continue;
-		/* Of any that can be deferred: a name stands for all that have it. */
-		refuse_queued(execution, constraint->conrelid);
-		refuse_queued(execution, constraint->confrelid);
-		if (constraint->condeferred || !OidIsValid(constraint->conrelid))
-			continue;
-		schema = get_namespace_name(constraint->connamespace);
-		if (schema)
-			names = lappend(names, makeRangeVar(schema, pstrdup(NameStr(constraint->conname)), -1));
-	}
-	systable_endscan(scan);
-	table_close(catalog, AccessShareLock);
-	return names;
-}
-
-/*
- * SET CONSTRAINTS lasts as long as the transaction: what runs next in it finds
- * each constraint as it would at the start of its own.  No trigger is left to be
- * fired, so that nothing of a user's runs here, as whoever we are.
- */
-static void
-defer_again(const Execution *execution)
-{
-	ConstraintsSetStmt *stmt = makeNode(ConstraintsSetStmt);
-	Oid			user;
-	int			context;
-
-	stmt->deferred = true;
-	AfterTriggerSetState(stmt);
-	stmt->deferred = false;
-	stmt->constraints = initially_immediate(execution);
-	if (stmt->constraints == NIL)
-		return;
-
-	/* Names are looked up with the right to see their schemas. */
-	GetUserIdAndSecContext(&user, &context);
-	SetUserIdAndSecContext(BOOTSTRAP_SUPERUSERID, context | SECURITY_LOCAL_USERID_CHANGE);
-	AfterTriggerSetState(stmt);
-	SetUserIdAndSecContext(user, context);
-}
-
-void
-mig_step_check_deferred(Execution *execution, bool again)
-{
-	ErrorContextCallback callback = {error_context_stack, mig_execution_context, execution};
-
-	execution->current = NULL;
-	error_context_stack = &callback;
-	mig_deployer_inside(true);
-	AfterTriggerSetState(makeNode(ConstraintsSetStmt));
-	mig_deployer_inside(false);
-	if (again)
-		defer_again(execution);
-	error_context_stack = callback.previous;
 }
 
 void

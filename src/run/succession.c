@@ -66,15 +66,27 @@ revert_state(const Migration *migration, const Attempt *by, const char *detail)
 	ledger_set_state(migration->project, migration->name, "reverted", &attempt, NULL, detail);
 }
 
+static void
+warn_of_other(const Migration *replaced, const char *heir)
+{
+	ereport(WARNING,
+			(errmsg("migration \"%s\", which replaces \"%s\" as well, counts as applied still", heir, mig_full_name(replaced)),
+			 errhint("If what it stands for has gone: SELECT migrate.mark_pending(%s, '<why>');", quote_literal_cstr(heir))));
+}
+
 /* What they had done is taken back, and of those whose place they took themselves. */
 static void
 take_back(const Migration *heir, const Migration *replaced, const Attempt *by)
 {
+	FullName   *other;
 	ListCell   *cell;
 
 	if (replaced->state == NULL || !mig_counts_as_applied(replaced->state))
 		return;
 	revert_state(replaced, by, mig_replaced_by(heir, replaced));
+	other = ledger_other_heir(replaced, heir);
+	if (other)
+		warn_of_other(replaced, mig_join_name(other->project, other->name));
 	foreach(cell, replaced_by(replaced))
 		take_back(replaced, lfirst(cell), by);
 }

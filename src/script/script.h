@@ -70,11 +70,15 @@ extern bool mig_script_is_same(const ScriptStatement *a, const ScriptStatement *
 /* The first of n statements that is not the same in both, or 0. */
 extern int	mig_script_first_change(const Script *before, const Script *now, int n);
 
-/* Does it set something for the rest of the session, and can be run again for that? */
-extern bool mig_script_sets_session(const ScriptStatement *stmt);
+/* Does a statement set something for the rest of the session? */
+typedef enum SessionSetting
+{
+	SETS_NOTHING,
+	SETS_AGAIN,					/* and can be run again for that */
+	SETS_ONCE					/* and cannot: it does what is to be done once, or reads a table */
+} SessionSetting;
 
-/* A query that sets something, and cannot be run again for that: it does what is to be done once, or reads a table. */
-extern bool mig_script_sets_and_does_more(const ScriptStatement *stmt);
+extern SessionSetting mig_script_sets_session(const ScriptStatement *stmt);
 
 /* Is what one has set of no account once the next one has been run? */
 extern bool mig_script_sets_the_same(const ScriptStatement *stmt, const ScriptStatement *next);

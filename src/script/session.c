@@ -7,23 +7,32 @@
 
 #include "nodes/nodeFuncs.h"
 #include "script/script.h"
+#include "utils/builtins.h"
 
 /* ---- for the session ---- */
 
 /* Functions of the server that only say something: called again they do no harm. */
 static const char *const harmless[] = {
-	"array_agg", "array_to_string", "btrim", "concat", "concat_ws", "count", "current_database", "current_schema",
-	"current_schemas", "current_setting", "format", "has_schema_privilege", "left", "lower", "max", "min", "now",
-	"quote_ident", "quote_literal", "replace", "set_config", "split_part", "string_agg", "to_char", "upper"
+	"array_agg", "array_length", "array_to_string", "btrim", "cardinality", "concat", "concat_ws", "count", "current_database",
+	"current_schema", "current_schemas", "current_setting", "format", "generate_series", "has_schema_privilege", "json_array_elements",
+	"json_array_elements_text", "json_each", "json_each_text", "json_extract_path_text", "jsonb_array_elements",
+	"jsonb_array_elements_text", "jsonb_each", "jsonb_each_text", "jsonb_extract_path_text", "left", "length", "lower", "ltrim",
+	"max", "min", "now", "quote_ident", "quote_literal", "regexp_replace", "replace", "right", "rtrim", "set_config", "split_part",
+	"string_agg", "string_to_array", "substring", "substr", "to_char", "unnest", "upper"
 };
 
 static bool
 is_boolean(const Node *node, bool value)
 {
+	bool		is;
+
 	if (IsA(node, TypeCast))
 		node = ((const TypeCast *) node)->arg;
-	return IsA(node, A_Const) && IsA(&((const A_Const *) node)->val, Boolean) &&
-		((const A_Const *) node)->val.boolval.boolval == value;
+	if (!IsA(node, A_Const))
+		return false;
+	if (IsA(&((const A_Const *) node)->val, Boolean))
+		return ((const A_Const *) node)->val.boolval.boolval == value;
+	return IsA(&((const A_Const *) node)->val, String) && parse_bool(((const A_Const *) node)->val.sval.sval, &is) && is == value;
 }
 
 /* The name of a function if it is one of the server's, as far as that can be told, or NULL. */
@@ -65,6 +74,31 @@ typedef struct SettingsOf
 	const WithClause *with;
 } SettingsOf;
 
+/* The query that a statement runs, or NULL. */
+static Node *
+query_of(Node *node)
+{
+	switch (nodeTag(node))
+	{
+		case T_SelectStmt:
+		case T_InsertStmt:
+		case T_UpdateStmt:
+		case T_DeleteStmt:
+		case T_MergeStmt:
+			return node;
+		case T_CreateTableAsStmt:
+			return query_of(((CreateTableAsStmt *) node)->query);
+		case T_CopyStmt:
+			return ((CopyStmt *) node)->query;
+		case T_CallStmt:
+			return (Node *) ((CallStmt *) node)->funccall;
+		case T_ExecuteStmt:
+			return (Node *) ((ExecuteStmt *) node)->params;
+		default:
+			return NULL;
+	}
+}
+
 static bool
 look_for_settings(Node *node, void *arg)
 {
@@ -89,45 +123,35 @@ look_for_settings(Node *node, void *arg)
 	return raw_expression_tree_walker(node, look_for_settings, arg);
 }
 
-static SettingsOf
-settings_of(const ScriptStatement *stmt)
+/* What is no SELECT does more than that. */
+static SessionSetting
+set_by_query(Node *stmt)
 {
-	SettingsOf	settings = {false, false, NULL};
+	Node	   *query = query_of(stmt);
+	SettingsOf	settings = {false, !IsA(stmt, SelectStmt), NULL};
 
-	if (IsA(stmt->raw->stmt, SelectStmt))
-	{
-		settings.with = ((const SelectStmt *) stmt->raw->stmt)->withClause;
-		(void) look_for_settings(stmt->raw->stmt, &settings);
-	}
-	return settings;
+	if (query == NULL)
+		return SETS_NOTHING;
+	if (IsA(stmt, SelectStmt))
+		settings.with = ((const SelectStmt *) stmt)->withClause;
+	(void) look_for_settings(query, &settings);
+	return settings.sets ? settings.does_more ? SETS_ONCE : SETS_AGAIN : SETS_NOTHING;
 }
 
-bool
+SessionSetting
 mig_script_sets_session(const ScriptStatement *stmt)
 {
-	const Node *node = stmt->raw->stmt;
-	SettingsOf	settings;
+	Node	   *node = stmt->raw->stmt;
 
 	switch (nodeTag(node))
 	{
 		case T_VariableSetStmt:
-			return !((const VariableSetStmt *) node)->is_local;
+			return ((const VariableSetStmt *) node)->is_local ? SETS_NOTHING : SETS_AGAIN;
 		case T_DiscardStmt:
-			return ((const DiscardStmt *) node)->target == DISCARD_ALL;
-		case T_SelectStmt:
-			settings = settings_of(stmt);
-			return settings.sets && !settings.does_more;
+			return ((const DiscardStmt *) node)->target == DISCARD_ALL ? SETS_AGAIN : SETS_NOTHING;
 		default:
-			return false;
+			return set_by_query(node);
 	}
-}
-
-bool
-mig_script_sets_and_does_more(const ScriptStatement *stmt)
-{
-	SettingsOf	settings = settings_of(stmt);
-
-	return settings.sets && settings.does_more;
 }
 
 /* Is what one has set of no account once the next one has been run? */
@@ -146,7 +170,8 @@ mig_script_sets_the_same(const ScriptStatement *stmt, const ScriptStatement *nex
 
 /* Functions of the server whose effect ends with the transaction. */
 static const char *const for_transaction[] = {
-	"pg_advisory_xact_lock", "pg_advisory_xact_lock_shared", "pg_try_advisory_xact_lock", "pg_try_advisory_xact_lock_shared"
+	"pg_advisory_xact_lock", "pg_advisory_xact_lock_shared", "pg_export_snapshot", "pg_try_advisory_xact_lock",
+	"pg_try_advisory_xact_lock_shared"
 };
 
 static bool
@@ -194,7 +219,7 @@ mig_script_ends_with_transaction(const ScriptStatement *stmt)
 		case T_CreateTableAsStmt:
 			return ((CreateTableAsStmt *) node)->into->onCommit > ONCOMMIT_PRESERVE_ROWS;
 		case T_SelectStmt:
-			return calls_for_transaction(node, NULL);
+			return ((SelectStmt *) node)->lockingClause != NIL || calls_for_transaction(node, NULL);
 		default:
 			return false;
 	}

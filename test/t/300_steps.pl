@@ -144,7 +144,7 @@ like($err, qr/DETAIL:  Key \(i\)=\(1\) is duplicated/, 'its detail');
 like($err, qr/migration "default:0006_half", statement 3 of 4, line 3\nrun \d+: 0 applied and kept; 2 of 4 statements of 0006_half stand; 0 not started/, 'and where it happened');
 is(state_of('0006_half'), 'interrupted: 23505 at statement 3, line 3; 2 of 4 statements stand', 'the state says what stands');
 is(ask($half_done), '0006_half|up|2|3', 'as does the ledger');
-is(ask(q{SELECT severity, hint FROM migrate.check() WHERE code = 'interrupted'}), q{error|CALL migrate.apply(project => 'default');}, 'check has the call');
+is(ask(q{SELECT severity, hint FROM migrate.check() WHERE code = 'interrupted'}), q{error|CALL migrate.apply('default:0006_half');}, 'check has the call');
 like(ask('SELECT migrate.show()'), qr/\[!\].*0006_half.*stopped half-way/, 'show shows it');
 like(sums_of('default'), qr/^default: 7 of 9 applied, head \w+; 1 interrupted; 1 held; capture on$/, 'and counts it as what it is');
 is(ask('SELECT migrate.is_current()'), 'f', 'it is not current');
@@ -298,7 +298,7 @@ is(ask(q{SELECT decision, reason, detail FROM migrate.decisions ORDER BY id DESC
 ($code, $err) = try(q{SELECT migrate.resolve('0020_unknown', 'skip_statement', 'it was done')});
 is($code, '55000', 'and says it twice');
 like($err, qr/no statement of migration "default:0020_unknown" is in doubt.*Its first 2 statements stand, and no other does/s, 'which passes over nothing');
-is(ask(q{SELECT hint FROM migrate.check() WHERE code = 'interrupted'}), q{CALL migrate.apply(project => 'default');}, 'then it can go on');
+is(ask(q{SELECT hint FROM migrate.check() WHERE code = 'interrupted'}), q{CALL migrate.apply('default:0020_unknown');}, 'then it can go on');
 is((try($apply))[0], '00000', 'it goes on');
 is(ask('SELECT string_agg(i::text, chr(32) ORDER BY i) FROM c WHERE i >= 20'), '20 21', 'behind it');
 my $n = 21;
