@@ -81,7 +81,8 @@ CREATE TABLE migrate.state (
     own             jsonb,
     PRIMARY KEY (project, name)
 ) WITH (fillfactor = 70);
-COMMENT ON TABLE migrate.state IS 'what the history says of each migration at present; own is what it said before another one took its place';
+COMMENT ON TABLE migrate.state IS 'what the history says of each migration at present; own is what it said before another one took its place, or before it was half done';
+CREATE INDEX state_superseded ON migrate.state (detail) WHERE state = 'superseded';
 
 CREATE TABLE migrate.baselines (
     project         text COLLATE "C" PRIMARY KEY,
@@ -117,6 +118,9 @@ CREATE TABLE migrate.unfinished (
     checksum        bytea NOT NULL,
     attempt_id      bigint NOT NULL,
     run_id          bigint NOT NULL,
+    kind            text,
+    replaces        text[],
+    search_path     text,
     done            integer NOT NULL,
     under_way       integer,
     object_oid      oid,
@@ -124,7 +128,7 @@ CREATE TABLE migrate.unfinished (
     place           bigint,
     PRIMARY KEY (project, name)
 );
-COMMENT ON TABLE migrate.unfinished IS 'migrations that run in steps and are not at their end; done is the last statement that stands, under_way one that cannot be rolled back and was begun, object_oid what it names, as it was before, table_oid the table whose index that makes, rebuilds or drops, in the database that place stands for';
+COMMENT ON TABLE migrate.unfinished IS 'migrations that run in steps and are not at their end; done is the last statement that stands, under_way one that cannot be rolled back and was begun, kind and replaces what it is and stands for until its end, search_path where it was begun, object_oid what it names, as it was before, table_oid the table whose index that makes, rebuilds or drops, in the database that place stands for';
 
 CREATE TABLE migrate.unfinished_objects (
     class_id        oid NOT NULL,

@@ -32,7 +32,9 @@ apply_registered(const Attempt *attempt)
 
 	if (node < 0)
 		return;
-	mig_succession_require(model->nodes[node].migration, "deployer");
+	if (model->nodes[node].unfinished)
+		mig_raise_problem(mig_half_done_problem(&model->nodes[node]));
+	mig_succession_require(model->nodes[node].migration, "deployer", SUCCESSION_APPLIED);
 	ledger_end_unfinished(attempt->project, attempt->name);
 	ledger_set_state(attempt->project, attempt->name, "applied", attempt,
 					 mig_model_followed(model, node), attempt->reason);

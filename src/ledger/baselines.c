@@ -9,6 +9,45 @@
 #include "ledger/query.h"
 #include "utils/builtins.h"
 
+/* Names as a query has them, as a list of FullName *. */
+static List *
+read_names(LedgerQuery *query, LedgerArgs *args)
+{
+	LedgerScope scope;
+	List	   *result = NIL;
+	uint64		n;
+
+	ledger_enter(&scope);
+	n = ledger_run(query, args);
+	for (uint64 i = 0; i < n; i++)
+	{
+		FullName   *full = palloc(sizeof(FullName));
+		LedgerRow	row;
+
+		row_begin(&row, i);
+		full->project = row_text(&row);
+		full->name = row_text(&row);
+		result = lappend(result, full);
+	}
+	ledger_leave(&scope);
+	return result;
+}
+
+List *
+ledger_superseded_by(const Migration *heir)
+{
+	static LedgerQuery query = {
+		"SELECT project, name FROM migrate.state WHERE state OPERATOR(pg_catalog.=) 'superseded'"
+		" AND (detail OPERATOR(pg_catalog.=) ('replaced by ' OPERATOR(pg_catalog.||) $1 OPERATOR(pg_catalog.||) ':' OPERATOR(pg_catalog.||) $2)"
+		" OR (detail OPERATOR(pg_catalog.=) ('replaced by ' OPERATOR(pg_catalog.||) $2) AND project OPERATOR(pg_catalog.=) $1)) ORDER BY 1, 2"
+	};
+	LedgerArgs	args = {0};
+
+	arg_text(&args, heir->project);
+	arg_text(&args, heir->name);
+	return read_names(&query, &args);
+}
+
 /* Baselines as a query has them: project, version, history_id. */
 static List *
 read_all(LedgerQuery *query, LedgerArgs *args)
@@ -148,22 +187,12 @@ ledger_other_heir(const Migration *replaced, const Migration *heir)
 		" AND (r.project, r.name) OPERATOR(pg_catalog.<>) ($3, $4) ORDER BY 1, 2 LIMIT 1"
 	};
 	LedgerArgs	args = {0};
-	LedgerScope scope;
-	FullName   *result = NULL;
-	LedgerRow	row;
+	List	   *result;
 
-	ledger_enter(&scope);
 	arg_text(&args, replaced->project);
 	arg_text(&args, replaced->name);
 	arg_text(&args, heir->project);
 	arg_text(&args, heir->name);
-	if (ledger_run(&query, &args) > 0)
-	{
-		row_begin(&row, 0);
-		result = palloc(sizeof(FullName));
-		result->project = row_text(&row);
-		result->name = row_text(&row);
-	}
-	ledger_leave(&scope);
-	return result;
+	result = read_names(&query, &args);
+	return result ? linitial(result) : NULL;
 }

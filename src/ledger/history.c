@@ -38,7 +38,7 @@ insert_attempt(const LedgerScope *scope, const Attempt *attempt)
 		" session_role, application_name, client_addr, pid, transaction_id, server_version_num, extension_version)"
 		" VALUES ($1, $27, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,"
 		" $18, $19, $20, $21, $22, $23, $24, $25,"
-		" SESSION_USER, pg_catalog.current_setting('application_name'), $28,"
+		" COALESCE($29, SESSION_USER), pg_catalog.current_setting('application_name'), $28,"
 		" pg_catalog.pg_backend_pid(), pg_catalog.pg_current_xact_id(), pg_catalog.current_setting('server_version_num')::pg_catalog.int4, $26)"
 	};
 	const ErrorData *error = attempt->error;
@@ -75,6 +75,7 @@ insert_attempt(const LedgerScope *scope, const Attempt *attempt)
 	arg_text(&args, ledger_library_version);
 	arg_int8(&args, attempt->attempt_id ? attempt->attempt_id : attempt->id);
 	arg_client(&args);
+	arg_name(&args, attempt->session_role);
 	ledger_run(&query, &args);
 }
 
@@ -217,8 +218,9 @@ upsert_state(const LedgerScope *scope, const char *project, const char *name, co
 		" changed_at = excluded.changed_at, changed_by = excluded.changed_by, applied_at = excluded.applied_at,"
 		" applied_by = excluded.applied_by, duration = excluded.duration,"
 		" own = CASE WHEN excluded.state OPERATOR(pg_catalog.=) ANY ('{superseded,baseline}')"
-		" THEN CASE WHEN s.state OPERATOR(pg_catalog.=) ANY ('{superseded,baseline}') THEN s.own"
-		" ELSE pg_catalog.to_jsonb(s) OPERATOR(pg_catalog.-) 'own' END END"
+		" THEN CASE WHEN s.state OPERATOR(pg_catalog.=) ANY ('{superseded,baseline}') THEN s.own ELSE pg_catalog.to_jsonb(s) END"
+		" WHEN excluded.state OPERATOR(pg_catalog.=) 'interrupted'"
+		" THEN CASE WHEN s.state OPERATOR(pg_catalog.=) 'interrupted' THEN s.own ELSE pg_catalog.to_jsonb(s) END END"
 	};
 	bool		applied = strcmp(state, "failed") != 0 && strcmp(state, "reverted") != 0 &&
 		strcmp(state, "pending") != 0 && strcmp(state, "interrupted") != 0;
@@ -333,7 +335,7 @@ ledger_restore_state(const char *project, const char *name)
 {
 	static LedgerQuery restore = {
 		"UPDATE migrate.state s SET (state, history_id, checksum, requires, detail, changed_at, changed_by, applied_at, applied_by, duration, own) ="
-		" (SELECT r.state, r.history_id, r.checksum, r.requires, r.detail, r.changed_at, r.changed_by, r.applied_at, r.applied_by, r.duration, NULL::pg_catalog.jsonb"
+		" (SELECT r.state, r.history_id, r.checksum, r.requires, r.detail, r.changed_at, r.changed_by, r.applied_at, r.applied_by, r.duration, r.own"
 		" FROM pg_catalog.jsonb_populate_record(NULL::migrate.state, s.own) r)"
 		" WHERE s.project OPERATOR(pg_catalog.=) $1 AND s.name OPERATOR(pg_catalog.=) $2 AND s.own IS NOT NULL RETURNING 1"
 	};

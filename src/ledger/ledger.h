@@ -95,6 +95,12 @@ extern Migration *ledger_find_migration(const MigrationSet *set, const char *pro
 /* One, without the others; NULL: it is not registered. */
 extern Migration *ledger_read_migration(const FullName *full);
 
+extern const char *ledger_kind_name(MigrationKind kind);
+
+/* Names as a text[], and those of one. */
+extern ArrayType *ledger_array_of(const NameArray *names);
+extern NameArray ledger_names_of(ArrayType *array);
+
 /* A registered definition in full, as register compares and writes it. */
 typedef struct Definition
 {
@@ -183,6 +189,7 @@ typedef struct Attempt
 	TimestampTz started_at;
 	TimestampTz finished_at;
 	const char *role_name;		/* whose it is; NULL: of whoever writes it */
+	const char *session_role;	/* likewise */
 	const char *reason;
 	bytea	   *checksum;
 	int			statements;		/* that went through */
@@ -231,7 +238,7 @@ extern void ledger_set_state(const char *project, const char *name, const char *
 extern void ledger_write_outcome(const Attempt *attempt, const StatementRecord *records, int n,
 								 const char *state, ArrayType *requires, const char *detail);
 
-/* It is again what it was before another one took its place. */
+/* It is again what it was before another one took its place, or before it was half done. */
 extern void ledger_restore_state(const char *project, const char *name);
 
 extern void ledger_set_detail(const char *project, const char *name, const char *detail);
@@ -253,6 +260,9 @@ extern void ledger_pass_baseline(const char *project, int64 from, int64 to);
 
 /* Only one that this migration has set or taken over: one that people have set stays. */
 extern bool ledger_clear_baseline(const char *project, const char *setter_project, const char *setter);
+
+/* Those whose place it has taken, as that was written, of FullName *. */
+extern List *ledger_superseded_by(const Migration *heir);
 
 /* One that counts as applied and replaces a migration, besides that heir of it, or NULL. */
 extern FullName *ledger_other_heir(const Migration *replaced, const Migration *heir);
@@ -387,6 +397,7 @@ typedef struct Unfinished
 	Oid			object;			/* what that names, as it was before; invalid: nothing */
 	Oid			table;			/* whose index that makes, rebuilds or drops; invalid: no one table's */
 	int64		place;			/* ledger_place() where it was begun: of that are the oids; 0: none was */
+	char	   *search_path;	/* where it was begun; NULL: nobody has said, or whatever it is */
 } Unfinished;
 
 extern Unfinished *ledger_unfinished(const char *project, const char *name);
@@ -397,19 +408,22 @@ extern Unfinished *ledger_take_unfinished(const char *project, const char *name)
 /* Those that count as half done; covered: those that do not, since a baseline or a heir has taken their place. */
 extern List *ledger_all_unfinished(bool covered);
 
-/* Note that an attempt begins, or goes on where another one stopped. */
-extern void ledger_begin_unfinished(const Unfinished *unfinished, int64 attempt_id, int64 run_id);
+/* Note that an attempt at a text begins, or goes on where another one stopped. */
+extern void ledger_begin_unfinished(const Migration *migration, ScriptPart part, const bytea *checksum, int64 attempt_id, int64 run_id);
+
+/* Whatever it goes on with is right. */
+extern void ledger_forget_search_path(const char *project, const char *name);
 
 /* Note that a statement begins that cannot be rolled back; what it makes is noted as it is made. */
-extern void ledger_note_under_way(const char *project, const char *name, const bytea *checksum, int statement, Oid object, Oid table);
+extern void ledger_note_under_way(const char *project, const char *name, const bytea *checksum, int statement, Oid object, Oid table, const char *search_path);
 extern void ledger_note_changed(const char *project, const char *name, Oid class_id, Oid object_id);
 extern void ledger_note_object(const char *project, const char *name, Oid class_id, Oid object_id);
 
 /* As a list of ObjectAddress. */
 extern List *ledger_noted_objects(const char *project, const char *name);
 
-/* Note that all up to this statement stands. */
-extern void ledger_note_done(const char *project, const char *name, const bytea *checksum, int statement);
+/* Note that all up to this statement stands; search_path: that the first step is run with, kept. */
+extern void ledger_note_done(const char *project, const char *name, const bytea *checksum, int statement, const char *search_path);
 extern void ledger_end_unfinished(const char *project, const char *name);
 
 /* ---- what was decided (decisions.c) ---- */

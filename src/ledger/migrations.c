@@ -146,6 +146,24 @@ unpack_names(ArrayType *array)
 	return result;
 }
 
+NameArray
+ledger_names_of(ArrayType *array)
+{
+	NameArray	none = {0, NULL};
+
+	return is_empty_array(PointerGetDatum(array)) ? none : unpack_names(array);
+}
+
+ArrayType *
+ledger_array_of(const NameArray *names)
+{
+	Datum	   *elements = palloc(Max(names->n, 1) * sizeof(Datum));
+
+	for (int i = 0; i < names->n; i++)
+		elements[i] = CStringGetTextDatum(names->names[i]);
+	return construct_array(elements, names->n, TEXTOID, -1, false, TYPALIGN_INT);
+}
+
 /*
  * A text[] as names; *isnull tells a NULL from an empty one.  Nearly all are
  * short, and a short one needs no memory to be read.
@@ -200,6 +218,14 @@ kind_of(const char *kind)
 		default:
 			return KIND_VERSIONED;
 	}
+}
+
+const char *
+ledger_kind_name(MigrationKind kind)
+{
+	static const char *const names[] = {"versioned", "repeatable", "baseline"};
+
+	return names[kind];
 }
 
 /* Values of the row before, which the next one mostly has as well. */
@@ -328,6 +354,20 @@ add_hold(LedgerRow *row, void *arg)
 		decode_hold(row, migration);
 }
 
+/* Until it is at its end one that is half done is what it was, and stands for those for whom it stood. */
+static void
+add_kept(LedgerRow *row, void *arg)
+{
+	Reading    *reading = arg;
+	Migration  *migration = row_migration(row, reading);
+	bool		isnull;
+
+	if (migration == NULL)
+		return;
+	migration->kind = kind_of(row_repeated(row, &reading->repeated.kind));
+	migration->replaces = row_names(row, &isnull);
+}
+
 static void
 index_by_name(MigrationSet *set)
 {
@@ -344,6 +384,7 @@ typedef struct Queries
 	LedgerQuery registered;
 	LedgerQuery state;
 	LedgerQuery holds;
+	LedgerQuery kept;
 } Queries;
 
 #define REGISTERED "SELECT project, name, version, kind, requires, conflicts, replaces," \
@@ -352,7 +393,10 @@ typedef struct Queries
 #define STATE "SELECT project, name, state, history_id, checksum, requires, detail, changed_at, changed_by, applied_at, duration" \
 	" FROM migrate.state"
 #define HOLDS "SELECT project, name, reason, held_by, held_at FROM migrate.holds"
-#define OF_ONE " WHERE project OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2"
+#define KEPT "SELECT project, name, kind, replaces FROM migrate.unfinished" \
+	" WHERE kind IS NOT NULL AND (done OPERATOR(pg_catalog.>) 0 OR under_way IS NOT NULL)"
+#define ONE "project OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2"
+#define OF_ONE " WHERE " ONE
 
 static MigrationSet *
 read_set(Queries *queries, LedgerArgs *args)
@@ -368,13 +412,15 @@ read_set(Queries *queries, LedgerArgs *args)
 	set->size = 64;
 	set->migrations = palloc(set->size * sizeof(Migration *));
 	ledger_enter(&scope);
-	/* One snapshot for all three, as new as one for each would be. */
+	/* One snapshot for all of them, as new as one for each would be. */
 	CommandCounterIncrement();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	ledger_run_each(&queries->registered, args, add_definition, &reading);
 	index_by_name(set);
 	ledger_run_each(&queries->state, args, add_state, &reading);
 	ledger_run_each(&queries->holds, args, add_hold, &reading);
+	if (!ledger_is_empty("unfinished"))
+		ledger_run_each(&queries->kept, args, add_kept, &reading);
 	PopActiveSnapshot();
 	ledger_leave(&scope);
 	MemoryContextSwitchTo(outer);
@@ -385,7 +431,7 @@ read_set(Queries *queries, LedgerArgs *args)
 MigrationSet *
 ledger_read_migrations(Migration ***migrations, int *n)
 {
-	static Queries queries = {{REGISTERED}, {STATE}, {HOLDS}};
+	static Queries queries = {{REGISTERED}, {STATE}, {HOLDS}, {KEPT}};
 	MigrationSet *set = read_set(&queries, NULL);
 
 	*migrations = set->migrations;
@@ -396,7 +442,7 @@ ledger_read_migrations(Migration ***migrations, int *n)
 Migration *
 ledger_read_migration(const FullName *full)
 {
-	static Queries queries = {{REGISTERED OF_ONE}, {STATE OF_ONE}, {HOLDS OF_ONE}};
+	static Queries queries = {{REGISTERED OF_ONE}, {STATE OF_ONE}, {HOLDS OF_ONE}, {KEPT " AND " ONE}};
 	LedgerArgs	args = {0};
 
 	arg_text(&args, full->project);

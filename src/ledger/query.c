@@ -152,7 +152,7 @@ arg_text(LedgerArgs *args, const char *value)
 void
 arg_name(LedgerArgs *args, const char *value)
 {
-	add_arg(args, NAMEOID, DirectFunctionCall1(namein, CStringGetDatum(value)), false);
+	add_arg(args, NAMEOID, value ? DirectFunctionCall1(namein, CStringGetDatum(value)) : (Datum) 0, value == NULL);
 }
 
 void

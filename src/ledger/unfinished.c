@@ -32,10 +32,11 @@ decode(uint64 number)
 	unfinished->object = row_int8(&row);
 	unfinished->table = row_int8(&row);
 	unfinished->place = row_int8(&row);
+	unfinished->search_path = row_text(&row);
 	return unfinished;
 }
 
-#define COLUMNS "project, name, part, checksum, attempt_id, done, under_way::pg_catalog.int8, object_oid::pg_catalog.int8, table_oid::pg_catalog.int8, place"
+#define COLUMNS "project, name, part, checksum, attempt_id, done, under_way::pg_catalog.int8, object_oid::pg_catalog.int8, table_oid::pg_catalog.int8, place, search_path"
 
 static Unfinished *
 read_one(LedgerQuery *query, const char *project, const char *name)
@@ -119,7 +120,7 @@ run_for(LedgerQuery *query, const char *project, const char *name)
 
 /* Note how far it is, and the text to which that number belongs. */
 static void
-note(LedgerQuery *query, const char *project, const char *name, const bytea *checksum, int statement, Oid object, Oid table)
+note(LedgerQuery *query, const char *project, const char *name, const bytea *checksum, int statement, Oid object, Oid table, const char *search_path)
 {
 	LedgerArgs	args = {0};
 	LedgerScope scope;
@@ -132,33 +133,47 @@ note(LedgerQuery *query, const char *project, const char *name, const bytea *che
 	arg_oid(&args, object);
 	arg_oid(&args, table);
 	arg_int8(&args, ledger_place());
+	arg_text(&args, search_path);
 	ledger_run(query, &args);
 	ledger_leave(&scope);
 }
 
 void
-ledger_begin_unfinished(const Unfinished *unfinished, int64 attempt_id, int64 run_id)
+ledger_begin_unfinished(const Migration *migration, ScriptPart part, const bytea *checksum, int64 attempt_id, int64 run_id)
 {
 	static LedgerQuery query = {
-		"INSERT INTO migrate.unfinished (project, name, part, checksum, attempt_id, run_id, done)"
-		" VALUES ($1, $2, $3, $4, $5, $6, 0)"
+		"INSERT INTO migrate.unfinished (project, name, part, checksum, attempt_id, run_id, kind, replaces, done)"
+		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0)"
 		" ON CONFLICT (project, name) DO UPDATE SET part = excluded.part,"
 		" checksum = CASE WHEN unfinished.under_way IS NULL AND unfinished.done OPERATOR(pg_catalog.=) 0"
 		" THEN excluded.checksum ELSE unfinished.checksum END,"
-		" attempt_id = excluded.attempt_id, run_id = excluded.run_id"
+		" attempt_id = excluded.attempt_id, run_id = excluded.run_id, kind = excluded.kind, replaces = excluded.replaces"
 	};
 	LedgerArgs	args = {0};
 	LedgerScope scope;
 
 	ledger_enter(&scope);
-	arg_text(&args, unfinished->project);
-	arg_text(&args, unfinished->name);
-	arg_text(&args, mig_part_name(unfinished->part));
-	arg_bytea(&args, unfinished->checksum);
+	arg_text(&args, migration->project);
+	arg_text(&args, migration->name);
+	arg_text(&args, mig_part_name(part));
+	arg_bytea(&args, checksum);
 	arg_int8(&args, attempt_id);
 	arg_int8(&args, run_id);
+	arg_text(&args, ledger_kind_name(migration->kind));
+	arg_array(&args, TEXTARRAYOID, ledger_array_of(&migration->replaces));
 	ledger_run(&query, &args);
 	ledger_leave(&scope);
+}
+
+void
+ledger_forget_search_path(const char *project, const char *name)
+{
+	static LedgerQuery query = {
+		"UPDATE migrate.unfinished SET search_path = NULL"
+		" WHERE project OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2"
+	};
+
+	run_for(&query, project, name);
 }
 
 static void
@@ -174,15 +189,15 @@ forget_objects(const char *project, const char *name)
 }
 
 void
-ledger_note_under_way(const char *project, const char *name, const bytea *checksum, int statement, Oid object, Oid table)
+ledger_note_under_way(const char *project, const char *name, const bytea *checksum, int statement, Oid object, Oid table, const char *search_path)
 {
 	static LedgerQuery query = {
-		"UPDATE migrate.unfinished SET checksum = $3, under_way = $4, object_oid = $5, table_oid = $6, place = $7"
+		"UPDATE migrate.unfinished SET checksum = $3, under_way = $4, object_oid = $5, table_oid = $6, place = $7, search_path = COALESCE(search_path, $8)"
 		" WHERE project OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2"
 	};
 
 	forget_objects(project, name);
-	note(&query, project, name, checksum, statement, object, table);
+	note(&query, project, name, checksum, statement, object, table, search_path);
 }
 
 /*
@@ -268,15 +283,15 @@ ledger_noted_objects(const char *project, const char *name)
 }
 
 void
-ledger_note_done(const char *project, const char *name, const bytea *checksum, int statement)
+ledger_note_done(const char *project, const char *name, const bytea *checksum, int statement, const char *search_path)
 {
 	static LedgerQuery query = {
-		"UPDATE migrate.unfinished SET checksum = $3, done = $4, under_way = NULL, object_oid = NULL, table_oid = NULL, place = NULL"
+		"UPDATE migrate.unfinished SET checksum = $3, done = $4, under_way = NULL, object_oid = NULL, table_oid = NULL, place = NULL, search_path = COALESCE(search_path, $8)"
 		" WHERE project OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2"
 	};
 
 	forget_objects(project, name);
-	note(&query, project, name, checksum, statement, InvalidOid, InvalidOid);
+	note(&query, project, name, checksum, statement, InvalidOid, InvalidOid, search_path);
 }
 
 void

@@ -70,14 +70,6 @@ mig_call_to_go_on(const PlanNode *node)
 					migration->hold_reason ? psprintf("SELECT migrate.release(%s, '<why>');  ", literal) : "", literal);
 }
 
-const char *
-mig_kind_name(MigrationKind kind)
-{
-	static const char *const names[] = {"versioned", "repeatable", "baseline"};
-
-	return names[kind];
-}
-
 /*
  * Order among equals: repeatables last, projects together, versions as people
  * read them, what has none in order of registration.

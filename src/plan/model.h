@@ -84,7 +84,6 @@ extern Problem *mig_half_done_problem(const PlanNode *node);
 extern char *mig_call_to_go_on(const PlanNode *node);
 /* The calls of which one decides what became of its statement under way. */
 extern char *mig_resolve_calls(const Migration *migration);
-extern const char *mig_kind_name(MigrationKind kind);
 
 /* Does a state as the ledger has it count as applied? */
 extern bool mig_counts_as_applied(const char *state);

@@ -84,6 +84,7 @@ shelf_of(Load *load, const char *project)
 	if (found)
 		return shelf;
 	ledger_require("author", project);
+	mig_deployer_refuse_stale();
 	ledger_lock_project(project);
 	shelf->registered = ledger_read_registered(project, NULL, &shelf->n);
 	shelf->by_name = names_table(shelf);

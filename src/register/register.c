@@ -296,6 +296,7 @@ mig_register_sql_body(PG_FUNCTION_ARGS)
 	mig_refuse_read_only("migrate.register");
 	ledger_require("author", definition.project);
 	mig_definition_complete(&definition);
+	mig_deployer_refuse_stale();
 	ledger_lock_project(definition.project);
 	existing = ledger_read_registered(definition.project, definition.name, &n);
 	PG_RETURN_TEXT_P(cstring_to_text(mig_register(&definition, n ? existing : NULL)));

@@ -30,7 +30,7 @@ mig_admit_capabilities(const Run *run)
 			ledger_require(capability, project);
 		previous = project;
 		/* The states of what it replaces are written as well. */
-		mig_succession_require(migration, capability);
+		mig_succession_require(migration, capability, run->request.revert ? SUCCESSION_UNDONE : SUCCESSION_APPLIED);
 	}
 }
 

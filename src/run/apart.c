@@ -76,7 +76,7 @@ void
 apart_note_done(const Apart *apart, int last)
 {
 	apart_require_own(apart);
-	ledger_note_done(apart->migration->project, apart->migration->name, apart->text->checksum, last);
+	ledger_note_done(apart->migration->project, apart->migration->name, apart->text->checksum, last, apart->search_path);
 }
 
 void
@@ -136,6 +136,7 @@ read_migration(Apart *apart)
 	mig_step_prepare(&apart->run, job->attempt_id);
 	/* What the migration becomes lasts, here, until all is written. */
 	apart->run.attempt.role_name = GetUserNameFromId(GetUserId(), false);
+	apart->run.attempt.session_role = GetUserNameFromId(GetSessionUserId(), false);
 	apart->text = mig_step_text(apart->migration, part);
 	if (apart->text == NULL || memcmp(VARDATA(apart->text->checksum), job->checksum, sizeof(job->checksum)) != 0)
 		ereport(ERROR,
@@ -156,14 +157,9 @@ read_migration(Apart *apart)
 static void
 write_start(Apart *apart)
 {
-	Unfinished	unfinished = {0};
-
 	apart->before = ledger_take_unfinished(apart->migration->project, apart->migration->name);
-	unfinished.project = apart->migration->project;
-	unfinished.name = apart->migration->name;
-	unfinished.part = apart->job->revert ? PART_DOWN : PART_UP;
-	unfinished.checksum = apart->text->checksum;
-	ledger_begin_unfinished(&unfinished, apart->job->attempt_id, apart->job->run_id);
+	ledger_begin_unfinished(apart->migration, apart->job->revert ? PART_DOWN : PART_UP, apart->text->checksum,
+							apart->job->attempt_id, apart->job->run_id);
 	MIG_FAULT("apart_start_noted");
 	apart->run.attempt.outcome = "started";
 	ledger_write_attempt(&apart->run.attempt);
@@ -203,7 +199,7 @@ finish(Apart *apart)
 	apart->job->succeeded = true;
 }
 
-/* Does anything of the migration stand?  One that was applied does until all of it is reverted. */
+/* Does anything stand of the text that was run? */
 static bool
 is_half_done(const Apart *apart, const Unfinished *now)
 {
@@ -213,7 +209,7 @@ is_half_done(const Apart *apart, const Unfinished *now)
 			return true;
 		apart_note_done(apart, now->done);
 	}
-	return now->done > 0 || (apart->job->revert && apart->job->half_done);
+	return now->done > 0;
 }
 
 static void
@@ -243,8 +239,8 @@ write_failure(Apart *apart, ErrorData *error)
 	else
 	{
 		ledger_end_unfinished(apart->migration->project, apart->migration->name);
-		/* To be noted as half done has overwritten what it counted as before. */
-		apart->run.order.is_applied &= !noted;
+		if (noted)
+			ledger_restore_state(apart->migration->project, apart->migration->name);
 		mig_step_failed(&apart->run, error);
 	}
 	MIG_FAULT("apart_failure_written");
@@ -263,11 +259,33 @@ check_caller(ApartJob *job)
 				 errhint("To go on where it stopped: %s", mig_call_again(job->revert, job->project, NULL))));
 }
 
+/* What the words of a step say of its transaction does not hold for the steps behind it. */
+static void
+warn_of_held(const Apart *apart)
+{
+	ScriptStep	step = {0, apart->done};
+
+	while (step.last < apart->script->nstatements)
+	{
+		const ScriptStatement *held;
+
+		step = mig_script_step(apart->script, step.last + 1, apart->every);
+		held = step.last < apart->script->nstatements ? mig_script_held(apart->script, step.first, step.last) : NULL;
+		if (held)
+			ereport(WARNING,
+					(errmsg("statement %d of migration \"%s\", %s, holds to the end of its transaction only, which is behind statement %d",
+							held->number, mig_full_name(apart->migration), GetCommandTagName(held->tag), step.last),
+					 errhint("SET without LOCAL holds to the end of the migration, and no longer.")));
+	}
+}
+
 static void
 run_all(Apart *apart)
 {
 	apart_begin(apart);
 	mig_guard_session(&apart->options);
+	apart->search_path = apart_search_path();
+	warn_of_held(apart);
 	apart_commit(apart);
 	apart_go_on(apart);
 	while (apart->done < apart->script->nstatements)

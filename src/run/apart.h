@@ -13,13 +13,14 @@
 /* What the worker is to do, and how far it is; how it ended for certain, the ledger says. */
 typedef struct ApartJob
 {
-	WorkerJob	worker;			/* its data: what the migration requires, and the run's reason */
+	WorkerJob	worker;			/* its data: what the migration requires and replaces, and the run's reason */
 	int64		run_id;
 	int64		attempt_id;
 	bool		revert;
 	char		project[64];
 	char		name[256];
 	uint8		checksum[32];	/* of the text that the plan has seen */
+	MigrationKind kind;
 	bool		is_applied;		/* what else the plan says of it, see StepOrder */
 	char		detail[64];		/* empty: none */
 	bool		has_reason;
@@ -84,7 +85,7 @@ extern Reconciliation mig_apart_judge(const Unfinished *unfinished, const Stored
 extern char *mig_apart_ways(const Migration *migration, const Reconciliation *result);
 
 /* Note, before the statement runs, that it does, and what it is about. */
-extern void mig_reconcile_note(const Migration *migration, const bytea *checksum, const ScriptStatement *stmt);
+extern void mig_reconcile_note(const Migration *migration, const bytea *checksum, const ScriptStatement *stmt, const char *search_path);
 
 /* unfinished: what was noted when the statement began */
 extern Reconciliation mig_reconcile(const ScriptStatement *stmt, const Unfinished *unfinished);

@@ -21,6 +21,7 @@ typedef struct Apart
 	int			done;			/* statements that stand, of this attempt and those before */
 	Oid			user;			/* to be again, after a superuser */
 	Oid			ledger;			/* ledger_identity() before anything has run */
+	const char *search_path;	/* that it begins with: schemas that there are */
 	int			began;			/* number of the last statement begun at top level */
 	Unfinished *before;			/* where another attempt stopped, or NULL */
 	MemoryContext context;
@@ -64,6 +65,9 @@ extern void apart_run_step(Apart *apart, ScriptStep step);
 extern bool apart_has_left_something(const Apart *apart, const Unfinished *now);
 
 /* ---- resume.c ---- */
+
+/* The schemas of the search_path that there are, as SET takes them. */
+extern char *apart_search_path(void);
 
 /* From what stands of an earlier attempt. */
 extern void apart_go_on(Apart *apart);

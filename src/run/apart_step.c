@@ -115,7 +115,7 @@ run_top_level(Apart *apart, int number)
 	if (!apart->job->half_done)
 		apart_note_half_done(apart);
 	apart_require_own(apart);
-	mig_reconcile_note(apart->migration, apart->text->checksum, stmt);
+	mig_reconcile_note(apart->migration, apart->text->checksum, stmt, apart->search_path);
 	mig_expected_begin();
 	MIG_FAULT("apart_intent_written");
 	apart_commit(apart);
@@ -256,10 +256,13 @@ static void
 explain_held(const Apart *apart, const ScriptStatement *held, ErrorData *error)
 {
 	MemoryContext before = MemoryContextSwitchTo(apart->context);
+	bool		is_value = error->sqlerrcode == ERRCODE_UNSAFE_NEW_ENUM_VALUE_USAGE;
 
-	error->detail = psprintf("The value would be committed before it is used, but statement %d, %s, holds to the end of its transaction only.",
+	error->detail = psprintf("%s, but statement %d, %s, holds to the end of its transaction only.",
+							 is_value ? "The value would be committed before it is used" : "It would run behind the end of a transaction",
 							 held->number, GetCommandTagName(held->tag));
-	error->hint = "Put what adds the value into a migration of its own, before this one.";
+	error->hint = is_value ? "Put what adds the value into a migration of its own, before this one." :
+		"SET without LOCAL holds to the end of the migration, and no longer.  What else is to hold cannot.";
 	MemoryContextSwitchTo(before);
 }
 

@@ -235,8 +235,8 @@ poll(bool commits, int wait, TimestampTz start)
 }
 
 /* What is planned or marked by a snapshot that is older than the last run undoes it, or runs it again. */
-static void
-refuse_stale(void)
+void
+mig_deployer_refuse_stale(void)
 {
 	if (ledger_has_moved())
 		ereport(ERROR,
@@ -255,7 +255,7 @@ mig_deployer_enter(bool commits, int wait)
 	if (try_lock(commits))
 	{
 		if (!commits)
-			refuse_stale();
+			mig_deployer_refuse_stale();
 		return 0;
 	}
 	poll(commits, wait, start);
@@ -268,7 +268,7 @@ mig_deployer_try(void)
 	forbid_prepare = true;
 	if (!try_lock(false))
 		return false;
-	refuse_stale();
+	mig_deployer_refuse_stale();
 	return true;
 }
 

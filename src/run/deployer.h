@@ -17,6 +17,9 @@
 extern int64 mig_deployer_enter(bool commits, int wait);
 extern void mig_deployer_leave(void);
 
+/* 40001 in a transaction that does not see what was run or decided last. */
+extern void mig_deployer_refuse_stale(void);
+
 /* "at most 10 min", of a time to wait as above. */
 extern char *mig_wait_limit_text(int wait);
 

@@ -29,14 +29,34 @@ fill_job(ApartJob *job, const StepRun *run)
 	memcpy(job->checksum, VARDATA_ANY(checksum), sizeof(job->checksum));
 	job->is_applied = order->is_applied;
 	strlcpy(job->detail, order->detail ? order->detail : "", sizeof(job->detail));
+	job->kind = migration->kind;
 	job->has_reason = run->reason != NULL;
+}
+
+/* Arrays stand one behind the other, each aligned. */
+static void
+add_array(StringInfo data, const ArrayType *array)
+{
+	appendBinaryStringInfo(data, (const char *) array, VARSIZE(array));
+	while (data->len != MAXALIGN(data->len))
+		appendStringInfoChar(data, '\0');
+}
+
+static ArrayType *
+next_array(const char **data)
+{
+	ArrayType  *array = (ArrayType *) *data;
+
+	*data += MAXALIGN(VARSIZE(array));
+	return array;
 }
 
 static void
 fill_data(StringInfo data, const StepRun *run)
 {
 	initStringInfo(data);
-	appendBinaryStringInfo(data, (const char *) run->order.followed, VARSIZE(run->order.followed));
+	add_array(data, run->order.followed);
+	add_array(data, ledger_array_of(&run->order.migration->replaces));
 	if (run->reason)
 		appendBinaryStringInfo(data, run->reason, strlen(run->reason) + 1);
 }
@@ -70,16 +90,21 @@ void
 mig_apart_take_over(const ApartJob *job, StepRun *run)
 {
 	StepOrder  *order = &run->order;
+	Migration  *migration;
 	const FullName full = {pstrdup(job->project), pstrdup(job->name)};
 	const char *data = mig_worker_data(&job->worker);
 
 	order->action = job->revert ? STEP_REVERT : STEP_APPLY;
-	order->migration = ledger_read_migration(&full);
-	if (order->migration == NULL)
+	migration = ledger_read_migration(&full);
+	if (migration == NULL)
 		mig_raise_unregistered(&full);
-	order->followed = (ArrayType *) data;
+	order->migration = migration;
+	order->followed = next_array(&data);
+	/* As the plan has it, whatever has been registered since. */
+	migration->kind = job->kind;
+	migration->replaces = ledger_names_of(next_array(&data));
 	order->is_applied = job->is_applied;
 	order->detail = job->detail[0] ? job->detail : NULL;
 	run->run_id = job->run_id;
-	run->reason = job->has_reason ? data + VARSIZE(data) : NULL;
+	run->reason = job->has_reason ? data : NULL;
 }

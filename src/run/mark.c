@@ -91,14 +91,15 @@ settle(Mark *mark, const char *state, const char *said)
 	bool		applied = strcmp(state, "marked") == 0;
 	bool		undone = strcmp(state, "reverted") == 0 ||
 		(mark->node->unfinished && mark->node->unfinished->part == PART_DOWN);
+	Succession	succession = applied ? SUCCESSION_APPLIED : undone ? SUCCESSION_UNDONE : SUCCESSION_NEVER;
 	Attempt		attempt;
 
-	mig_succession_require(migration, "administrator");
+	mig_succession_require(migration, "administrator", succession);
 	write_mark(&attempt, mark->full, "mark", applied ? "marked" : "reverted", migration->up, mark->reason);
 	ledger_set_state(mark->full->project, mark->full->name, state, &attempt,
 					 applied ? mig_model_followed(mark->plan.model, mark->node - mark->plan.model->nodes) : NULL,
 					 psprintf("%s: \"%s\"", said, mark->reason));
-	mig_succession(migration, &attempt, applied ? SUCCESSION_APPLIED : undone ? SUCCESSION_UNDONE : SUCCESSION_NEVER);
+	mig_succession(migration, &attempt, succession);
 	/* Also of one that does not count as half done, since another one has taken its place. */
 	ledger_end_unfinished(mark->full->project, mark->full->name);
 	MIG_FAULT("mark_settled");
@@ -174,6 +175,21 @@ refuse_leaving(const Mark *mark)
 					 mig_call_to_go_on(mark->node))));
 }
 
+/* Whoever skips a statement looks at the text as it is now, where what stands is the same in that. */
+static const bytea *
+text_looked_at(const Mark *mark)
+{
+	const Unfinished *unfinished = mark->node->unfinished;
+	const StoredText *now = mig_step_text(mark->node->migration, unfinished->part);
+	char	   *then = ledger_text_by_checksum(unfinished->project, unfinished->checksum, unfinished->part);
+
+	if (now == NULL || then == NULL ||
+		mig_script_first_change(mig_script_read(then, unfinished->part, NULL, 1), mig_script_read(now->body, unfinished->part, NULL, 1),
+								unfinished->under_way - 1) > 0)
+		return unfinished->checksum;
+	return now->checksum;
+}
+
 /*
  * The statement that was under way counts as done.  Behind what stands, with
  * none under way, is one that has not begun, as for whoever says it twice.
@@ -193,12 +209,13 @@ skip_statement(const Mark *mark)
 				 errhint("%s  goes on behind that.  To leave out what was done by hand, register the text without it.",
 						 mig_call_to_go_on(mark->node))));
 	refuse_leaving(mark);
-	ledger_note_done(mark->full->project, mark->full->name, unfinished->checksum, unfinished->under_way);
+	ledger_note_done(mark->full->project, mark->full->name, text_looked_at(mark), unfinished->under_way, NULL);
 }
 
 /*
  * The statement that was under way counts as not done.  Where the catalog shows
- * what became of it, the next run sees that, and clears up what it has left.
+ * what became of it, the next run sees that, and clears up what it has left.  With
+ * whatever search_path that comes.
  */
 static void
 run_again(const Mark *mark)
@@ -206,6 +223,7 @@ run_again(const Mark *mark)
 	const Unfinished *unfinished = mark->node->unfinished;
 	Reconciliation result;
 
+	ledger_forget_search_path(mark->full->project, mark->full->name);
 	if (unfinished->under_way == 0)
 		return;
 	result = judge_under_way(mark);
@@ -216,7 +234,35 @@ run_again(const Mark *mark)
 				 errdetail("%s", result.evidence),
 				 errhint("%s", mig_apart_ways(mark->node->migration, &result))));
 	if (result.verdict == VERDICT_UNKNOWN)
-		ledger_note_done(mark->full->project, mark->full->name, unfinished->checksum, unfinished->done);
+		ledger_note_done(mark->full->project, mark->full->name, unfinished->checksum, unfinished->done, NULL);
+}
+
+/* Nothing stands of its way back: it is what it was before that. */
+static const char *
+give_back(const Mark *mark)
+{
+	const Migration *migration = mark->node->migration;
+	Attempt		attempt;
+	const Migration *now;
+
+	write_mark(&attempt, mark->full, "mark", "marked", migration->applied, mark->reason);
+	ledger_end_unfinished(mark->full->project, mark->full->name);
+	ledger_restore_state(mark->full->project, mark->full->name);
+	now = ledger_read_migration(mark->full);
+	return now->state ? now->state : "pending";
+}
+
+/* Whatever is decided besides: what is left is to be known. */
+static void
+tell_left(const Mark *mark)
+{
+	Reconciliation result = judge_under_way(mark);
+
+	if (result.left)
+		ereport(NOTICE,
+				(errmsg("statement %d of migration \"%s\" was stopped in the middle, and has left something",
+						mark->node->unfinished->under_way, mig_full_name(mark->node->migration)),
+				 errhint("If it is not needed: %s", result.left)));
 }
 
 /* Do what was decided; returns the state that follows. */
@@ -230,8 +276,10 @@ resolve(Mark *mark, const char *decision)
 		run_again(mark);
 	else if (strcmp(decision, "skip_statement") == 0)
 		skip_statement(mark);
+	else if (strcmp(decision, "restart") == 0 && unfinished->part == PART_DOWN)
+		return give_back(mark);
 	else if (strcmp(decision, "restart") == 0)
-		state = unfinished->part == PART_DOWN ? "marked" : "pending";
+		state = "pending";
 	else if (strcmp(decision, "applied") == 0)
 		state = "marked";
 	else if (strcmp(decision, "reverted") == 0)
@@ -243,6 +291,8 @@ resolve(Mark *mark, const char *decision)
 				 errhint("Decisions are \"continue\", \"skip_statement\", \"restart\", \"applied\" and \"reverted\".")));
 	if (state == NULL)
 		return "interrupted";
+	if (unfinished->under_way > 0)
+		tell_left(mark);
 	settle(mark, state, "resolved");
 	return state;
 }

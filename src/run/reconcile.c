@@ -152,12 +152,12 @@ class_changed(const Node *node)
 }
 
 void
-mig_reconcile_note(const Migration *migration, const bytea *checksum, const ScriptStatement *stmt)
+mig_reconcile_note(const Migration *migration, const bytea *checksum, const ScriptStatement *stmt, const char *search_path)
 {
 	Oid			object = object_of(stmt);
 	Oid			class_id = class_changed(stmt->raw->stmt);
 
-	ledger_note_under_way(migration->project, migration->name, checksum, stmt->number, object, table_of(stmt));
+	ledger_note_under_way(migration->project, migration->name, checksum, stmt->number, object, table_of(stmt), search_path);
 	if (OidIsValid(class_id) && OidIsValid(object) && ledger_expects())
 		ledger_note_changed(migration->project, migration->name, class_id, object);
 }
@@ -266,6 +266,14 @@ judge_unknown(Reconciliation *result, const char *evidence)
 	result->evidence = pstrdup(evidence);
 }
 
+/* Its name means something else here. */
+static void
+judge_elsewhere(Reconciliation *result, const char *evidence)
+{
+	judge_unknown(result, evidence);
+	result->is_elsewhere = true;
+}
+
 static const char *
 column_of(const IndexElem *element)
 {
@@ -344,9 +352,8 @@ judge_place(Reconciliation *result, const ScriptStatement *stmt, Oid table)
 	if (IsA(node, ReindexStmt) && ((const ReindexStmt *) node)->kind == REINDEX_OBJECT_INDEX ?
 		name->schemaname || table_of(stmt) == table : means(name, table))
 		return;
-	judge_unknown(result, psprintf("It was begun on what is called %s now, and would go on on something else, or nothing.",
-								   qualified_name(table)));
-	result->is_elsewhere = true;
+	judge_elsewhere(result, psprintf("It was begun on what is called %s now, and would go on on something else, or nothing.",
+									 qualified_name(table)));
 }
 
 /* All that the statement has made is noted, and nothing noted is anybody else's. */
@@ -382,20 +389,28 @@ judge_indexes(Reconciliation *result, const ScriptStatement *stmt, const Unfinis
 }
 
 static void
-judge_detach(Reconciliation *result, Oid partition)
+judge_detach(Reconciliation *result, const AlterTableStmt *alter, Oid partition)
 {
+	Oid			whole;
+
 	if (!OidIsValid(partition))
 		return;
 	/* What has gone is no partition any more; who dropped it nobody knows, and what has its name now is another one. */
 	result->has_gone = !SearchSysCacheExists1(RELOID, ObjectIdGetDatum(partition));
 	if (result->has_gone || !get_rel_relispartition(partition))
-		result->verdict = VERDICT_DONE;
-	else if (PartitionHasPendingDetach(partition))
 	{
-		run_first(result, psprintf("ALTER TABLE %s DETACH PARTITION %s FINALIZE",
-								   qualified_name(get_partition_parent(partition, true)), qualified_name(partition)), InvalidOid, false);
+		result->verdict = VERDICT_DONE;
+		return;
+	}
+	whole = get_partition_parent(partition, true);
+	if (PartitionHasPendingDetach(partition))
+	{
+		run_first(result, psprintf("ALTER TABLE %s DETACH PARTITION %s FINALIZE", qualified_name(whole), qualified_name(partition)), InvalidOid, false);
 		result->verdict = VERDICT_DONE;
 	}
+	else if (!means(detached(alter), partition) || !means(alter->relation, whole))
+		judge_elsewhere(result, psprintf("It was to detach what is called %s now, of %s, and would detach something else, or nothing.",
+										 qualified_name(partition), qualified_name(whole)));
 }
 
 /* What is made at one stroke is there now, or is not. */
@@ -443,11 +458,8 @@ judge_dropped(Reconciliation *result, const ScriptStatement *stmt, int cache, co
 			judge_gone(result, stmt, unfinished, before);
 	}
 	else if (cache == RELOID ? !means(dropped_index(stmt), before) : object_of(stmt) != before)
-	{
-		judge_unknown(result, psprintf("It was to drop what is called %s now, and would drop something else, or nothing.",
-									   name_of_dropped(cache, before)));
-		result->is_elsewhere = true;
-	}
+		judge_elsewhere(result, psprintf("It was to drop what is called %s now, and would drop something else, or nothing.",
+										 name_of_dropped(cache, before)));
 }
 
 /* One that has gone was committed or rolled back, by the statement or by somebody else. */
@@ -476,7 +488,7 @@ judge(Reconciliation *result, const ScriptStatement *stmt, const Unfinished *unf
 			judge_indexes(result, stmt, unfinished);
 			break;
 		case T_AlterTableStmt:
-			judge_detach(result, object);
+			judge_detach(result, (const AlterTableStmt *) stmt->raw->stmt, object);
 			break;
 		case T_CreatedbStmt:
 		case T_CreateTableSpaceStmt:

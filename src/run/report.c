@@ -52,7 +52,7 @@ static char *
 what_stands(const Run *run)
 {
 	if (!run->job.half_done)
-		return psprintf("nothing of %s stands", run->step.attempt.name);
+		return psprintf(run->request.revert ? "%s stands as before" : "nothing of %s stands", run->step.attempt.name);
 	if (run->job.total == 0)
 		return psprintf("what stood of %s does still", run->step.attempt.name);
 	return psprintf("%d of %d statements of %s stand", run->job.statements, run->job.total, run->step.attempt.name);

@@ -5,6 +5,7 @@
 #include "postgres.h"
 
 #include "capture/capture.h"
+#include "catalog/namespace.h"
 #include "catalog/index.h"
 #include "catalog/pg_authid.h"
 #include "common/errors.h"
@@ -14,9 +15,11 @@
 #include "run/apart_private.h"
 #include "run/deployer.h"
 #include "schema/expected.h"
+#include "storage/ipc.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/inval.h"
+#include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 
 void
@@ -145,10 +148,11 @@ judge(const Unfinished *before, const Script *now, const ScriptStatement **stmt)
 		result.verdict = VERDICT_AGAIN;
 		result.is_elsewhere = false;
 	}
-	else if (result.verdict == VERDICT_DONE)
+	else if (result.verdict == VERDICT_DONE || (result.left && result.before == NIL))
 	{
+		result.evidence = psprintf("It was %s as it was before the text was changed: %s",
+								   result.verdict == VERDICT_DONE ? "done" : "stopped in the middle", (*stmt)->sql);
 		result.verdict = VERDICT_UNKNOWN;
-		result.evidence = psprintf("It was done as it was before the text was changed: %s", (*stmt)->sql);
 	}
 	return result;
 }
@@ -181,10 +185,16 @@ hold_index(Oid index)
 }
 
 static void
-let_go(const HeldIndex *held)
+let_go(HeldIndex *held)
 {
-	UnlockRelationIdForSession(unconstify(LockRelId *, &held->index), ShareUpdateExclusiveLock);
-	UnlockRelationIdForSession(unconstify(LockRelId *, &held->table), ShareUpdateExclusiveLock);
+	UnlockRelationIdForSession(&held->index, ShareUpdateExclusiveLock);
+	UnlockRelationIdForSession(&held->table, ShareUpdateExclusiveLock);
+}
+
+static void
+let_go_at_exit(int code, Datum held)
+{
+	let_go((HeldIndex *) DatumGetPointer(held));
 }
 
 static void
@@ -205,23 +215,21 @@ static void
 drop_left(Apart *apart, const Remedy *remedy)
 {
 	HeldIndex	held;
-	char	   *sql;
 
 	apart_begin(apart);
 	held = hold_index(remedy->index);
-	PG_TRY();
+	/* Nothing else gives back a session's lock of who ends between two transactions. */
+	PG_ENSURE_ERROR_CLEANUP(let_go_at_exit, PointerGetDatum(&held));
 	{
-		sql = mig_reconcile_drop(remedy->index);
+		const char *sql = mig_reconcile_drop(remedy->index);
+
 		apart_commit(apart);
 		MIG_FAULT("apart_left_held");
 		if (sql)
 			run_remedy(apart, sql, remedy->as_superuser);
 	}
-	PG_FINALLY();
-	{
-		let_go(&held);
-	}
-	PG_END_TRY();
+	PG_END_ENSURE_ERROR_CLEANUP(let_go_at_exit, PointerGetDatum(&held));
+	let_go(&held);
 }
 
 static void
@@ -276,6 +284,56 @@ apart_reconcile(Apart *apart)
 	apart_count_done(apart, number);
 }
 
+/* ---- where its names are looked up ---- */
+
+char *
+apart_search_path(void)
+{
+	StringInfoData path;
+	ListCell   *cell;
+
+	initStringInfo(&path);
+	foreach(cell, fetch_search_path(false))
+	{
+		const char *schema = isAnyTempNamespace(lfirst_oid(cell)) ? NULL : get_namespace_name(lfirst_oid(cell));
+
+		if (schema)
+			appendStringInfo(&path, "%s%s", path.len > 0 ? ", " : "", quote_identifier(schema));
+	}
+	return path.len > 0 ? path.data : "''";
+}
+
+/* Does what stands of the script say itself where names are looked up? */
+static bool
+sets_search_path(const Apart *apart)
+{
+	for (int number = 1; number <= apart->done; number++)
+	{
+		const VariableSetStmt *set = (const VariableSetStmt *) apart_statement(apart, number)->raw->stmt;
+
+		if (IsA(set, VariableSetStmt) && !set->is_local && set->name && strcmp(set->name, "search_path") == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The rest of a migration is not to be made somewhere else than what stands of it. */
+static void
+require_search_path(const Apart *apart)
+{
+	const char *before = apart->before->search_path;
+	const char *now = apart->search_path;
+	const char *name = mig_full_name(apart->migration);
+
+	if (before && strcmp(before, now) != 0 && !sets_search_path(apart))
+		ereport(ERROR,
+				(errcode(ERRCODE_MIG_INTERRUPTED),
+				 errmsg("migration \"%s\" was begun with another search_path", name),
+				 errdetail("It was %s then, and is %s now.", before, now),
+				 errhint("SET search_path = %s;  before the call.  If it is to go on with this one: SELECT migrate.resolve(%s, 'continue', '<why>');",
+						 before, quote_literal_cstr(name))));
+}
+
 void
 apart_go_on(Apart *apart)
 {
@@ -294,4 +352,5 @@ apart_go_on(Apart *apart)
 	MIG_FAULT("apart_set_again");
 	if (apart->before->under_way > 0)
 		apart_reconcile(apart);
+	require_search_path(apart);
 }

@@ -110,7 +110,7 @@ typedef enum Succession
 } Succession;
 
 /* 42501 unless the caller may, in the projects of those that it replaces. */
-extern void mig_succession_require(const Migration *migration, const char *capability);
+extern void mig_succession_require(const Migration *migration, const char *capability, Succession succession);
 
 /* By an attempt that is written. */
 extern void mig_succession(const Migration *migration, const Attempt *attempt, Succession succession);

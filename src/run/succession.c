@@ -32,13 +32,58 @@ replaced_by(const Migration *heir)
 	return result;
 }
 
-void
-mig_succession_require(const Migration *migration, const char *capability)
+static bool
+is_among(const List *migrations, const FullName *full)
 {
 	ListCell   *cell;
 
-	foreach(cell, replaced_by(migration))
-		ledger_require(capability, ((const Migration *) lfirst(cell))->project);
+	foreach(cell, migrations)
+	{
+		const Migration *migration = lfirst(cell);
+
+		if (strcmp(migration->project, full->project) == 0 && strcmp(migration->name, full->name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Those as well whose place it has taken, whatever it is registered with by now. */
+static List *
+stands_for(const Migration *heir)
+{
+	List	   *result = replaced_by(heir);
+	ListCell   *cell;
+
+	foreach(cell, ledger_superseded_by(heir))
+	{
+		Migration  *replaced = is_among(result, lfirst(cell)) ? NULL : ledger_read_migration(lfirst(cell));
+
+		if (replaced)
+			result = lappend(result, replaced);
+	}
+	return result;
+}
+
+/* What is taken back takes those along for which they stand themselves. */
+static void
+require(const Migration *migration, const char *capability, Succession succession, int generations)
+{
+	ListCell   *cell;
+
+	foreach(cell, succession == SUCCESSION_APPLIED ? replaced_by(migration) : stands_for(migration))
+	{
+		const Migration *replaced = lfirst(cell);
+
+		ledger_require(capability, replaced->project);
+		if (succession == SUCCESSION_UNDONE && generations > 0)
+			require(replaced, capability, succession, generations - 1);
+	}
+}
+
+void
+mig_succession_require(const Migration *migration, const char *capability, Succession succession)
+{
+	require(migration, capability, succession, MOST_GENERATIONS);
 }
 
 /* What it was before stays noted; one that has a heir already keeps that. */
@@ -81,13 +126,13 @@ take_back(const Migration *heir, const Migration *replaced, const Attempt *by)
 	FullName   *other;
 	ListCell   *cell;
 
-	if (replaced->state == NULL || !mig_counts_as_applied(replaced->state))
+	if (replaced->state == NULL || strcmp(replaced->state, "superseded") != 0)
 		return;
 	revert_state(replaced, by, mig_replaced_by(heir, replaced));
 	other = ledger_other_heir(replaced, heir);
 	if (other)
 		warn_of_other(replaced, mig_join_name(other->project, other->name));
-	foreach(cell, replaced_by(replaced))
+	foreach(cell, stands_for(replaced))
 		take_back(replaced, lfirst(cell), by);
 }
 
@@ -200,7 +245,7 @@ end_baseline(const char *project, const Migration *setter, const Attempt *by, bo
 void
 mig_succession(const Migration *migration, const Attempt *attempt, Succession succession)
 {
-	List	   *replaced = replaced_by(migration);
+	List	   *replaced = succession == SUCCESSION_APPLIED ? replaced_by(migration) : stands_for(migration);
 	ListCell   *cell;
 
 	foreach(cell, replaced)
@@ -218,7 +263,7 @@ mig_succession(const Migration *migration, const Attempt *attempt, Succession su
 		}
 	if (migration->kind == KIND_BASELINE && succession == SUCCESSION_APPLIED)
 		begin_baseline(migration, attempt);
-	else if (migration->kind == KIND_BASELINE)
+	else if (succession != SUCCESSION_APPLIED)
 		end_baseline(migration->project, migration, attempt, succession == SUCCESSION_UNDONE);
 	foreach(cell, replaced)
 		if (((Migration *) lfirst(cell))->kind == KIND_BASELINE && succession != SUCCESSION_APPLIED)

@@ -8,10 +8,14 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
+#include "access/table.h"
 #include "access/xact.h"
+#include "catalog/namespace.h"
 #include "catalog/objectaccess.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
+#include "catalog/pg_index.h"
 #include "catalog/pg_subscription.h"
 #include "common/compat.h"
 #include "common/faults.h"
@@ -21,6 +25,7 @@
 #include "tcop/dest.h"
 #include "tcop/tcopprot.h"
 #include "tcop/utility.h"
+#include "utils/fmgroids.h"
 #include "utils/portal.h"
 #include "utils/snapmgr.h"
 #include "utils/timeout.h"
@@ -28,17 +33,41 @@
 /* The migration whose statement runs, and what it makes that a failure may leave: of this catalog. */
 static const Migration *makes_for = NULL;
 static Oid	makes_of;
+
+/* The table that it makes an index of, or NULL: of any. */
+static const RangeVar *makes_on;
 static object_access_hook_type next_object_access = NULL;
 
 /* Since the statement at top level began. */
 static bool has_committed = false;
+
+/* Is it an index, and of the right table?  What an event trigger makes on the way is none of the statement's. */
+static bool
+is_its_index(Oid relation)
+{
+	Relation	pg_index = table_open(IndexRelationId, AccessShareLock);
+	Oid			table = InvalidOid;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	/* It has been written by the command under way, which nobody else sees yet. */
+	ScanKeyInit(&key, Anum_pg_index_indexrelid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relation));
+	scan = systable_beginscan(pg_index, IndexRelidIndexId, true, SnapshotSelf, 1, &key);
+	if (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		table = ((Form_pg_index) GETSTRUCT(tuple))->indrelid;
+	systable_endscan(scan);
+	table_close(pg_index, AccessShareLock);
+	return OidIsValid(table) && (makes_on == NULL || RangeVarGetRelid(makes_on, NoLock, true) == table);
+}
 
 static void
 note_made(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id, void *arg)
 {
 	if (next_object_access)
 		next_object_access(access, class_id, object_id, sub_id, arg);
-	if (access == OAT_POST_CREATE && class_id == makes_of && sub_id == 0 && makes_for)
+	if (access == OAT_POST_CREATE && class_id == makes_of && sub_id == 0 && makes_for &&
+		(class_id != RelationRelationId || is_its_index(object_id)))
 	{
 		ledger_note_object(makes_for->project, makes_for->name, class_id, object_id);
 		MIG_FAULT("top_level_made_noted");
@@ -174,6 +203,7 @@ mig_top_level_run(const Migration *migration, const ScriptStatement *stmt, TopLe
 
 	makes_for = migration;
 	makes_of = class_made(stmt);
+	makes_on = IsA(stmt->raw->stmt, IndexStmt) ? ((const IndexStmt *) stmt->raw->stmt)->relation : NULL;
 	PG_TRY();
 	{
 		rows = run(stmt->sql, at_end, arg);

@@ -89,6 +89,9 @@ extern bool mig_script_ends_with_transaction(const ScriptStatement *stmt);
 /* Does this failure say that the statement cannot run inside a transaction, as nothing in its words did? */
 extern bool mig_script_wants_top_level(const ScriptStatement *stmt, int sqlstate);
 
+/* The first of some whose effect does, or NULL. */
+extern const ScriptStatement *mig_script_held(const Script *script, int first, int last);
+
 /*
  * A statement of a step failed with this SQLSTATE because of the transaction
  * around it: divide the step so that it need not.  False: that is not why, or

@@ -92,6 +92,15 @@ divide_behind(Script *script, ScriptStep step, int failed, bool (*adds) (const S
 	return divided;
 }
 
+const ScriptStatement *
+mig_script_held(const Script *script, int first, int last)
+{
+	for (int number = first; number <= last; number++)
+		if (mig_script_ends_with_transaction(statement(script, number)))
+			return statement(script, number);
+	return NULL;
+}
+
 bool
 mig_script_divide(Script *script, ScriptStep step, int failed, int sqlstate, const ScriptStatement **held)
 {
@@ -100,6 +109,9 @@ mig_script_divide(Script *script, ScriptStep step, int failed, int sqlstate, con
 	*held = NULL;
 	if (stmt->mode != MODE_TOP_LEVEL && mig_script_wants_top_level(stmt, sqlstate))
 	{
+		*held = mig_script_held(script, step.first, failed - 1);
+		if (*held)
+			return false;
 		stmt->mode = MODE_TOP_LEVEL;
 		stmt->mode_reason = "it commits while it works";
 		return true;

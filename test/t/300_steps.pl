@@ -430,7 +430,7 @@ ask(q{SELECT migrate.hold('0031_denied', 'done with')});
 	ask(q{ALTER ROLE deployer LOGIN; SELECT migrate.hold('0032_nologin', 'done with')});
 }
 
-# ---- a way back of which nothing stands goes on as one
+# ---- a way back of which nothing stands has not begun
 
 define('0001_back', 'CREATE TABLE back ()', project => 'back', down => "VACUUM back;\nDROP TABLE back");
 ask(q{CALL migrate.apply(project => 'back')});
@@ -442,29 +442,28 @@ ask(q{SELECT migrate.cancel_run(run_id, 'not now') FROM migrate.progress});
 end_client($going_back);
 ask_session($keeper, 'COMMIT');
 $keeper->quit;
-is(state_of('0001_back') =~ s/:.*//r, 'interrupted', 'a revert that was cancelled in its first statement');
-is(ask(q{SELECT hint FROM migrate.check('back') WHERE code = 'interrupted'}), q{CALL migrate.revert(project => 'back');}, 'goes on by reverting');
+is(state_of('0001_back') =~ s/:.*//r, 'applied', 'a revert that was cancelled in its first statement');
 ask(q{CALL migrate.revert(project => 'back')});
-is(ask(q{SELECT to_regclass('back') IS NULL}), 't', 'and does');
+is(ask(q{SELECT to_regclass('back') IS NULL}), 't', 'begins anew');
 
-# Nor is it forgotten if the next attempt fails before anything begins.
 define('0002_back', 'CREATE TABLE back_too ()', project => 'back', down => "VACUUM nowhere;\nDROP TABLE back_too");
 ask(q{CALL migrate.apply(project => 'back')});
 foreach my $down ("VACUUM nowhere;\nDROP TABLE back_too", "SELECT 1/0;\nVACUUM back_too", 'SELECT 1/0')
 {
 	define('0002_back', 'CREATE TABLE back_too ()', project => 'back', down => $down);
 	isnt((try(q{CALL migrate.revert(project => 'back')}))[0], '00000', "a revert fails in its first statement: $down");
-	is(state_of('0002_back') =~ s/:.*//r . ' ' . ask($half_done), 'interrupted 0002_back|down|0|', 'and is under way still');
+	is(state_of('0002_back') =~ s/:.*//r . ' ' . ask($half_done), 'applied ', 'and nothing of it stands');
 }
 define('0002_back', 'CREATE TABLE back_too ()', project => 'back', down => 'DROP TABLE back_too');
 ask(q{CALL migrate.revert(project => 'back')});
 is(state_of('0002_back') . ask($half_done) . ask(q{SELECT to_regclass('back_too') IS NULL}), 'revertedt', 'until it is reverted');
 
-# Another tool may have done the rest.
+# Another tool has not done the rest.
 define('0003_back', 'CREATE TABLE back_as_well (); CREATE INDEX CONCURRENTLY ON back_as_well (nothing)', project => 'back');
 is((try(q{CALL migrate.apply(project => 'back')}))[0], '42703', 'of one that is half done');
-ask(q{BEGIN; SELECT migrate.begin('back:0003_back', tool => 'psql'); COMMIT});
-is(state_of('0003_back') =~ s/:.*//r . ask($half_done), 'applied', 'nothing is noted when it was declared as applied');
+raises($node, 'postgres', q{BEGIN; SELECT migrate.begin('back:0003_back', tool => 'psql'); COMMIT}, 'MG012', qr/is half applied.*resolve/s, 'is not declared as applied by whoever begins it');
+ask(q{SELECT migrate.resolve('back:0003_back', 'applied', 'by hand')});
+is(state_of('0003_back') =~ s/:.*//r . ask($half_done), 'marked', 'nothing is noted when somebody says that it is');
 
 # ---- what the plan has decided is written as of any other migration
 
@@ -502,7 +501,7 @@ define('0001_again', "VACUUM held", project => 'again', kind => 'repeatable');
 ask(q{CALL migrate.apply(project => 'again')});
 define('0001_again', "CREATE INDEX CONCURRENTLY ON nowhere (i)", project => 'again', kind => 'repeatable');
 is((try(q{CALL migrate.apply(project => 'again')}))[0], '42P01', 'one that is repeated at top level, and fails,');
-is_written('again', '0001_again|failed||42P01 at statement 1, line 1', 'has failed, and is not half done');
+is_written('again', '0001_again|applied|{}|', 'has left what there was');
 
 # ---- limits
 

@@ -38,7 +38,7 @@ ask(q{SELECT migrate.accept_drift('one.i', 'mine')});
 ask(q{SELECT migrate.configure('drift', 'refuse', 'test')});
 define('0002_dropped', "CREATE TABLE one.before_this ();\nDROP INDEX CONCURRENTLY i;\nCREATE TABLE one.behind_this ();");
 stop_at('apart_statement_ended', 'CALL migrate.apply();', $one);
-is(code_of(try('CALL migrate.apply();')), '00000', 'what is gone was dropped, whatever else has its name');
+is(code_of(try('CALL migrate.apply();', $one)), '00000', 'what is gone was dropped, whatever else has its name');
 is(ask(q{SELECT to_regclass('public.i') IS NOT NULL AND to_regclass('one.behind_this') IS NOT NULL}), 't', 'which stays');
 is(adrift(), '', 'and that it is gone is expected');
 

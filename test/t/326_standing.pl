@@ -1,0 +1,140 @@
+# 326_standing.pl: for whom a migration stands that is half done or was replaced, and where the rest of it is run.
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::RealBin;
+use MigrateResume;
+use MigrateTest;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = resume_node();
+my ($err, $said);
+
+# ---- on the object that it was begun on, or none
+
+ask('CREATE TABLE w (i int) PARTITION BY LIST (i); CREATE TABLE p PARTITION OF w FOR VALUES IN (1)');
+define('0001_d', "ALTER TABLE w DETACH PARTITION p CONCURRENTLY;\nSELECT 1", project => 'detach');
+stop_at('apart_intent_committed', q{CALL migrate.apply(project => 'detach');});
+ask('ALTER TABLE p RENAME TO p_old; CREATE TABLE p PARTITION OF w FOR VALUES IN (2)');
+like(try(q{CALL migrate.apply(project => 'detach');}), qr/MG012.*It was to detach what is called public\.p_old now, of public\.w, and would detach something else/s, 'another partition is not detached');
+is(ask(q{SELECT count(*) FROM pg_inherits WHERE inhparent = 'w'::regclass}), '2', 'both stay');
+ask('ALTER TABLE p RENAME TO p_new; ALTER TABLE p_old RENAME TO p');
+is(code_of(try(q{CALL migrate.apply(project => 'detach');})) . ask(q{SELECT relispartition FROM pg_class WHERE relname = 'p'}), '00000f', 'once it has its name again it is');
+
+ask('CREATE TABLE whole (i int) PARTITION BY LIST (i); CREATE TABLE part PARTITION OF whole FOR VALUES IN (1)');
+define('0001_d', "ALTER TABLE whole DETACH PARTITION part CONCURRENTLY;\nSELECT 1", project => 'pending', options => '{"lock_timeout": "200ms", "lock_total": "400ms"}');
+my $reader = open_session($node, 'postgres');
+ask_session($reader, 'BEGIN; SELECT * FROM whole;');
+isnt(code_of(try(q{CALL migrate.apply(project => 'pending');})), '00000', 'one is on its way');
+ask_session($reader, 'COMMIT;');
+raises($node, 'postgres', q{SELECT migrate.resolve('pending:0001_d', 'skip_statement', 'why')}, '55000', qr/To be run: ALTER TABLE public\.whole DETACH PARTITION public\.part FINALIZE/, 'it does not stay there');
+my (undef, undef, $notice) = $node->psql('postgres', q{SELECT migrate.resolve('pending:0001_d', 'applied', 'why')});
+like($notice, qr/NOTICE:  statement 1 of migration "pending:0001_d" was stopped in the middle.*HINT:  If it is not needed: ALTER TABLE public\.whole DETACH/s, 'whoever decides otherwise knows what is left');
+
+ask('CREATE TABLE half_dropped (i int); CREATE INDEX half_dropped_i ON half_dropped (i)');
+define('0001_i', 'DROP INDEX CONCURRENTLY half_dropped_i', project => 'other', options => '{"lock_timeout": "200ms", "lock_total": "400ms"}');
+ask_session($reader, 'BEGIN; LOCK TABLE half_dropped IN ROW EXCLUSIVE MODE;');
+try(q{CALL migrate.apply(project => 'other');});
+ask_session($reader, 'COMMIT;');
+define('0001_i', 'VACUUM half_dropped', project => 'other');
+like(try(q{CALL migrate.apply(project => 'other');}), qr/MG012.*It was stopped in the middle as it was before the text was changed: DROP INDEX CONCURRENTLY half_dropped_i/s, 'nor is it forgotten for another text');
+
+# What an event trigger makes on the way is none of the statement's.
+ask(q{CREATE FUNCTION makes() RETURNS event_trigger LANGUAGE plpgsql AS $$BEGIN CREATE TABLE IF NOT EXISTS audited (id bigserial PRIMARY KEY, t text); INSERT INTO audited (t) VALUES (tg_tag); END$$;
+	CREATE TABLE made (i int); INSERT INTO made VALUES (1), (1)});
+define('0001_x', "CREATE UNIQUE INDEX CONCURRENTLY made_i ON made (i);\nINSERT INTO made VALUES (2)", project => 'made');
+ask(q{CREATE EVENT TRIGGER makes ON ddl_command_start WHEN TAG IN ('CREATE INDEX') EXECUTE FUNCTION makes()});
+is(code_of(try(q{CALL migrate.apply(project => 'made');})), '23505', 'an event trigger makes a table with an index');
+ask('DROP EVENT TRIGGER makes; DROP INDEX made_i; DELETE FROM made');
+is(code_of(try(q{CALL migrate.apply(project => 'made');})) . ask(q{SELECT to_regclass('made_i') IS NOT NULL}), '00000t', 'the index of the migration is made all the same');
+
+# ---- where names are looked up
+
+ask('CREATE SCHEMA oa; CREATE SCHEMA ob; CREATE TABLE oa.y (i int); CREATE TABLE ob.y (i int)');
+define('0001_y', "INSERT INTO y VALUES (1);\nVACUUM oa.y;\nINSERT INTO y SELECT 2 / count(*) FROM pg_class WHERE relname = 'go'", project => 'path');
+is(code_of(try(q{CALL migrate.apply(project => 'path');}, 'SET search_path = oa;')), '22012', 'half of it is in one schema');
+ask('CREATE TABLE go ()');
+$err = try(q{CALL migrate.apply(project => 'path');}, 'SET search_path = ob;');
+like($err, qr/MG012: migration "path:0001_y" was begun with another search_path.*DETAIL:  It was oa then, and is ob now\..*HINT:  SET search_path = oa;  before the call/s, 'the rest is not run in another one');
+is(code_of(try(q{CALL migrate.apply(project => 'path');}, 'SET search_path = oa, nowhere;')) . ask('SELECT count(*) FROM oa.y'), '000002', 'but where it was begun');
+define('0002_y', "INSERT INTO y VALUES (1);\nVACUUM oa.y;\nINSERT INTO y SELECT 2 / count(*) FROM pg_class WHERE relname = 'gone'", project => 'path');
+try(q{CALL migrate.apply(project => 'path');}, 'SET search_path = oa;');
+ask(q{CREATE TABLE gone (); SELECT migrate.resolve('path:0002_y', 'continue', 'it is to go there now')});
+is(code_of(try(q{CALL migrate.apply(project => 'path');}, 'SET search_path = ob;')) . ask('SELECT count(*) FROM ob.y'), '000001', 'unless somebody says so');
+define('0003_y', "SET search_path = oa;\nVACUUM y;\nINSERT INTO y SELECT 2 / count(*) FROM pg_class WHERE relname = 'set'", project => 'path');
+try(q{CALL migrate.apply(project => 'path');}, 'SET search_path = ob;');
+ask('CREATE TABLE set ()');
+is(code_of(try(q{CALL migrate.apply(project => 'path');})), '00000', 'or the text does');
+
+ask('CREATE TABLE oa.x (t text); CREATE TABLE x (t text)');
+define('0001_l', "BEGIN; SET LOCAL search_path = oa; DO 'BEGIN INSERT INTO x VALUES (''a''); COMMIT; END'; INSERT INTO x VALUES ('b'); COMMIT;", project => 'local');
+like(try(q{CALL migrate.apply(project => 'local');}), qr/2D000.*DETAIL:  It would run behind the end of a transaction, but statement 1, SET, holds to the end of its transaction only\..*HINT:  SET without LOCAL/s, 'what SET LOCAL says is not lost when its transaction is divided');
+is(ask('SELECT count(*) FROM x') . ask('SELECT count(*) FROM oa.x'), '00', 'nothing is done elsewhere');
+define('0001_l', "SET LOCAL search_path = oa; INSERT INTO x VALUES ('a'); VACUUM oa.x", project => 'local');
+like(try(q{CALL migrate.apply(project => 'local');}), qr/WARNING:  \w+: statement 1 of migration "local:0001_l", SET, holds to the end of its transaction only, which is behind statement 2/, 'where it ends before others is said');
+
+# ---- for whom it stands
+
+ask('CREATE TABLE rc (t text)');
+define('0001_p', "INSERT INTO rc VALUES ('1')", project => 'race');
+define('0003_s', "SELECT pg_sleep(1.5); INSERT INTO rc VALUES ('1'); VACUUM rc; SELECT 1 / 0", project => 'race', replaces => '{0001_p}');
+my $client = start_client($node, 'postgres', q{CALL migrate.apply(project => 'race')});
+wait_until($node, 'postgres', q{SELECT count(*) = 1 FROM migrate.runs WHERE outcome = 'running'});
+define('0003_s', "SELECT pg_sleep(1.5); INSERT INTO rc VALUES ('1'); VACUUM rc; SELECT 1", project => 'race');
+end_client($client);
+is(code_of(try(q{CALL migrate.apply(project => 'race');})) . ask('SELECT count(*) FROM rc'), '000001', 'what it replaces does not run as well, whatever is registered while it runs');
+is(states('race'), '0001_p superseded, 0003_s applied', 'it has taken its place');
+is(code_of(try(q{CALL migrate.revert(project => 'race');})), 'MG010', 'it has no down');
+ask(q{SELECT migrate.mark_pending('race:0003_s', 'test')});
+is(states('race'), '0001_p pending, 0003_s pending', 'and gives it back, whatever it is registered with by then');
+ask(q{SELECT migrate.hold(name, 'done with', project) FROM migrate.migrations WHERE project = 'race'});
+
+my $old = open_session($node, 'postgres');
+define('0001_p', "INSERT INTO rc VALUES ('2')", project => 'seen');
+ask_session($old, 'BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM migrate.migrations;');
+ask(q{CALL migrate.apply(project => 'seen')});
+(undef, $said) = ask_session($old, q{SELECT migrate.register('0001_p', 'SELECT 2', project => 'seen', requires => '{}');});
+like($said, qr/could not serialize access/, 'an applied migration is not edited by what a transaction saw before');
+ask_session($old, 'ROLLBACK;');
+$old->quit;
+
+define("000${_}_r", 'SELECT 1', project => 'less', down => 'SELECT 1') foreach 1, 2;
+ask(q{CALL migrate.apply(project => 'less')});
+define('0003_ab', 'SELECT 1', project => 'less', replaces => '{0001_r,0002_r}', down => 'SELECT 1');
+ask(q{CALL migrate.apply(project => 'less')});
+define('0003_ab', 'SELECT 1', project => 'less', replaces => '{0001_r}', down => 'SELECT 1');
+ask(q{CALL migrate.revert(project => 'less')});
+is(ask(q{SELECT string_agg(name || ' ' || state, ', ' ORDER BY name) FROM migrate.state WHERE project = 'less'}), '0001_r reverted, 0002_r reverted, 0003_ab reverted', 'all whose place it had taken go with it');
+
+define('0001_x', 'SELECT 1', project => 'p2', down => 'SELECT 1');
+define('0002_s', 'SELECT 1', project => 'p1', replaces => '{p2:0001_x}', down => 'SELECT 1');
+ask(q{CALL migrate.apply(project => 'p2'); CALL migrate.apply(project => 'p1')});
+ask(q{CREATE ROLE only1 LOGIN; SELECT migrate.grant_capability('only1', 'administrator', 'p1')});
+define('0003_h', 'SELECT 1', project => 'p1', replaces => '{0002_s}', down => 'SELECT 1');
+ask(q{CALL migrate.apply(project => 'p1')});
+raises($node, 'postgres', q{SET SESSION AUTHORIZATION only1; CALL migrate.revert(project => 'p1')}, '42501', qr/p2/, 'nobody takes back through two generations what he may not');
+is(states('p2'), '0001_x superseded', 'which stays');
+
+# ---- settled by nobody but those who may
+
+define('0001_b', "INSERT INTO rc VALUES ('3');\nCREATE UNIQUE INDEX CONCURRENTLY ON rc ((1))", project => 'begun', down => "VACUUM rc;\nSELECT 1/0");
+try(q{CALL migrate.apply(project => 'begun');});
+raises($node, 'postgres', q{BEGIN; SELECT migrate.begin('begun:0001_b')}, 'MG012', qr/is half applied/, 'begin() does not make what is half done applied');
+
+# ---- what it was before
+
+ask('CREATE TABLE base (i int)');
+ask(q{SELECT migrate.register('R__w', 'CREATE OR REPLACE VIEW w1 AS SELECT 1 AS a', down => E'VACUUM nowhere;\nDROP VIEW w1', kind => 'repeatable', project => 'again', requires => '{}')});
+ask(q{CALL migrate.apply(project => 'again')});
+like(try(q{CALL migrate.revert('zero', 'again');}), qr/42P01.*0 reverted and kept; R__w stands as before/s, 'a way back of which nothing was done');
+is(states('again'), 'R__w applied', 'has not begun');
+ask(q{SELECT migrate.register('R__w', E'VACUUM nowhere;\nCREATE OR REPLACE VIEW w1 AS SELECT 1 AS a', down => E'INSERT INTO base VALUES (1);\nVACUUM base;\nDROP VIEW w1, nowhere', kind => 'repeatable', project => 'again', requires => '{}')});
+is(code_of(try(q{CALL migrate.apply(project => 'again');})) . states('again'), '42P01R__w outdated', 'a new text of which nothing was done leaves what there is');
+raises($node, 'postgres', q{SELECT migrate.unregister('again:R__w')}, '55000', qr/has been applied/, 'which is not nobody\'s');
+is(code_of(try(q{CALL migrate.revert('zero', 'again');})) . states('again'), '42P01R__w interrupted', 'one that is half-way back');
+is(ask(q{SELECT migrate.resolve('again:R__w', 'restart', 'put back by hand')}) . states('again'), 'appliedR__w outdated', 'is what it was before, of the text that it had');
+
+$reader->quit;
+$node->stop;
+done_testing();
