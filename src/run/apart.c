@@ -206,7 +206,11 @@ is_half_done(const Apart *apart, const Unfinished *now)
 	if (now->under_way > 0)
 	{
 		if (apart_has_left_something(apart, now))
+		{
+			if (apart_commits_itself(apart, now->under_way))
+				apart->job->in_doubt = now->under_way;
 			return true;
+		}
 		apart_note_done(apart, now->done);
 	}
 	return now->done > 0;
@@ -235,7 +239,7 @@ write_failure(Apart *apart, ErrorData *error)
 	apart->job->half_done = is_half_done(apart, now);
 	if (apart->job->half_done)
 		mig_step_interrupted(&apart->run, error, apart->job->cancelled ? "interrupted" : "failed",
-							 apart->done, apart->script->nstatements);
+							 apart->done, apart->script->nstatements, apart->job->in_doubt);
 	else
 	{
 		ledger_end_unfinished(apart->migration->project, apart->migration->name);

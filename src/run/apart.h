@@ -29,6 +29,7 @@ typedef struct ApartJob
 	int			statements;		/* done, of so many */
 	int			total;
 	bool		half_done;		/* so it is noted: of one that is under way something stands, or may */
+	int			in_doubt;		/* the statement that has committed and not come to its end; 0: none */
 } ApartJob;
 
 /* ---- the caller's side (handover.c) ---- */

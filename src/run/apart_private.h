@@ -61,6 +61,9 @@ extern void apart_set_lock_timeout(int ms);
  */
 extern void apart_run_step(Apart *apart, ScriptStep step);
 
+/* Is it a procedure or block, of which nobody knows how far it is? */
+extern bool apart_commits_itself(const Apart *apart, int number);
+
 /* Has the statement under way left anything, as far as can be known? */
 extern bool apart_has_left_something(const Apart *apart, const Unfinished *now);
 

@@ -203,16 +203,21 @@ try_step(Apart *apart, ScriptStep step)
 
 /* Has the statement under way left anything, as far as can be known? */
 bool
+apart_commits_itself(const Apart *apart, int number)
+{
+	const Node *stmt = apart_statement(apart, number)->raw->stmt;
+
+	return IsA(stmt, CallStmt) || IsA(stmt, DoStmt);
+}
+
+bool
 apart_has_left_something(const Apart *apart, const Unfinished *now)
 {
-	const ScriptStatement *stmt;
-
 	if (now->under_way != apart->began)
 		return true;
-	stmt = apart_statement(apart, now->under_way);
-	if (IsA(stmt->raw->stmt, CallStmt) || IsA(stmt->raw->stmt, DoStmt))
+	if (apart_commits_itself(apart, now->under_way))
 		return mig_top_level_has_committed();
-	return mig_reconcile_left(stmt, now);
+	return mig_reconcile_left(apart_statement(apart, now->under_way), now);
 }
 
 /*

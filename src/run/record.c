@@ -95,7 +95,7 @@ mig_record_failure(Run *run, const ErrorData *error)
 		attempt->attempt_id = attempt->id;
 		attempt->id = ledger_next_attempt();
 		if (has_left_something(attempt))
-			mig_step_interrupted(&run->step, error, "interrupted", run->job.statements, run->job.total);
+			mig_step_interrupted(&run->step, error, "interrupted", run->job.statements, run->job.total, 0);
 		else
 		{
 			ledger_end_unfinished(attempt->project, attempt->name);

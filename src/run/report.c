@@ -55,7 +55,8 @@ what_stands(const Run *run)
 		return psprintf(run->request.revert ? "%s stands as before" : "nothing of %s stands", run->step.attempt.name);
 	if (run->job.total == 0)
 		return psprintf("what stood of %s does still", run->step.attempt.name);
-	return psprintf("%d of %d statements of %s stand", run->job.statements, run->job.total, run->step.attempt.name);
+	return psprintf("%d of %d statements of %s stand%s", run->job.statements, run->job.total, run->step.attempt.name,
+					mig_step_in_doubt(run->job.in_doubt));
 }
 
 /* Error context of a run inside its caller's transaction. */

@@ -97,7 +97,10 @@ extern void mig_step_verify(StepRun *run, const Migration *migration);
 extern void mig_step_succeeded(StepRun *run);
 
 /* Write that it stopped while some of it stands. */
-extern void mig_step_interrupted(StepRun *run, const ErrorData *error, const char *outcome, int done, int total);
+extern void mig_step_interrupted(StepRun *run, const ErrorData *error, const char *outcome, int done, int total, int in_doubt);
+
+/* Behind how many stand: what may besides, of a statement with this number; 0: nothing. */
+extern const char *mig_step_in_doubt(int number);
 
 /* ---- what else follows from it (succession.c) ---- */
 

@@ -218,10 +218,16 @@ mig_step_failed(StepRun *run, const ErrorData *error)
 					 failure_place(run, error));
 }
 
+const char *
+mig_step_in_doubt(int number)
+{
+	return number ? psprintf(", and some of statement %d may", number) : "";
+}
+
 void
-mig_step_interrupted(StepRun *run, const ErrorData *error, const char *outcome, int done, int total)
+mig_step_interrupted(StepRun *run, const ErrorData *error, const char *outcome, int done, int total, int in_doubt)
 {
 	write_failure(run, error, outcome);
 	ledger_set_state(run->attempt.project, run->attempt.name, "interrupted", &run->attempt, NULL,
-					 psprintf("%s; %d of %d statements stand", failure_place(run, error), done, total));
+					 psprintf("%s; %d of %d statements stand%s", failure_place(run, error), done, total, mig_step_in_doubt(in_doubt)));
 }

@@ -49,6 +49,10 @@ is(code_of(try(q{CALL migrate.apply(project => 'made');})), '23505', 'an event t
 ask('DROP EVENT TRIGGER makes; DROP INDEX made_i; DELETE FROM made');
 is(code_of(try(q{CALL migrate.apply(project => 'made');})) . ask(q{SELECT to_regclass('made_i') IS NOT NULL}), '00000t', 'the index of the migration is made all the same');
 
+define('0001_do', "DO 'BEGIN INSERT INTO made VALUES (7); COMMIT; PERFORM 1 / 0; END';\nSELECT 1", project => 'doubt');
+like(try(q{CALL migrate.apply(project => 'doubt');}), qr/0 of 2 statements of 0001_do stand, and some of statement 1 may; 0 not started/, 'what a block has committed is not told as nothing');
+is(state_of('0001_do'), 'interrupted: 22012 at statement 1, line 1; 0 of 2 statements stand, and some of statement 1 may', 'nor in its state');
+
 # ---- where names are looked up
 
 ask('CREATE SCHEMA oa; CREATE SCHEMA ob; CREATE TABLE oa.y (i int); CREATE TABLE ob.y (i int)');
