@@ -85,8 +85,8 @@ extern Reconciliation mig_apart_judge(const Unfinished *unfinished, const Stored
 /* What people can do where that is not known, as a hint. */
 extern char *mig_apart_ways(const Migration *migration, const Reconciliation *result);
 
-/* Note, before the statement runs, that it does, and what it is about. */
-extern void mig_reconcile_note(const Migration *migration, const bytea *checksum, const ScriptStatement *stmt, const char *search_path);
+/* Note, before the statement runs, that it does, and what it is about; returns the table whose indexes it is about. */
+extern Oid	mig_reconcile_note(const Migration *migration, const bytea *checksum, const ScriptStatement *stmt, const char *search_path);
 
 /* unfinished: what was noted when the statement began */
 extern Reconciliation mig_reconcile(const ScriptStatement *stmt, const Unfinished *unfinished);

@@ -21,7 +21,7 @@ typedef struct Apart
 	int			done;			/* statements that stand, of this attempt and those before */
 	Oid			user;			/* to be again, after a superuser */
 	Oid			ledger;			/* ledger_identity() before anything has run */
-	const char *search_path;	/* that it begins with: schemas that there are */
+	const char *search_path;	/* apart_search_path() that it begins with */
 	int			began;			/* number of the last statement begun at top level */
 	Unfinished *before;			/* where another attempt stopped, or NULL */
 	MemoryContext context;
@@ -69,7 +69,7 @@ extern bool apart_has_left_something(const Apart *apart, const Unfinished *now);
 
 /* ---- resume.c ---- */
 
-/* The schemas of the search_path that there are, as SET takes them. */
+/* The search_path with the name of the user in it, as SET takes it. */
 extern char *apart_search_path(void);
 
 /* From what stands of an earlier attempt. */

@@ -107,6 +107,7 @@ run_top_level(Apart *apart, int number)
 	ErrorContextCallback callback = {error_context_stack, mig_execution_context, execution};
 	bool		waits = waits_for_as_long_as_it_takes(apart, stmt);
 	bool		within = is_recorded_within(stmt);
+	Oid			table;
 	uint64		rows;
 
 	execution->current = stmt;
@@ -115,7 +116,7 @@ run_top_level(Apart *apart, int number)
 	if (!apart->job->half_done)
 		apart_note_half_done(apart);
 	apart_require_own(apart);
-	mig_reconcile_note(apart->migration, apart->text->checksum, stmt, apart->search_path);
+	table = mig_reconcile_note(apart->migration, apart->text->checksum, stmt, apart->search_path);
 	mig_expected_begin();
 	MIG_FAULT("apart_intent_written");
 	apart_commit(apart);
@@ -132,7 +133,7 @@ run_top_level(Apart *apart, int number)
 		apart_set_lock_timeout(0);
 	mig_worker_keep_encoding();
 	mig_activity_statement(execution->full_name, number, apart->script->nstatements, stmt->sql);
-	rows = mig_top_level_run(apart->migration, stmt, within ? write_done : NULL, &top);
+	rows = mig_top_level_run(apart->migration, stmt, table, within ? write_done : NULL, &top);
 	MIG_FAULT("apart_statement_ended");
 	if (waits)
 		apart_set_lock_timeout(mig_lock_timeout);

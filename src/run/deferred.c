@@ -169,6 +169,7 @@ defer_again(const Execution *execution)
 		foreach(cell, relations)
 			refuse_queued(execution, lfirst_oid(cell));
 		error = mig_attempt(set_as_from_the_start, initially_immediate(names), true);
+		hash_destroy(names);
 		/* Somebody else may have dropped one since its name was read. */
 		if (error == NULL || (error->sqlerrcode != ERRCODE_UNDEFINED_OBJECT && error->sqlerrcode != ERRCODE_UNDEFINED_SCHEMA))
 			break;

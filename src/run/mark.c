@@ -175,19 +175,41 @@ refuse_leaving(const Mark *mark)
 					 mig_call_to_go_on(mark->node))));
 }
 
-/* Whoever skips a statement looks at the text as it is now, where what stands is the same in that. */
-static const bytea *
-text_looked_at(const Mark *mark)
+/* Is the statement that was under way left out of the text as it is now? */
+static bool
+is_removed(const Script *then, const Script *now, int number)
+{
+	if (number > now->nstatements)
+		return true;
+	return number < then->nstatements &&
+		!mig_script_is_same(list_nth(now->statements, number - 1), list_nth(then->statements, number - 1)) && mig_script_is_same(list_nth(now->statements, number - 1), list_nth(then->statements, number));
+}
+
+/*
+ * Whoever skips a statement looks at the text as it is now: where what stands is
+ * the same in that, it stands up to the one of the same number there.
+ */
+static void
+note_skipped(const Mark *mark)
 {
 	const Unfinished *unfinished = mark->node->unfinished;
-	const StoredText *now = mig_step_text(mark->node->migration, unfinished->part);
-	char	   *then = ledger_text_by_checksum(unfinished->project, unfinished->checksum, unfinished->part);
+	const StoredText *text = mig_step_text(mark->node->migration, unfinished->part);
+	char	   *body = ledger_text_by_checksum(unfinished->project, unfinished->checksum, unfinished->part);
+	const bytea *checksum = unfinished->checksum;
+	int			done = unfinished->under_way;
 
-	if (now == NULL || then == NULL ||
-		mig_script_first_change(mig_script_read(then, unfinished->part, NULL, 1), mig_script_read(now->body, unfinished->part, NULL, 1),
-								unfinished->under_way - 1) > 0)
-		return unfinished->checksum;
-	return now->checksum;
+	if (text && body)
+	{
+		const Script *then = mig_script_read(body, unfinished->part, NULL, 1);
+		const Script *now = mig_script_read(text->body, unfinished->part, NULL, 1);
+
+		if (mig_script_first_change(then, now, done - 1) == 0)
+		{
+			checksum = text->checksum;
+			done -= is_removed(then, now, done);
+		}
+	}
+	ledger_note_done(mark->full->project, mark->full->name, checksum, done, NULL);
 }
 
 /*
@@ -209,7 +231,7 @@ skip_statement(const Mark *mark)
 				 errhint("%s  goes on behind that.  To leave out what was done by hand, register the text without it.",
 						 mig_call_to_go_on(mark->node))));
 	refuse_leaving(mark);
-	ledger_note_done(mark->full->project, mark->full->name, text_looked_at(mark), unfinished->under_way, NULL);
+	note_skipped(mark);
 }
 
 /*
@@ -237,7 +259,7 @@ run_again(const Mark *mark)
 		ledger_note_done(mark->full->project, mark->full->name, unfinished->checksum, unfinished->done, NULL);
 }
 
-/* Nothing stands of its way back: it is what it was before that. */
+/* Nothing stands of its way back, or of its new text: it is what it was before that. */
 static const char *
 give_back(const Mark *mark)
 {
@@ -276,8 +298,6 @@ resolve(Mark *mark, const char *decision)
 		run_again(mark);
 	else if (strcmp(decision, "skip_statement") == 0)
 		skip_statement(mark);
-	else if (strcmp(decision, "restart") == 0 && unfinished->part == PART_DOWN)
-		return give_back(mark);
 	else if (strcmp(decision, "restart") == 0)
 		state = "pending";
 	else if (strcmp(decision, "applied") == 0)
@@ -293,6 +313,8 @@ resolve(Mark *mark, const char *decision)
 		return "interrupted";
 	if (unfinished->under_way > 0)
 		tell_left(mark);
+	if (strcmp(state, "pending") == 0 && (unfinished->part == PART_DOWN || mark->node->migration->kind == KIND_REPEATABLE))
+		return give_back(mark);
 	settle(mark, state, "resolved");
 	return state;
 }

@@ -151,15 +151,17 @@ class_changed(const Node *node)
 	}
 }
 
-void
+Oid
 mig_reconcile_note(const Migration *migration, const bytea *checksum, const ScriptStatement *stmt, const char *search_path)
 {
 	Oid			object = object_of(stmt);
+	Oid			table = table_of(stmt);
 	Oid			class_id = class_changed(stmt->raw->stmt);
 
-	ledger_note_under_way(migration->project, migration->name, checksum, stmt->number, object, table_of(stmt), search_path);
+	ledger_note_under_way(migration->project, migration->name, checksum, stmt->number, object, table, search_path);
 	if (OidIsValid(class_id) && OidIsValid(object) && ledger_expects())
 		ledger_note_changed(migration->project, migration->name, class_id, object);
+	return table;
 }
 
 static bool

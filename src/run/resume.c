@@ -19,7 +19,7 @@
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/inval.h"
-#include "utils/lsyscache.h"
+#include "utils/varlena.h"
 #include "utils/timestamp.h"
 
 void
@@ -286,20 +286,40 @@ apart_reconcile(Apart *apart)
 
 /* ---- where its names are looked up ---- */
 
+/* The search_path with the name of the user in it, as SET takes it: of another user it says the same. */
 char *
 apart_search_path(void)
 {
 	StringInfoData path;
+	List	   *names;
 	ListCell   *cell;
 
 	initStringInfo(&path);
-	foreach(cell, fetch_search_path(false))
+	if (!SplitIdentifierString(pstrdup(namespace_search_path), ',', &names))
+		names = NIL;
+	foreach(cell, names)
 	{
-		const char *schema = isAnyTempNamespace(lfirst_oid(cell)) ? NULL : get_namespace_name(lfirst_oid(cell));
+		const char *name = lfirst(cell);
 
-		if (schema)
-			appendStringInfo(&path, "%s%s", path.len > 0 ? ", " : "", quote_identifier(schema));
+		appendStringInfo(&path, "%s%s", path.len > 0 ? ", " : "",
+						 quote_identifier(strcmp(name, "$user") == 0 ? GetUserNameFromId(GetUserId(), false) : name));
 	}
+	return path.data;
+}
+
+/* The schemas of it that there are by now: some of them the migration may have made. */
+static char *
+existing_schemas(const char *search_path)
+{
+	StringInfoData path;
+	List	   *names;
+	ListCell   *cell;
+
+	initStringInfo(&path);
+	(void) SplitIdentifierString(pstrdup(search_path), ',', &names);
+	foreach(cell, names)
+		if (OidIsValid(get_namespace_oid(lfirst(cell), true)))
+			appendStringInfo(&path, "%s%s", path.len > 0 ? ", " : "", quote_identifier(lfirst(cell)));
 	return path.len > 0 ? path.data : "''";
 }
 
@@ -309,9 +329,11 @@ sets_search_path(const Apart *apart)
 {
 	for (int number = 1; number <= apart->done; number++)
 	{
-		const VariableSetStmt *set = (const VariableSetStmt *) apart_statement(apart, number)->raw->stmt;
+		const ScriptStatement *stmt = apart_statement(apart, number);
+		const VariableSetStmt *set = (const VariableSetStmt *) stmt->raw->stmt;
 
-		if (IsA(set, VariableSetStmt) && !set->is_local && set->name && strcmp(set->name, "search_path") == 0)
+		if (mig_script_sets_session(stmt) == SETS_AGAIN &&
+			(IsA(set, VariableSetStmt) ? set->name && strcmp(set->name, "search_path") == 0 : strstr(stmt->sql, "search_path") != NULL))
 			return true;
 	}
 	return false;
@@ -319,13 +341,19 @@ sets_search_path(const Apart *apart)
 
 /* The rest of a migration is not to be made somewhere else than what stands of it. */
 static void
-require_search_path(const Apart *apart)
+require_search_path(Apart *apart)
 {
-	const char *before = apart->before->search_path;
-	const char *now = apart->search_path;
 	const char *name = mig_full_name(apart->migration);
+	const char *before;
+	const char *now;
 
-	if (before && strcmp(before, now) != 0 && !sets_search_path(apart))
+	if (apart->before->search_path == NULL || sets_search_path(apart))
+		return;
+	apart_begin(apart);
+	before = existing_schemas(apart->before->search_path);
+	now = existing_schemas(apart->search_path);
+	apart_commit(apart);
+	if (strcmp(before, now) != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_MIG_INTERRUPTED),
 				 errmsg("migration \"%s\" was begun with another search_path", name),

@@ -64,26 +64,36 @@ stands_for(const Migration *heir)
 	return result;
 }
 
-/* What is taken back takes those along for which they stand themselves. */
-static void
-require(const Migration *migration, const char *capability, Succession succession, int generations)
+/* Those as well for which they stand themselves, which go with them. */
+static List *
+stands_for_in_the_end(const Migration *heir)
 {
-	ListCell   *cell;
+	List	   *result = stands_for(heir);
 
-	foreach(cell, succession == SUCCESSION_APPLIED ? replaced_by(migration) : stands_for(migration))
+	for (int i = 0; i < list_length(result); i++)
 	{
-		const Migration *replaced = lfirst(cell);
+		ListCell   *cell;
 
-		ledger_require(capability, replaced->project);
-		if (succession == SUCCESSION_UNDONE && generations > 0)
-			require(replaced, capability, succession, generations - 1);
+		foreach(cell, stands_for(list_nth(result, i)))
+		{
+			Migration  *replaced = lfirst(cell);
+			FullName	full = {replaced->project, replaced->name};
+
+			if (!is_among(result, &full))
+				result = lappend(result, replaced);
+		}
 	}
+	return result;
 }
 
 void
 mig_succession_require(const Migration *migration, const char *capability, Succession succession)
 {
-	require(migration, capability, succession, MOST_GENERATIONS);
+	ListCell   *cell;
+
+	foreach(cell, succession == SUCCESSION_UNDONE ? stands_for_in_the_end(migration) :
+			succession == SUCCESSION_NEVER ? stands_for(migration) : replaced_by(migration))
+		ledger_require(capability, ((const Migration *) lfirst(cell))->project);
 }
 
 /* What it was before stays noted; one that has a heir already keeps that. */

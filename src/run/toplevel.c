@@ -11,7 +11,6 @@
 #include "access/genam.h"
 #include "access/table.h"
 #include "access/xact.h"
-#include "catalog/namespace.h"
 #include "catalog/objectaccess.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
@@ -34,8 +33,8 @@
 static const Migration *makes_for = NULL;
 static Oid	makes_of;
 
-/* The table that it makes an index of, or NULL: of any. */
-static const RangeVar *makes_on;
+/* The table that it makes indexes of; invalid: of any. */
+static Oid	makes_on;
 static object_access_hook_type next_object_access = NULL;
 
 /* Since the statement at top level began. */
@@ -58,7 +57,7 @@ is_its_index(Oid relation)
 		table = ((Form_pg_index) GETSTRUCT(tuple))->indrelid;
 	systable_endscan(scan);
 	table_close(pg_index, AccessShareLock);
-	return OidIsValid(table) && (makes_on == NULL || RangeVarGetRelid(makes_on, NoLock, true) == table);
+	return OidIsValid(table) && (!OidIsValid(makes_on) || table == makes_on);
 }
 
 static void
@@ -197,13 +196,13 @@ mig_top_level_sql(const char *sql)
 }
 
 uint64
-mig_top_level_run(const Migration *migration, const ScriptStatement *stmt, TopLevelEnd at_end, void *arg)
+mig_top_level_run(const Migration *migration, const ScriptStatement *stmt, Oid table, TopLevelEnd at_end, void *arg)
 {
 	volatile uint64 rows = 0;
 
 	makes_for = migration;
 	makes_of = class_made(stmt);
-	makes_on = IsA(stmt->raw->stmt, IndexStmt) ? ((const IndexStmt *) stmt->raw->stmt)->relation : NULL;
+	makes_on = IsA(stmt->raw->stmt, IndexStmt) ? table : InvalidOid;
 	PG_TRY();
 	{
 		rows = run(stmt->sql, at_end, arg);

@@ -16,8 +16,8 @@ typedef void (*TopLevelEnd) (uint64 rows, void *arg);
 /* Runs it in transactions of its own, none of which is open after it. */
 extern void mig_top_level_sql(const char *sql);
 
-/* The same for a migration's statement; notes the indexes that it makes; returns the rows. */
-extern uint64 mig_top_level_run(const Migration *migration, const ScriptStatement *stmt, TopLevelEnd at_end, void *arg);
+/* The same for a migration's statement; notes the indexes that it makes, of the table that it names; returns the rows. */
+extern uint64 mig_top_level_run(const Migration *migration, const ScriptStatement *stmt, Oid table, TopLevelEnd at_end, void *arg);
 
 /* Has the statement that ran last, or failed, committed anything? */
 extern bool mig_top_level_has_committed(void);

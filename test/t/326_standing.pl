@@ -53,6 +53,25 @@ define('0001_do', "DO 'BEGIN INSERT INTO made VALUES (7); COMMIT; PERFORM 1 / 0;
 like(try(q{CALL migrate.apply(project => 'doubt');}), qr/0 of 2 statements of 0001_do stand, and some of statement 1 may; 0 not started/, 'what a block has committed is not told as nothing');
 is(state_of('0001_do'), 'interrupted: 22012 at statement 1, line 1; 0 of 2 statements stand, and some of statement 1 may', 'nor in its state');
 
+# Whoever skips looks at the text as it is now.
+ask('CREATE TABLE skipped (i int)');
+my $block = q{DO 'BEGIN INSERT INTO skipped VALUES (1); COMMIT; PERFORM 1 / 0; END'};
+foreach (['left out', "VACUUM skipped;\nINSERT INTO skipped VALUES (2);\nINSERT INTO skipped VALUES (3)", '1 2 3'],
+	['another one', "VACUUM skipped;\nINSERT INTO skipped VALUES (9);\nINSERT INTO skipped VALUES (2);\nINSERT INTO skipped VALUES (3)", '1 2 3'],
+	['as it was', undef, '1 2 3'])
+{
+	my ($what, $now, $there) = @$_;
+	my $project = 'skip_' . ($what =~ s/ /_/gr);
+	my $then = "VACUUM skipped;\n$block;\nINSERT INTO skipped VALUES (2);\nINSERT INTO skipped VALUES (3)";
+
+	ask('TRUNCATE skipped');
+	define('0001_s', $then, project => $project);
+	is(code_of(try(qq{CALL migrate.apply(project => '$project');})), '22012', "a block stops half-way: $what");
+	define('0001_s', $now // $then, project => $project);
+	ask(qq{SELECT migrate.resolve('$project:0001_s', 'skip_statement', 'that is enough')});
+	is(code_of(try(qq{CALL migrate.apply(project => '$project');})) . ask(q{SELECT string_agg(i::text, ' ' ORDER BY i) FROM skipped}), "00000$there", 'what is behind it in the text as it is now is run, once');
+}
+
 # ---- where names are looked up
 
 ask('CREATE SCHEMA oa; CREATE SCHEMA ob; CREATE TABLE oa.y (i int); CREATE TABLE ob.y (i int)');
@@ -70,6 +89,20 @@ define('0003_y', "SET search_path = oa;\nVACUUM y;\nINSERT INTO y SELECT 2 / cou
 try(q{CALL migrate.apply(project => 'path');}, 'SET search_path = ob;');
 ask('CREATE TABLE set ()');
 is(code_of(try(q{CALL migrate.apply(project => 'path');})), '00000', 'or the text does');
+
+# The same path says more once the migration has made a schema of it, and the same to another role.
+define('0004_y', "CREATE SCHEMA later;\nCREATE TABLE later.y (i int);\nVACUUM later.y;\nINSERT INTO later.y SELECT 2 / count(*) FROM pg_class WHERE relname = 'later_go'", project => 'path');
+is(code_of(try(q{CALL migrate.apply(project => 'path');}, 'SET search_path = later, oa;')), '22012', 'a migration that makes a schema of its path');
+ask(q{CREATE TABLE later_go (); CREATE ROLE other_boss SUPERUSER; ALTER ROLE other_boss LOGIN});
+is(code_of(try(q{CALL migrate.apply(project => 'path');}, 'SET search_path = later, oa;')), '00000', 'goes on with the same');
+define('0005_y', "VACUUM oa.y;\nINSERT INTO oa.y SELECT 2 / count(*) FROM pg_class WHERE relname = 'role_go'", project => 'path');
+try(q{CALL migrate.apply(project => 'path');});
+ask('CREATE TABLE role_go ()');
+is(code_of(try(q{CALL migrate.apply(project => 'path');}, 'SET SESSION AUTHORIZATION other_boss;')), '00000', 'as for another role');
+define('0006_y', "SELECT pg_catalog.set_config('search_path', 'oa', false);\nVACUUM y;\nINSERT INTO y SELECT 2 / count(*) FROM pg_class WHERE relname = 'config_go'", project => 'path');
+try(q{CALL migrate.apply(project => 'path');});
+ask('CREATE TABLE public.config_go ()');
+is(code_of(try(q{CALL migrate.apply(project => 'path');}, 'SET search_path = ob;')), '00000', 'and where the text calls set_config() for it');
 
 ask('CREATE TABLE oa.x (t text); CREATE TABLE x (t text)');
 define('0001_l', "BEGIN; SET LOCAL search_path = oa; DO 'BEGIN INSERT INTO x VALUES (''a''); COMMIT; END'; INSERT INTO x VALUES ('b'); COMMIT;", project => 'local');
@@ -138,6 +171,10 @@ is(code_of(try(q{CALL migrate.apply(project => 'again');})) . states('again'), '
 raises($node, 'postgres', q{SELECT migrate.unregister('again:R__w')}, '55000', qr/has been applied/, 'which is not nobody\'s');
 is(code_of(try(q{CALL migrate.revert('zero', 'again');})) . states('again'), '42P01R__w interrupted', 'one that is half-way back');
 is(ask(q{SELECT migrate.resolve('again:R__w', 'restart', 'put back by hand')}) . states('again'), 'appliedR__w outdated', 'is what it was before, of the text that it had');
+
+ask(q{SELECT migrate.register('R__w', E'INSERT INTO base VALUES (2);\nVACUUM base, nowhere', kind => 'repeatable', project => 'again', requires => '{}')});
+is(code_of(try(q{CALL migrate.apply(project => 'again');})) . states('again'), '42P01R__w interrupted', 'one with half of a new text');
+is(ask(q{DELETE FROM base; SELECT migrate.resolve('again:R__w', 'restart', 'undone by hand')}) . states('again'), 'appliedR__w outdated', 'too');
 
 $reader->quit;
 $node->stop;
