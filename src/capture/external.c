@@ -35,6 +35,7 @@ apply_registered(const Attempt *attempt)
 	if (model->nodes[node].unfinished)
 		mig_raise_problem(mig_half_done_problem(&model->nodes[node]));
 	mig_succession_require(model->nodes[node].migration, "deployer", SUCCESSION_APPLIED);
+	/* Of one that does not count as half done, since another one has taken its place. */
 	ledger_end_unfinished(attempt->project, attempt->name);
 	ledger_set_state(attempt->project, attempt->name, "applied", attempt,
 					 mig_model_followed(model, node), attempt->reason);

@@ -1,52 +1,12 @@
 /*
  * baselines.c
- *		What stands for others: up to which version a project counts as applied,
- *		and who replaces a migration.
+ *		Up to which version a project counts as applied.
  */
 #include "postgres.h"
 
 #include "ledger/ledger.h"
 #include "ledger/query.h"
 #include "utils/builtins.h"
-
-/* Names as a query has them, as a list of FullName *. */
-static List *
-read_names(LedgerQuery *query, LedgerArgs *args)
-{
-	LedgerScope scope;
-	List	   *result = NIL;
-	uint64		n;
-
-	ledger_enter(&scope);
-	n = ledger_run(query, args);
-	for (uint64 i = 0; i < n; i++)
-	{
-		FullName   *full = palloc(sizeof(FullName));
-		LedgerRow	row;
-
-		row_begin(&row, i);
-		full->project = row_text(&row);
-		full->name = row_text(&row);
-		result = lappend(result, full);
-	}
-	ledger_leave(&scope);
-	return result;
-}
-
-List *
-ledger_superseded_by(const Migration *heir)
-{
-	static LedgerQuery query = {
-		"SELECT project, name FROM migrate.state WHERE state OPERATOR(pg_catalog.=) 'superseded'"
-		" AND (detail OPERATOR(pg_catalog.=) ('replaced by ' OPERATOR(pg_catalog.||) $1 OPERATOR(pg_catalog.||) ':' OPERATOR(pg_catalog.||) $2)"
-		" OR (detail OPERATOR(pg_catalog.=) ('replaced by ' OPERATOR(pg_catalog.||) $2) AND project OPERATOR(pg_catalog.=) $1)) ORDER BY 1, 2"
-	};
-	LedgerArgs	args = {0};
-
-	arg_text(&args, heir->project);
-	arg_text(&args, heir->name);
-	return read_names(&query, &args);
-}
 
 /* Baselines as a query has them: project, version, history_id. */
 static List *
@@ -174,25 +134,4 @@ ledger_clear_baseline(const char *project, const char *setter_project, const cha
 	cleared = ledger_run(&query, &args) > 0;
 	ledger_leave(&scope);
 	return cleared;
-}
-
-FullName *
-ledger_other_heir(const Migration *replaced, const Migration *heir)
-{
-	static LedgerQuery query = {
-		"SELECT r.project, r.name FROM migrate.registered r JOIN migrate.state s USING (project, name)"
-		" WHERE s.state OPERATOR(pg_catalog.=) ANY ('{applied,marked,adopted,baseline,superseded}')"
-		" AND ((r.project OPERATOR(pg_catalog.=) $1 AND $2 OPERATOR(pg_catalog.=) ANY (r.replaces))"
-		" OR ($1 OPERATOR(pg_catalog.||) ':' OPERATOR(pg_catalog.||) $2) OPERATOR(pg_catalog.=) ANY (r.replaces))"
-		" AND (r.project, r.name) OPERATOR(pg_catalog.<>) ($3, $4) ORDER BY 1, 2 LIMIT 1"
-	};
-	LedgerArgs	args = {0};
-	List	   *result;
-
-	arg_text(&args, replaced->project);
-	arg_text(&args, replaced->name);
-	arg_text(&args, heir->project);
-	arg_text(&args, heir->name);
-	result = read_names(&query, &args);
-	return result ? linitial(result) : NULL;
 }

@@ -243,7 +243,7 @@ extern void ledger_restore_state(const char *project, const char *name);
 
 extern void ledger_set_detail(const char *project, const char *name, const char *detail);
 
-/* ---- what stands for others (baselines.c) ---- */
+/* ---- baselines (baselines.c) ---- */
 
 /* As a list of Baseline, of which a project has one at most. */
 extern List *ledger_read_baselines(void);
@@ -260,6 +260,8 @@ extern void ledger_pass_baseline(const char *project, int64 from, int64 to);
 
 /* Only one that this migration has set or taken over: one that people have set stays. */
 extern bool ledger_clear_baseline(const char *project, const char *setter_project, const char *setter);
+
+/* ---- who stands for others (heirs.c) ---- */
 
 /* Those whose place it has taken, as that was written, of FullName *. */
 extern List *ledger_superseded_by(const Migration *heir);

@@ -17,14 +17,15 @@
 #include "utils/snapmgr.h"
 
 /*
- * Is there a row that the latest snapshot shows and this transaction's does not?
- * The last number does not say so: who has a lower one may commit later.
+ * Is there a row by now that this transaction's snapshot does not show?  The last
+ * number does not say so: who has a lower one may commit later.  As of now, no
+ * snapshot is used, nor are locks taken for which others could not be serialized.
  */
 static bool
-has_newer_row(const char *table, Snapshot latest, Snapshot own)
+has_newer_row(const char *table, Snapshot own)
 {
 	Relation	relation = table_open(ledger_relation(table), AccessShareLock);
-	TableScanDesc scan = table_beginscan(relation, latest, 0, NULL);
+	TableScanDesc scan = table_beginscan(relation, SnapshotSelf, 0, NULL);
 	bool		found = false;
 	HeapTuple	row;
 
@@ -45,13 +46,10 @@ ledger_has_moved(void)
 {
 	static const char *const logs[] = {"log_history", "log_decisions"};
 	bool		moved = false;
-	Snapshot	latest;
 
 	if (!IsolationUsesXactSnapshot())
 		return false;
-	latest = RegisterSnapshot(GetLatestSnapshot());
 	for (int i = 0; i < lengthof(logs) && !moved; i++)
-		moved = has_newer_row(logs[i], latest, GetTransactionSnapshot());
-	UnregisterSnapshot(latest);
+		moved = has_newer_row(logs[i], GetTransactionSnapshot());
 	return moved;
 }

@@ -190,7 +190,9 @@ replaced_names(const Model *model, const PlanNode *node, bool applied)
 char *
 mig_replaced_by(const Migration *heir, const Migration *replaced)
 {
-	return psprintf("replaced by %s", strcmp(heir->project, replaced->project) == 0 ? heir->name : mig_full_name(heir));
+	bool		full = strcmp(heir->project, replaced->project) != 0 || strchr(heir->name, ':');
+
+	return psprintf("replaced by %s", full ? mig_full_name(heir) : heir->name);
 }
 
 /* What is replaced takes no part any more; who requires it requires its heir. */

@@ -128,21 +128,21 @@ listed(const NameArray *names)
 
 /* What stands stays as it was, and stands for whom it stood. */
 static void
-keep_what_stands(const Definition *definition, const Registered *existing, const Unfinished *unfinished)
+keep_what_stands(const Definition *definition, const Unfinished *unfinished)
 {
 	const char *body = unfinished->part == PART_DOWN ? definition->down.body : definition->up.body;
 	FullName	full = {unconstify(char *, definition->project), unconstify(char *, definition->name)};
 	const Migration *migration = ledger_read_migration(&full);
 
 	mig_apart_check_text(unfinished, body ? body : "");
-	if (strcmp(existing->kind, definition->kind) == 0 &&
+	if (strcmp(ledger_kind_name(migration->kind), definition->kind) == 0 &&
 		same_names(definition->project, &migration->replaces, definition->replaces))
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_MIG_INTERRUPTED),
 			 errmsg("migration \"%s:%s\" is half done, and its kind or what it replaces was changed",
 					definition->project, definition->name),
-			 errdetail("It is of kind \"%s\" and replaces %s.", existing->kind, listed(&migration->replaces)),
+			 errdetail("It is of kind \"%s\" and replaces %s.", ledger_kind_name(migration->kind), listed(&migration->replaces)),
 			 errhint("Leave kind and replaces as they were.  If what stands was undone by hand: SELECT migrate.resolve(%s, 'restart', '<why>');",
 					 quote_literal_cstr(psprintf("%s:%s", definition->project, definition->name)))));
 }
@@ -249,7 +249,7 @@ mig_register(Definition *definition, const Registered *existing)
 			return "unchanged";
 	}
 	if (unfinished)
-		keep_what_stands(definition, existing, unfinished);
+		keep_what_stands(definition, unfinished);
 	refuse_same_version(definition);
 	write_registration(definition, true);
 	return "updated";

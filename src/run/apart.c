@@ -25,6 +25,8 @@
 ScriptStatement *
 apart_statement(const Apart *apart, int number)
 {
+	if (number < 1 || number > apart->script->nstatements)
+		elog(ERROR, "there is no statement %d", number);
 	return list_nth(apart->script->statements, number - 1);
 }
 
@@ -207,7 +209,7 @@ is_half_done(const Apart *apart, const Unfinished *now)
 	{
 		if (apart_has_left_something(apart, now))
 		{
-			if (apart_commits_itself(apart, now->under_way))
+			if (now->under_way == apart->began && apart_commits_itself(apart, now->under_way))
 				apart->job->in_doubt = now->under_way;
 			return true;
 		}
@@ -279,7 +281,7 @@ warn_of_held(const Apart *apart)
 			ereport(WARNING,
 					(errmsg("statement %d of migration \"%s\", %s, holds to the end of its transaction only, which is behind statement %d",
 							held->number, mig_full_name(apart->migration), GetCommandTagName(held->tag), step.last),
-					 errhint("SET without LOCAL holds to the end of the migration, and no longer.")));
+					 IsA(held->raw->stmt, VariableSetStmt) ? errhint("SET without LOCAL holds to the end of the migration, and no longer.") : 0));
 	}
 }
 

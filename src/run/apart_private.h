@@ -61,7 +61,7 @@ extern void apart_set_lock_timeout(int ms);
  */
 extern void apart_run_step(Apart *apart, ScriptStep step);
 
-/* Is it a procedure or block, of which nobody knows how far it is? */
+/* Is a statement a procedure or block, of which nobody knows how far it is? */
 extern bool apart_commits_itself(const Apart *apart, int number);
 
 /* Has the statement under way left anything, as far as can be known? */

@@ -175,20 +175,35 @@ refuse_leaving(const Mark *mark)
 					 mig_call_to_go_on(mark->node))));
 }
 
-/* Is the statement that was under way left out of the text as it is now? */
-static bool
-is_removed(const Script *then, const Script *now, int number)
+/* What is skipped is what was under way, not what the text has instead of it now. */
+static void
+refuse_changed(const Mark *mark)
 {
-	if (number > now->nstatements)
-		return true;
-	return number < then->nstatements &&
-		!mig_script_is_same(list_nth(now->statements, number - 1), list_nth(then->statements, number - 1)) && mig_script_is_same(list_nth(now->statements, number - 1), list_nth(then->statements, number));
+	const char *literal = quote_literal_cstr(mig_full_name(mark->node->migration));
+
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("statement %d of migration \"%s\" was changed since it was begun",
+					mark->node->unfinished->under_way, mig_full_name(mark->node->migration)),
+			 errhint("If what it is now is to be run: SELECT migrate.resolve(%s, 'continue', '<why>');  "
+					 "If it is not, register the text without it, and skip it then.", literal)));
 }
 
-/*
- * Whoever skips a statement looks at the text as it is now: where what stands is
- * the same in that, it stands up to the one of the same number there.
- */
+/* How much of the text as it is now stands once the statement that was under way is skipped; -1: nobody knows. */
+static int
+done_without(const Script *then, const Script *now, int under_way)
+{
+	const ScriptStatement *begun = list_nth(then->statements, under_way - 1);
+	const ScriptStatement *next = under_way < then->nstatements ? list_nth(then->statements, under_way) : NULL;
+	const ScriptStatement *present = under_way <= now->nstatements ? list_nth(now->statements, under_way - 1) : NULL;
+
+	if (mig_script_first_change(then, now, under_way - 1) > 0)
+		return -1;
+	if (present && mig_script_is_same(present, begun))
+		return under_way;
+	return present == NULL || (next && mig_script_is_same(present, next)) ? under_way - 1 : -1;
+}
+
 static void
 note_skipped(const Mark *mark)
 {
@@ -200,14 +215,10 @@ note_skipped(const Mark *mark)
 
 	if (text && body)
 	{
-		const Script *then = mig_script_read(body, unfinished->part, NULL, 1);
-		const Script *now = mig_script_read(text->body, unfinished->part, NULL, 1);
-
-		if (mig_script_first_change(then, now, done - 1) == 0)
-		{
-			checksum = text->checksum;
-			done -= is_removed(then, now, done);
-		}
+		checksum = text->checksum;
+		done = done_without(mig_script_read(body, unfinished->part, NULL, 1), mig_script_read(text->body, unfinished->part, NULL, 1), done);
+		if (done < 0)
+			refuse_changed(mark);
 	}
 	ledger_note_done(mark->full->project, mark->full->name, checksum, done, NULL);
 }

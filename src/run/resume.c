@@ -323,17 +323,17 @@ existing_schemas(const char *search_path)
 	return path.len > 0 ? path.data : "''";
 }
 
-/* Does what stands of the script say itself where names are looked up? */
+/* Does the script say itself where names are looked up in what is left of it? */
 static bool
 sets_search_path(const Apart *apart)
 {
-	for (int number = 1; number <= apart->done; number++)
+	for (int number = 1; number <= Min(apart->done + 1, apart->script->nstatements); number++)
 	{
 		const ScriptStatement *stmt = apart_statement(apart, number);
 		const VariableSetStmt *set = (const VariableSetStmt *) stmt->raw->stmt;
 
 		if (mig_script_sets_session(stmt) == SETS_AGAIN &&
-			(IsA(set, VariableSetStmt) ? set->name && strcmp(set->name, "search_path") == 0 : strstr(stmt->sql, "search_path") != NULL))
+			(IsA(set, VariableSetStmt) ? set->kind == VAR_SET_VALUE && strcmp(set->name, "search_path") == 0 : strstr(stmt->sql, "search_path") != NULL))
 			return true;
 	}
 	return false;
@@ -347,7 +347,7 @@ require_search_path(Apart *apart)
 	const char *before;
 	const char *now;
 
-	if (apart->before->search_path == NULL || sets_search_path(apart))
+	if (apart->done == 0 || apart->before->search_path == NULL || sets_search_path(apart))
 		return;
 	apart_begin(apart);
 	before = existing_schemas(apart->before->search_path);

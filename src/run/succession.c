@@ -72,9 +72,13 @@ stands_for_in_the_end(const Migration *heir)
 
 	for (int i = 0; i < list_length(result); i++)
 	{
+		const Migration *heir_itself = list_nth(result, i);
 		ListCell   *cell;
 
-		foreach(cell, stands_for(list_nth(result, i)))
+		/* Any other is not taken back. */
+		if (heir_itself->state == NULL || strcmp(heir_itself->state, "superseded") != 0)
+			continue;
+		foreach(cell, stands_for(heir_itself))
 		{
 			Migration  *replaced = lfirst(cell);
 			FullName	full = {replaced->project, replaced->name};

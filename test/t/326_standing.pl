@@ -56,21 +56,28 @@ is(state_of('0001_do'), 'interrupted: 22012 at statement 1, line 1; 0 of 2 state
 # Whoever skips looks at the text as it is now.
 ask('CREATE TABLE skipped (i int)');
 my $block = q{DO 'BEGIN INSERT INTO skipped VALUES (1); COMMIT; PERFORM 1 / 0; END'};
-foreach (['left out', "VACUUM skipped;\nINSERT INTO skipped VALUES (2);\nINSERT INTO skipped VALUES (3)", '1 2 3'],
-	['another one', "VACUUM skipped;\nINSERT INTO skipped VALUES (9);\nINSERT INTO skipped VALUES (2);\nINSERT INTO skipped VALUES (3)", '1 2 3'],
-	['as it was', undef, '1 2 3'])
+my $then = "VACUUM skipped;\n$block;\nINSERT INTO skipped VALUES (2);\nINSERT INTO skipped VALUES (3)";
+my $there = q{SELECT string_agg(i::text, ' ' ORDER BY i) FROM skipped};
+foreach (['left_out', "VACUUM skipped;\nINSERT INTO skipped VALUES (2);\nINSERT INTO skipped VALUES (3)", '1 2 3'],
+	['shortened', 'VACUUM skipped', '1'], ['as_it_was', $then, '1 2 3'])
 {
-	my ($what, $now, $there) = @$_;
-	my $project = 'skip_' . ($what =~ s/ /_/gr);
-	my $then = "VACUUM skipped;\n$block;\nINSERT INTO skipped VALUES (2);\nINSERT INTO skipped VALUES (3)";
+	my ($what, $now, $expected) = @$_;
 
 	ask('TRUNCATE skipped');
-	define('0001_s', $then, project => $project);
-	is(code_of(try(qq{CALL migrate.apply(project => '$project');})), '22012', "a block stops half-way: $what");
-	define('0001_s', $now // $then, project => $project);
-	ask(qq{SELECT migrate.resolve('$project:0001_s', 'skip_statement', 'that is enough')});
-	is(code_of(try(qq{CALL migrate.apply(project => '$project');})) . ask(q{SELECT string_agg(i::text, ' ' ORDER BY i) FROM skipped}), "00000$there", 'what is behind it in the text as it is now is run, once');
+	define('0001_s', $then, project => $what);
+	is(code_of(try(qq{CALL migrate.apply(project => '$what');})), '22012', "a block stops half-way: $what");
+	define('0001_s', $now, project => $what);
+	is(code_of(try(qq{CALL migrate.apply(project => '$what');})), 'MG012', 'which is for people to decide');
+	ask(qq{SELECT migrate.resolve('$what:0001_s', 'skip_statement', 'that is enough')});
+	is(code_of(try(qq{CALL migrate.apply(project => '$what');})) . ask($there), "00000$expected", 'what is behind it in the text as it is now is run, once');
 }
+ask('TRUNCATE skipped');
+define('0001_s', $then, project => 'another');
+try(q{CALL migrate.apply(project => 'another');});
+define('0001_s', $then =~ s/DO.*?END'/INSERT INTO skipped VALUES (9)/r, project => 'another');
+raises($node, 'postgres', q{SELECT migrate.resolve('another:0001_s', 'skip_statement', 'why')}, '55000', qr/statement 2 of migration "another:0001_s" was changed since it was begun.*'continue'/s, 'another one is not what was begun');
+ask(q{SELECT migrate.resolve('another:0001_s', 'continue', 'it does the rest')});
+is(code_of(try(q{CALL migrate.apply(project => 'another');})) . ask($there), '000001 2 3 9', 'and is run');
 
 # ---- where names are looked up
 
@@ -103,6 +110,11 @@ define('0006_y', "SELECT pg_catalog.set_config('search_path', 'oa', false);\nVAC
 try(q{CALL migrate.apply(project => 'path');});
 ask('CREATE TABLE public.config_go ()');
 is(code_of(try(q{CALL migrate.apply(project => 'path');}, 'SET search_path = ob;')), '00000', 'and where the text calls set_config() for it');
+
+define('0007_y', "VACUUM oa.y;\nINSERT INTO oa.y VALUES (7);\nCREATE INDEX CONCURRENTLY ON oa.y (nothing)", project => 'path');
+try(q{CALL migrate.apply(project => 'path');});
+define('0007_y', "VACUUM oa.y;\nINSERT INTO oa.y VALUES (7);\nSET search_path = oa;\nINSERT INTO y VALUES (8)", project => 'path');
+is(code_of(try(q{CALL migrate.apply(project => 'path');}, 'SET search_path = ob;')), '00000', 'or sets it next');
 
 ask('CREATE TABLE oa.x (t text); CREATE TABLE x (t text)');
 define('0001_l', "BEGIN; SET LOCAL search_path = oa; DO 'BEGIN INSERT INTO x VALUES (''a''); COMMIT; END'; INSERT INTO x VALUES ('b'); COMMIT;", project => 'local');
@@ -152,6 +164,23 @@ define('0003_h', 'SELECT 1', project => 'p1', replaces => '{0002_s}', down => 'S
 ask(q{CALL migrate.apply(project => 'p1')});
 raises($node, 'postgres', q{SET SESSION AUTHORIZATION only1; CALL migrate.revert(project => 'p1')}, '42501', qr/p2/, 'nobody takes back through two generations what he may not');
 is(states('p2'), '0001_x superseded', 'which stays');
+
+# A name may look like that of another project.
+define('0001_a', 'SELECT 1', project => 'c1', down => 'SELECT 1');
+ask(q{CALL migrate.apply(project => 'c1')});
+define('c2:x', 'SELECT 1', project => 'c1', replaces => '{0001_a}', version => '2');
+define('x', 'SELECT 1', project => 'c2', down => 'SELECT 1', version => '1');
+ask(q{CALL migrate.apply(project => 'c1'); CALL migrate.apply(project => 'c2'); CALL migrate.revert(project => 'c2')});
+is(ask(q{SELECT state, detail FROM migrate.state WHERE project = 'c1' AND name = '0001_a'}), 'superseded|replaced by c1:c2:x', 'what it replaces is not taken back by that one');
+
+define('0001_k', "SELECT pg_sleep(1.5);\nVACUUM rc;\nSELECT 1 / 0", project => 'kind', version => '1');
+$client = start_client($node, 'postgres', q{CALL migrate.apply(project => 'kind')});
+wait_until($node, 'postgres', q{SELECT count(*) = 1 FROM migrate.runs WHERE outcome = 'running'});
+define('0001_k', "SELECT pg_sleep(1.5);\nVACUUM rc;\nSELECT 1 / 0", project => 'kind', version => '1', kind => 'baseline');
+end_client($client);
+raises($node, 'postgres', q{SELECT migrate.register('0001_k', E'SELECT pg_sleep(1.5);\nVACUUM rc;\nSELECT 1', project => 'kind', version => '1', kind => 'baseline', requires => '{}')}, 'MG012', qr/It is of kind "versioned"/, 'what is half done is of the kind that it was begun as');
+define('0001_k', "SELECT pg_sleep(1.5);\nVACUUM rc;\nSELECT 1", project => 'kind', version => '1');
+is(code_of(try(q{CALL migrate.apply(project => 'kind');})), '00000', 'as which it goes on');
 
 # ---- settled by nobody but those who may
 
