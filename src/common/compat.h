@@ -10,6 +10,7 @@
 #include "access/xact.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_database.h"
+#include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
 #include "commands/event_trigger.h"
 #include "executor/executor.h"
@@ -64,9 +65,11 @@ mig_object_aclcheck(Oid classid, Oid objectid, Oid roleid, AclMode mode)
 #if PG_VERSION_NUM >= 160000
 	return object_aclcheck(classid, objectid, roleid, mode);
 #else
-	Assert(classid == ProcedureRelationId || classid == DatabaseRelationId);
+	Assert(classid == ProcedureRelationId || classid == DatabaseRelationId || classid == NamespaceRelationId);
 	if (classid == ProcedureRelationId)
 		return pg_proc_aclcheck(objectid, roleid, mode);
+	if (classid == NamespaceRelationId)
+		return pg_namespace_aclcheck(objectid, roleid, mode);
 	return pg_database_aclcheck(objectid, roleid, mode);
 #endif
 }

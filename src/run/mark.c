@@ -169,39 +169,53 @@ refuse_leaving(const Mark *mark)
 			 errmsg("statement %d of migration \"%s\" was stopped in the middle, and has left something",
 					mark->node->unfinished->under_way, mig_full_name(mark->node->migration)),
 			 errdetail("To be run: %s", result.left),
-			 result.is_elsewhere ?
+			 result.verdict == VERDICT_UNKNOWN ?
 			 errhint("Run that, then say it again.") :
 			 errhint("%s  clears that up and goes on.  To leave the statement out all the same, run that yourself before.",
 					 mig_call_to_go_on(mark->node))));
 }
 
+/* How often does a script have a statement from a number on? */
+static int
+copies(const Script *script, const ScriptStatement *stmt, int from)
+{
+	int			result = 0;
+
+	for (int number = from; number <= script->nstatements; number++)
+		result += mig_script_is_same(list_nth(script->statements, number - 1), stmt);
+	return result;
+}
+
 /* What is skipped is what was under way, not what the text has instead of it now. */
 static void
-refuse_changed(const Mark *mark)
+refuse_changed(const Mark *mark, bool is_moved)
 {
-	const char *literal = quote_literal_cstr(mig_full_name(mark->node->migration));
+	const Migration *migration = mark->node->migration;
 
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-			 errmsg("statement %d of migration \"%s\" was changed since it was begun",
-					mark->node->unfinished->under_way, mig_full_name(mark->node->migration)),
-			 errhint("If what it is now is to be run: SELECT migrate.resolve(%s, 'continue', '<why>');  "
-					 "If it is not, register the text without it, and skip it then.", literal)));
+			 errmsg("statement %d of migration \"%s\" is another one than was begun", mark->node->unfinished->under_way, mig_full_name(migration)),
+			 is_moved ?
+			 errhint("What was begun is still in the text.  Register it with that in its place, or without it, and skip it then.") :
+			 errhint("%s", mig_apart_ways_of_changed(migration))));
 }
 
-/* How much of the text as it is now stands once the statement that was under way is skipped; -1: nobody knows. */
+/* How much of the text as it is now stands once the statement that was under way is skipped. */
 static int
-done_without(const Script *then, const Script *now, int under_way)
+done_without(const Mark *mark, const Script *then, const Script *now, int under_way)
 {
 	const ScriptStatement *begun = list_nth(then->statements, under_way - 1);
 	const ScriptStatement *next = under_way < then->nstatements ? list_nth(then->statements, under_way) : NULL;
 	const ScriptStatement *present = under_way <= now->nstatements ? list_nth(now->statements, under_way - 1) : NULL;
+	bool		is_moved = copies(now, begun, under_way) > copies(then, begun, under_way + 1);
 
 	if (mig_script_first_change(then, now, under_way - 1) > 0)
-		return -1;
+		refuse_changed(mark, false);
 	if (present && mig_script_is_same(present, begun))
 		return under_way;
-	return present == NULL || (next && mig_script_is_same(present, next)) ? under_way - 1 : -1;
+	if (is_moved || (present && !(next && mig_script_is_same(present, next))))
+		refuse_changed(mark, is_moved);
+	return under_way - 1;
 }
 
 static void
@@ -210,17 +224,13 @@ note_skipped(const Mark *mark)
 	const Unfinished *unfinished = mark->node->unfinished;
 	const StoredText *text = mig_step_text(mark->node->migration, unfinished->part);
 	char	   *body = ledger_text_by_checksum(unfinished->project, unfinished->checksum, unfinished->part);
-	const bytea *checksum = unfinished->checksum;
 	int			done = unfinished->under_way;
 
-	if (text && body)
-	{
-		checksum = text->checksum;
-		done = done_without(mig_script_read(body, unfinished->part, NULL, 1), mig_script_read(text->body, unfinished->part, NULL, 1), done);
-		if (done < 0)
-			refuse_changed(mark);
-	}
-	ledger_note_done(mark->full->project, mark->full->name, checksum, done, NULL);
+	if (text == NULL)
+		done--;
+	else if (body)
+		done = done_without(mark, mig_script_read(body, unfinished->part, NULL, 1), mig_script_read(text->body, unfinished->part, NULL, 1), done);
+	ledger_note_done(mark->full->project, mark->full->name, text ? text->checksum : unfinished->checksum, done, NULL);
 }
 
 /*
@@ -266,22 +276,24 @@ run_again(const Mark *mark)
 				 errmsg("statement %d of migration \"%s\" cannot go on here", unfinished->under_way, mig_full_name(mark->node->migration)),
 				 errdetail("%s", result.evidence),
 				 errhint("%s", mig_apart_ways(mark->node->migration, &result))));
-	if (result.verdict == VERDICT_UNKNOWN)
-		ledger_note_done(mark->full->project, mark->full->name, unfinished->checksum, unfinished->done, NULL);
+	if (result.verdict != VERDICT_UNKNOWN)
+		return;
+	/* Another one, which would leave what this one has left. */
+	refuse_leaving(mark);
+	ledger_note_done(mark->full->project, mark->full->name, unfinished->checksum, unfinished->done, NULL);
 }
 
 /* Nothing stands of its way back, or of its new text: it is what it was before that. */
 static const char *
 give_back(const Mark *mark)
 {
-	const Migration *migration = mark->node->migration;
 	Attempt		attempt;
 	const Migration *now;
 
-	write_mark(&attempt, mark->full, "mark", "marked", migration->applied, mark->reason);
 	ledger_end_unfinished(mark->full->project, mark->full->name);
 	ledger_restore_state(mark->full->project, mark->full->name);
 	now = ledger_read_migration(mark->full);
+	write_mark(&attempt, mark->full, "mark", now->state && mig_counts_as_applied(now->state) ? "marked" : "reverted", now->applied, mark->reason);
 	return now->state ? now->state : "pending";
 }
 

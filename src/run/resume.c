@@ -5,9 +5,11 @@
 #include "postgres.h"
 
 #include "capture/capture.h"
-#include "catalog/namespace.h"
 #include "catalog/index.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_authid.h"
+#include "catalog/pg_namespace.h"
+#include "common/compat.h"
 #include "common/errors.h"
 #include "common/faults.h"
 #include "common/lines.h"
@@ -103,10 +105,21 @@ set_again(Apart *apart)
 	mig_worker_keep_encoding();
 }
 
+char *
+mig_apart_ways_of_changed(const Migration *migration)
+{
+	const char *literal = quote_literal_cstr(mig_full_name(migration));
+
+	return psprintf("If what it is now is to be run: SELECT migrate.resolve(%s, 'continue', '<why>');  "
+					"If it is not, register the text without it, then: SELECT migrate.resolve(%s, 'skip_statement', '<why>');", literal, literal);
+}
+
 /* What its name does not mean in this session it may mean in another one. */
 char *
 mig_apart_ways(const Migration *migration, const Reconciliation *result)
 {
+	if (result->is_changed)
+		return mig_apart_ways_of_changed(migration);
 	if (!result->is_elsewhere)
 		return psprintf("Look, then say which: %s", mig_resolve_calls(migration));
 	return psprintf("Go on in a session with the search_path of then, or after giving it back its name.  "
@@ -153,7 +166,10 @@ judge(const Unfinished *before, const Script *now, const ScriptStatement **stmt)
 		result.evidence = psprintf("It was %s as it was before the text was changed: %s",
 								   result.verdict == VERDICT_DONE ? "done" : "stopped in the middle", (*stmt)->sql);
 		result.verdict = VERDICT_UNKNOWN;
+		result.is_changed = true;
 	}
+	else if (result.verdict == VERDICT_UNKNOWN)
+		result.is_changed = true;
 	return result;
 }
 
@@ -286,7 +302,7 @@ apart_reconcile(Apart *apart)
 
 /* ---- where its names are looked up ---- */
 
-/* The search_path with the name of the user in it, as SET takes it: of another user it says the same. */
+/* The search_path with the name of the user in it, as SET takes it, without what he may not use: of another user it says the same. */
 char *
 apart_search_path(void)
 {
@@ -299,10 +315,11 @@ apart_search_path(void)
 		names = NIL;
 	foreach(cell, names)
 	{
-		const char *name = lfirst(cell);
+		const char *name = strcmp(lfirst(cell), "$user") == 0 ? GetUserNameFromId(GetUserId(), false) : lfirst(cell);
+		Oid			schema = get_namespace_oid(name, true);
 
-		appendStringInfo(&path, "%s%s", path.len > 0 ? ", " : "",
-						 quote_identifier(strcmp(name, "$user") == 0 ? GetUserNameFromId(GetUserId(), false) : name));
+		if (!OidIsValid(schema) || mig_object_aclcheck(NamespaceRelationId, schema, GetUserId(), ACL_USAGE) == ACLCHECK_OK)
+			appendStringInfo(&path, "%s%s", path.len > 0 ? ", " : "", quote_identifier(name));
 	}
 	return path.data;
 }
@@ -347,7 +364,7 @@ require_search_path(Apart *apart)
 	const char *before;
 	const char *now;
 
-	if (apart->done == 0 || apart->before->search_path == NULL || sets_search_path(apart))
+	if (apart->done == 0 || apart->done == apart->script->nstatements || apart->before->search_path == NULL || sets_search_path(apart))
 		return;
 	apart_begin(apart);
 	before = existing_schemas(apart->before->search_path);

@@ -40,6 +40,12 @@ ask_session($reader, 'COMMIT;');
 define('0001_i', 'VACUUM half_dropped', project => 'other');
 like(try(q{CALL migrate.apply(project => 'other');}), qr/MG012.*It was stopped in the middle as it was before the text was changed: DROP INDEX CONCURRENTLY half_dropped_i/s, 'nor is it forgotten for another text');
 
+raises($node, 'postgres', q{SELECT migrate.resolve('other:0001_i', 'continue', 'why')}, '55000', qr/To be run: DROP INDEX CONCURRENTLY public\.half_dropped_i.*HINT:  Run that, then say it again\./s, 'whoever leaves it to that one');
+$node->safe_psql('postgres', 'DROP INDEX CONCURRENTLY half_dropped_i');
+like(try(q{CALL migrate.apply(project => 'other');}), qr/MG012.*HINT:  If what it is now is to be run: SELECT migrate\.resolve\('other:0001_i', 'continue'/s, 'is told what leads on');
+ask(q{SELECT migrate.resolve('other:0001_i', 'continue', 'it was dropped')});
+is(code_of(try(q{CALL migrate.apply(project => 'other');})), '00000', 'and does');
+
 # What an event trigger makes on the way is none of the statement's.
 ask(q{CREATE FUNCTION makes() RETURNS event_trigger LANGUAGE plpgsql AS $$BEGIN CREATE TABLE IF NOT EXISTS audited (id bigserial PRIMARY KEY, t text); INSERT INTO audited (t) VALUES (tg_tag); END$$;
 	CREATE TABLE made (i int); INSERT INTO made VALUES (1), (1)});
@@ -75,9 +81,28 @@ ask('TRUNCATE skipped');
 define('0001_s', $then, project => 'another');
 try(q{CALL migrate.apply(project => 'another');});
 define('0001_s', $then =~ s/DO.*?END'/INSERT INTO skipped VALUES (9)/r, project => 'another');
-raises($node, 'postgres', q{SELECT migrate.resolve('another:0001_s', 'skip_statement', 'why')}, '55000', qr/statement 2 of migration "another:0001_s" was changed since it was begun.*'continue'/s, 'another one is not what was begun');
+raises($node, 'postgres', q{SELECT migrate.resolve('another:0001_s', 'skip_statement', 'why')}, '55000', qr/statement 2 of migration "another:0001_s" is another one than was begun.*'continue'/s, 'another one is not what was begun');
 ask(q{SELECT migrate.resolve('another:0001_s', 'continue', 'it does the rest')});
 is(code_of(try(q{CALL migrate.apply(project => 'another');})) . ask($there), '000001 2 3 9', 'and is run');
+
+foreach my $order (['moved', sub { "VACUUM skipped;\nINSERT INTO skipped VALUES (2);\n$block;\nINSERT INTO skipped VALUES (3)" }],
+	['inserted', sub { "VACUUM skipped;\nINSERT INTO skipped VALUES (5);\n$block;\nINSERT INTO skipped VALUES (2);\nINSERT INTO skipped VALUES (3)" }])
+{
+	my ($project, $now) = @$order;
+
+	ask('TRUNCATE skipped');
+	define('0001_s', $then, project => $project);
+	try(qq{CALL migrate.apply(project => '$project');});
+	define('0001_s', $now->(), project => $project);
+	raises($node, 'postgres', qq{SELECT migrate.resolve('$project:0001_s', 'skip_statement', 'it was done')}, '55000', qr/HINT:  What was begun is still in the text\./, "what was skipped is not run in another place: $project");
+}
+define('0001_n', 'SELECT 1', project => 'without', down => $block);
+ask(q{CALL migrate.apply(project => 'without')});
+try(q{CALL migrate.revert(project => 'without');});
+define('0001_n', 'SELECT 1', project => 'without');
+ask(q{SELECT migrate.resolve('without:0001_n', 'skip_statement', 'there is none')});
+define('0001_n', 'SELECT 1', project => 'without', down => 'SELECT 2');
+is(code_of(try(q{CALL migrate.revert(project => 'without');})) . states('without'), '000000001_n reverted', 'one that was taken out does not stand');
 
 # ---- where names are looked up
 
@@ -115,6 +140,14 @@ define('0007_y', "VACUUM oa.y;\nINSERT INTO oa.y VALUES (7);\nCREATE INDEX CONCU
 try(q{CALL migrate.apply(project => 'path');});
 define('0007_y', "VACUUM oa.y;\nINSERT INTO oa.y VALUES (7);\nSET search_path = oa;\nINSERT INTO y VALUES (8)", project => 'path');
 is(code_of(try(q{CALL migrate.apply(project => 'path');}, 'SET search_path = ob;')), '00000', 'or sets it next');
+
+ask(q{CREATE ROLE blind LOGIN; CREATE ROLE sees LOGIN; GRANT USAGE ON SCHEMA oa TO sees; GRANT ALL ON oa.y TO sees; CREATE TABLE y (i int); GRANT ALL ON y TO sees, blind;
+	GRANT USAGE ON SCHEMA migrate TO sees, blind; SELECT migrate.grant_capability(r, 'deployer', 'path') FROM unnest(ARRAY['blind', 'sees']) r});
+define('0008_y', "INSERT INTO y VALUES (1);\nVACUUM pg_catalog.pg_class;\nINSERT INTO y SELECT 2 / count(*) FROM pg_class WHERE relname = 'usage_go'", project => 'path');
+try(q{CALL migrate.apply(project => 'path');}, 'SET SESSION AUTHORIZATION blind; SET search_path = oa, public;');
+ask('CREATE TABLE usage_go ()');
+is(code_of(try(q{CALL migrate.apply(project => 'path');}, 'SET SESSION AUTHORIZATION sees; SET search_path = oa, public;')), 'MG012', 'a schema that one could not use is another one');
+is(code_of(try(q{CALL migrate.apply(project => 'path');}, 'SET SESSION AUTHORIZATION sees; SET search_path = public;')) . ask('SELECT count(*) FROM public.y'), '000002', 'than the one that both can');
 
 ask('CREATE TABLE oa.x (t text); CREATE TABLE x (t text)');
 define('0001_l', "BEGIN; SET LOCAL search_path = oa; DO 'BEGIN INSERT INTO x VALUES (''a''); COMMIT; END'; INSERT INTO x VALUES ('b'); COMMIT;", project => 'local');
