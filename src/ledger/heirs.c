@@ -7,30 +7,6 @@
 #include "ledger/ledger.h"
 #include "ledger/query.h"
 
-/* Names as a query has them, as a list of FullName *. */
-static List *
-read_names(LedgerQuery *query, LedgerArgs *args)
-{
-	LedgerScope scope;
-	List	   *result = NIL;
-	uint64		n;
-
-	ledger_enter(&scope);
-	n = ledger_run(query, args);
-	for (uint64 i = 0; i < n; i++)
-	{
-		FullName   *full = palloc(sizeof(FullName));
-		LedgerRow	row;
-
-		row_begin(&row, i);
-		full->project = row_text(&row);
-		full->name = row_text(&row);
-		result = lappend(result, full);
-	}
-	ledger_leave(&scope);
-	return result;
-}
-
 List *
 ledger_superseded_by(const Migration *heir)
 {
@@ -44,7 +20,7 @@ ledger_superseded_by(const Migration *heir)
 
 	arg_text(&args, heir->project);
 	arg_text(&args, heir->name);
-	return read_names(&query, &args);
+	return ledger_run_names(&query, &args);
 }
 
 FullName *
@@ -64,6 +40,6 @@ ledger_other_heir(const Migration *replaced, const Migration *heir)
 	arg_text(&args, replaced->name);
 	arg_text(&args, heir->project);
 	arg_text(&args, heir->name);
-	result = read_names(&query, &args);
+	result = ledger_run_names(&query, &args);
 	return result ? linitial(result) : NULL;
 }

@@ -71,6 +71,9 @@ extern uint64 ledger_run(LedgerQuery *query, LedgerArgs *args);
 /* The same for one that gives ids. */
 extern List *ledger_run_ids(LedgerQuery *query, LedgerArgs *args);
 
+/* The same for a query of a project and a name, as a list of FullName * (registry.c). */
+extern List *ledger_run_names(LedgerQuery *query, LedgerArgs *args);
+
 /* Run a statement that changes the schema, as one of our own. */
 extern void ledger_execute(const char *sql);
 

@@ -279,3 +279,26 @@ ledger_note_definition(const Definition *definition)
 	ledger_run(&query, &args);
 	ledger_leave(&scope);
 }
+
+List *
+ledger_run_names(LedgerQuery *query, LedgerArgs *args)
+{
+	LedgerScope scope;
+	List	   *result = NIL;
+	uint64		n;
+
+	ledger_enter(&scope);
+	n = ledger_run(query, args);
+	for (uint64 i = 0; i < n; i++)
+	{
+		FullName   *full = palloc(sizeof(FullName));
+		LedgerRow	row;
+
+		row_begin(&row, i);
+		full->project = row_text(&row);
+		full->name = row_text(&row);
+		result = lappend(result, full);
+	}
+	ledger_leave(&scope);
+	return result;
+}

@@ -115,28 +115,12 @@ ledger_text_by_checksum(const char *project, bytea *checksum, ScriptPart part)
 static List *
 find(LedgerQuery *query, const char *project, const char *what)
 {
-	List	   *result = NIL;
 	LedgerArgs	args = {0};
-	LedgerScope scope;
-	uint64		n;
 
-	ledger_enter(&scope);
 	arg_text(&args, project);
 	if (what)
 		arg_text(&args, what);
-	n = ledger_run(query, &args);
-	for (uint64 i = 0; i < n; i++)
-	{
-		FullName   *full = palloc(sizeof(FullName));
-		LedgerRow	row;
-
-		row_begin(&row, i);
-		full->project = row_text(&row);
-		full->name = row_text(&row);
-		result = lappend(result, full);
-	}
-	ledger_leave(&scope);
-	return result;
+	return ledger_run_names(query, &args);
 }
 
 List *

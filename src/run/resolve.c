@@ -1,0 +1,241 @@
+/*
+ * resolve.c
+ *		What people decide about a migration that is half done.
+ */
+#include "postgres.h"
+
+#include "common/compat.h"
+#include "common/errors.h"
+#include "common/faults.h"
+#include "fmgr.h"
+#include "ledger/entry.h"
+#include "plan/see.h"
+#include "run/apart.h"
+#include "run/mark_private.h"
+#include "run/run.h"
+#include "utils/builtins.h"
+
+/* What became of the statement that was under way, as far as the catalog shows it. */
+static Reconciliation
+judge_under_way(const Mark *mark)
+{
+	const Unfinished *unfinished = mark->node->unfinished;
+
+	return mig_apart_judge(unfinished, mig_step_text(mark->node->migration, unfinished->part));
+}
+
+/* An invalid index would stay, and nobody would clear it up. */
+static void
+refuse_leaving(const Mark *mark)
+{
+	Reconciliation result = judge_under_way(mark);
+
+	if (result.left == NULL)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("statement %d of migration \"%s\" was stopped in the middle, and has left something",
+					mark->node->unfinished->under_way, mig_full_name(mark->node->migration)),
+			 errdetail("To be run: %s", result.left),
+			 result.verdict == VERDICT_UNKNOWN ?
+			 errhint("Run that, then say it again.") :
+			 errhint("%s  clears that up and goes on.  To leave the statement out all the same, run that yourself before.",
+					 mig_call_to_go_on(mark->node))));
+}
+
+/* How often does a script have a statement from a number on? */
+static int
+copies(const Script *script, const ScriptStatement *stmt, int from)
+{
+	int			result = 0;
+
+	for (int number = from; number <= script->nstatements; number++)
+		result += mig_script_is_same(list_nth(script->statements, number - 1), stmt);
+	return result;
+}
+
+/* What is skipped is what was under way, not what the text has instead of it now. */
+static void
+refuse_changed(const Mark *mark, bool is_moved)
+{
+	const Migration *migration = mark->node->migration;
+
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("statement %d of migration \"%s\" is another one than was begun", mark->node->unfinished->under_way, mig_full_name(migration)),
+			 is_moved ?
+			 errhint("What was begun is still in the text.  Register it with that in its place, or without it, and skip it then.") :
+			 errhint("%s", mig_apart_ways_of_changed(migration))));
+}
+
+/* How much of the text as it is now stands once the statement that was under way is skipped. */
+static int
+done_without(const Mark *mark, const Script *then, const Script *now, int under_way)
+{
+	const ScriptStatement *begun = list_nth(then->statements, under_way - 1);
+	const ScriptStatement *next = under_way < then->nstatements ? list_nth(then->statements, under_way) : NULL;
+	const ScriptStatement *present = under_way <= now->nstatements ? list_nth(now->statements, under_way - 1) : NULL;
+	bool		is_moved = copies(now, begun, under_way) > copies(then, begun, under_way + 1);
+
+	if (mig_script_first_change(then, now, under_way - 1) > 0)
+		refuse_changed(mark, false);
+	if (present && mig_script_is_same(present, begun))
+		return under_way;
+	if (is_moved || (present && !(next && mig_script_is_same(present, next))))
+		refuse_changed(mark, is_moved);
+	return under_way - 1;
+}
+
+static void
+note_skipped(const Mark *mark)
+{
+	const Unfinished *unfinished = mark->node->unfinished;
+	const StoredText *text = mig_step_text(mark->node->migration, unfinished->part);
+	char	   *body = ledger_text_by_checksum(unfinished->project, unfinished->checksum, unfinished->part);
+	int			done = unfinished->under_way;
+
+	if (text == NULL)
+		done--;
+	else if (body)
+		done = done_without(mark, mig_script_read(body, unfinished->part, NULL, 1), mig_script_read(text->body, unfinished->part, NULL, 1), done);
+	ledger_note_done(mark->full->project, mark->full->name, text ? text->checksum : unfinished->checksum, done, NULL);
+}
+
+/*
+ * The statement that was under way counts as done.  Behind what stands, with
+ * none under way, is one that has not begun, as for whoever says it twice.
+ */
+static void
+skip_statement(const Mark *mark)
+{
+	const Unfinished *unfinished = mark->node->unfinished;
+
+	if (unfinished->under_way == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("no statement of migration \"%s\" is in doubt, so that there is none to skip",
+						mig_full_name(mark->node->migration)),
+				 errdetail_plural("Its first %d statement stands, and no other does.",
+								  "Its first %d statements stand, and no other does.", unfinished->done, unfinished->done),
+				 errhint("%s  goes on behind that.  To leave out what was done by hand, register the text without it.",
+						 mig_call_to_go_on(mark->node))));
+	refuse_leaving(mark);
+	note_skipped(mark);
+}
+
+/*
+ * The statement that was under way counts as not done.  Where the catalog shows
+ * what became of it, the next run sees that, and clears up what it has left.  With
+ * whatever search_path that comes.
+ */
+static void
+run_again(const Mark *mark)
+{
+	const Unfinished *unfinished = mark->node->unfinished;
+	Reconciliation result;
+
+	ledger_forget_search_path(mark->full->project, mark->full->name);
+	if (unfinished->under_way == 0)
+		return;
+	result = judge_under_way(mark);
+	if (result.is_elsewhere)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("statement %d of migration \"%s\" cannot go on here", unfinished->under_way, mig_full_name(mark->node->migration)),
+				 errdetail("%s", result.evidence),
+				 errhint("%s", mig_apart_ways(mark->node->migration, &result))));
+	if (result.verdict != VERDICT_UNKNOWN)
+		return;
+	/* Another one, which would leave what this one has left. */
+	refuse_leaving(mark);
+	ledger_note_done(mark->full->project, mark->full->name, unfinished->checksum, unfinished->done, NULL);
+}
+
+/* Nothing stands of its way back, or of its new text: it is what it was before that. */
+static const char *
+give_back(const Mark *mark)
+{
+	Attempt		attempt;
+	const Migration *now;
+
+	ledger_end_unfinished(mark->full->project, mark->full->name);
+	ledger_restore_state(mark->full->project, mark->full->name);
+	now = ledger_read_migration(mark->full);
+	mark_write(&attempt, mark->full, "mark", now->state && mig_counts_as_applied(now->state) ? "marked" : "reverted", now->applied, mark->reason);
+	return now->state ? now->state : "pending";
+}
+
+/* Whatever is decided besides: what is left is to be known. */
+static void
+tell_left(const Mark *mark)
+{
+	Reconciliation result = judge_under_way(mark);
+
+	if (result.left)
+		ereport(NOTICE,
+				(errmsg("statement %d of migration \"%s\" was stopped in the middle, and has left something",
+						mark->node->unfinished->under_way, mig_full_name(mark->node->migration)),
+				 errhint("If it is not needed: %s", result.left)));
+}
+
+/* Do what was decided; returns the state that follows. */
+static const char *
+resolve(Mark *mark, const char *decision)
+{
+	const Unfinished *unfinished = mark->node->unfinished;
+	const char *state = NULL;
+
+	if (strcmp(decision, "continue") == 0)
+		run_again(mark);
+	else if (strcmp(decision, "skip_statement") == 0)
+		skip_statement(mark);
+	else if (strcmp(decision, "restart") == 0)
+		state = "pending";
+	else if (strcmp(decision, "applied") == 0)
+		state = "marked";
+	else if (strcmp(decision, "reverted") == 0)
+		state = "reverted";
+	else
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("decision \"%s\" is not known", decision),
+				 errhint("Decisions are \"continue\", \"skip_statement\", \"restart\", \"applied\" and \"reverted\".")));
+	if (state == NULL)
+		return "interrupted";
+	if (unfinished->under_way > 0)
+		tell_left(mark);
+	if (strcmp(state, "pending") == 0 && (unfinished->part == PART_DOWN || mark->node->migration->kind == KIND_REPEATABLE))
+		return give_back(mark);
+	mark_settle(mark, state, "resolved");
+	return state;
+}
+
+MIG_FUNCTION(mig_resolve_sql);
+
+/* migrate.resolve(name, decision, reason, project) */
+static Datum
+mig_resolve_sql_body(PG_FUNCTION_ARGS)
+{
+	Mark		mark = {0};
+	Decision	row = {0};
+	char	   *decision;
+	const char *state;
+
+	decision = mig_required_text(fcinfo, 1, "decision");
+	mark_begin(&mark, fcinfo, "migrate.resolve", "administrator", true, 2);
+	if (mark.node->unfinished == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("migration \"%s\" is %s, not half done", mig_full_name(mark.node->migration), mark.node->state),
+				 errhint("SELECT migrate.mark_applied(name, '<why>');  and  migrate.mark_pending  are for those that are not.")));
+	state = resolve(&mark, decision);
+	MIG_FAULT("mark_resolved");
+	row.decision = "resolved";
+	row.project = mark.full->project;
+	row.name = mark.full->name;
+	row.checksum = mark.node->migration->up;
+	row.reason = mark.reason;
+	row.detail = psprintf("{\"decision\": \"%s\"}", decision);
+	ledger_write_decision(&row);
+	PG_RETURN_TEXT_P(cstring_to_text(state));
+}
