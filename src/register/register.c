@@ -83,13 +83,13 @@ half_done(const Definition *definition, const Registered *existing)
 
 /* A full name for each, as a list of String. */
 static List *
-full_names(const char *project, char *const *names, int n)
+full_names(const char *project, const NameArray *names)
 {
 	List	   *result = NIL;
 
-	for (int i = 0; i < n; i++)
+	for (int i = 0; i < names->n; i++)
 	{
-		FullName	full = mig_full_reference(project, names[i]);
+		FullName	full = mig_full_reference(project, names->names[i]);
 
 		result = lappend(result, makeString(mig_join_name(full.project, full.name)));
 	}
@@ -100,18 +100,10 @@ full_names(const char *project, char *const *names, int n)
 static bool
 same_names(const char *project, const NameArray *names, ArrayType *array)
 {
-	List	   *before = full_names(project, names->names, names->n);
-	List	   *now = NIL;
-	Datum	   *elements;
-	int			n;
+	NameArray	given = ledger_names_of(array);
+	List	   *before = full_names(project, names);
+	List	   *now = full_names(project, &given);
 
-	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &elements, NULL, &n);
-	for (int i = 0; i < n; i++)
-	{
-		char	   *name = TextDatumGetCString(elements[i]);
-
-		now = list_concat(now, full_names(project, &name, 1));
-	}
 	return list_difference(before, now) == NIL && list_difference(now, before) == NIL;
 }
 
