@@ -192,7 +192,8 @@ void
 ledger_note_under_way(const char *project, const char *name, const bytea *checksum, int statement, Oid object, Oid table, const char *search_path)
 {
 	static LedgerQuery query = {
-		"UPDATE migrate.unfinished SET checksum = $3, under_way = $4, object_oid = $5, table_oid = $6, place = $7, search_path = COALESCE(search_path, $8)"
+		"UPDATE migrate.unfinished SET checksum = $3, under_way = $4, object_oid = $5, table_oid = $6, place = $7,"
+		" search_path = CASE WHEN done OPERATOR(pg_catalog.=) 0 THEN $8 ELSE COALESCE(search_path, $8) END"
 		" WHERE project OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2"
 	};
 
@@ -286,7 +287,8 @@ void
 ledger_note_done(const char *project, const char *name, const bytea *checksum, int statement, const char *search_path)
 {
 	static LedgerQuery query = {
-		"UPDATE migrate.unfinished SET checksum = $3, done = $4, under_way = NULL, object_oid = NULL, table_oid = NULL, place = NULL, search_path = COALESCE(search_path, $8)"
+		"UPDATE migrate.unfinished SET checksum = $3, done = $4, under_way = NULL, object_oid = NULL, table_oid = NULL, place = NULL,"
+		" search_path = CASE WHEN done OPERATOR(pg_catalog.=) 0 AND under_way IS NULL THEN $8 ELSE COALESCE(search_path, $8) END"
 		" WHERE project OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2"
 	};
 

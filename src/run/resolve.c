@@ -15,32 +15,48 @@
 #include "run/run.h"
 #include "utils/builtins.h"
 
-/* What became of the statement that was under way, as far as the catalog shows it. */
+/* What became of the statement that was under way, as far as the catalog shows it; of none, nothing is left. */
 static Reconciliation
 judge_under_way(const Mark *mark)
 {
 	const Unfinished *unfinished = mark->node->unfinished;
 
+	if (unfinished->under_way == 0)
+		return (Reconciliation) {0};
 	return mig_apart_judge(unfinished, mig_step_text(mark->node->migration, unfinished->part));
+}
+
+/* What both a refusal and a notice say. */
+static int
+say_left(const Mark *mark)
+{
+	return errmsg("statement %d of migration \"%s\" was stopped in the middle, and has left something",
+				  mark->node->unfinished->under_way, mig_full_name(mark->node->migration));
 }
 
 /* An invalid index would stay, and nobody would clear it up. */
 static void
-refuse_leaving(const Mark *mark)
+refuse_leaving(const Mark *mark, const Reconciliation *result)
 {
-	Reconciliation result = judge_under_way(mark);
-
-	if (result.left == NULL)
+	if (result->left == NULL)
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-			 errmsg("statement %d of migration \"%s\" was stopped in the middle, and has left something",
-					mark->node->unfinished->under_way, mig_full_name(mark->node->migration)),
-			 errdetail("To be run: %s", result.left),
-			 result.verdict == VERDICT_UNKNOWN ?
+			 say_left(mark),
+			 errdetail("To be run: %s", result->left),
+			 result->verdict == VERDICT_UNKNOWN ?
 			 errhint("Run that, then say it again.") :
 			 errhint("%s  clears that up and goes on.  To leave the statement out all the same, run that yourself before.",
 					 mig_call_to_go_on(mark->node))));
+}
+
+/* Whatever is decided besides: what is left is to be known. */
+static void
+tell_left(const Mark *mark, const Reconciliation *result)
+{
+	if (result->left)
+		ereport(NOTICE,
+				(say_left(mark), errhint("If it is not needed: %s", result->left)));
 }
 
 /* How often does a script have a statement from a number on? */
@@ -106,7 +122,7 @@ note_skipped(const Mark *mark)
  * none under way, is one that has not begun, as for whoever says it twice.
  */
 static void
-skip_statement(const Mark *mark)
+skip_statement(const Mark *mark, const Reconciliation *result)
 {
 	const Unfinished *unfinished = mark->node->unfinished;
 
@@ -119,7 +135,7 @@ skip_statement(const Mark *mark)
 								  "Its first %d statements stand, and no other does.", unfinished->done, unfinished->done),
 				 errhint("%s  goes on behind that.  To leave out what was done by hand, register the text without it.",
 						 mig_call_to_go_on(mark->node))));
-	refuse_leaving(mark);
+	refuse_leaving(mark, result);
 	note_skipped(mark);
 }
 
@@ -129,25 +145,23 @@ skip_statement(const Mark *mark)
  * whatever search_path that comes.
  */
 static void
-run_again(const Mark *mark)
+run_again(const Mark *mark, const Reconciliation *result)
 {
 	const Unfinished *unfinished = mark->node->unfinished;
-	Reconciliation result;
 
 	ledger_forget_search_path(mark->full->project, mark->full->name);
 	if (unfinished->under_way == 0)
 		return;
-	result = judge_under_way(mark);
-	if (result.is_elsewhere)
+	if (result->is_elsewhere)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("statement %d of migration \"%s\" cannot go on here", unfinished->under_way, mig_full_name(mark->node->migration)),
-				 errdetail("%s", result.evidence),
-				 errhint("%s", mig_apart_ways(mark->node->migration, &result))));
-	if (result.verdict != VERDICT_UNKNOWN)
+				 errdetail("%s", result->evidence),
+				 errhint("%s", mig_apart_ways(mark->node->migration, result))));
+	if (result->verdict != VERDICT_UNKNOWN)
 		return;
 	/* Another one, which would leave what this one has left. */
-	refuse_leaving(mark);
+	refuse_leaving(mark, result);
 	ledger_note_done(mark->full->project, mark->full->name, unfinished->checksum, unfinished->done, NULL);
 }
 
@@ -165,30 +179,18 @@ give_back(const Mark *mark)
 	return now->state ? now->state : "pending";
 }
 
-/* Whatever is decided besides: what is left is to be known. */
-static void
-tell_left(const Mark *mark)
-{
-	Reconciliation result = judge_under_way(mark);
-
-	if (result.left)
-		ereport(NOTICE,
-				(errmsg("statement %d of migration \"%s\" was stopped in the middle, and has left something",
-						mark->node->unfinished->under_way, mig_full_name(mark->node->migration)),
-				 errhint("If it is not needed: %s", result.left)));
-}
-
 /* Do what was decided; returns the state that follows. */
 static const char *
 resolve(Mark *mark, const char *decision)
 {
 	const Unfinished *unfinished = mark->node->unfinished;
+	Reconciliation result = judge_under_way(mark);
 	const char *state = NULL;
 
 	if (strcmp(decision, "continue") == 0)
-		run_again(mark);
+		run_again(mark, &result);
 	else if (strcmp(decision, "skip_statement") == 0)
-		skip_statement(mark);
+		skip_statement(mark, &result);
 	else if (strcmp(decision, "restart") == 0)
 		state = "pending";
 	else if (strcmp(decision, "applied") == 0)
@@ -202,8 +204,7 @@ resolve(Mark *mark, const char *decision)
 				 errhint("Decisions are \"continue\", \"skip_statement\", \"restart\", \"applied\" and \"reverted\".")));
 	if (state == NULL)
 		return "interrupted";
-	if (unfinished->under_way > 0)
-		tell_left(mark);
+	tell_left(mark, &result);
 	if (strcmp(state, "pending") == 0 && (unfinished->part == PART_DOWN || mark->node->migration->kind == KIND_REPEATABLE))
 		return give_back(mark);
 	mark_settle(mark, state, "resolved");

@@ -149,6 +149,16 @@ ask('CREATE TABLE usage_go ()');
 is(code_of(try(q{CALL migrate.apply(project => 'path');}, 'SET SESSION AUTHORIZATION sees; SET search_path = oa, public;')), 'MG012', 'a schema that one could not use is another one');
 is(code_of(try(q{CALL migrate.apply(project => 'path');}, 'SET SESSION AUTHORIZATION sees; SET search_path = public;')) . ask('SELECT count(*) FROM public.y'), '000002', 'than the one that both can');
 
+# Of what does not stand it does not matter where it was begun.
+ask('INSERT INTO oa.y VALUES (9), (9)');
+define('0009_y', "CREATE UNIQUE INDEX CONCURRENTLY nines ON oa.y (i) WHERE i = 9;\nINSERT INTO y SELECT 9 / count(*) FROM pg_class WHERE relname = 'nine_go'", project => 'path');
+is(code_of(try(q{CALL migrate.apply(project => 'path');}, 'SET search_path = oa;')), '23505', 'an index that could not be built');
+ask('DELETE FROM oa.y WHERE i = 9');
+is(code_of(try(q{CALL migrate.apply(project => 'path');}, 'SET search_path = ob;')), '22012', 'is built in another session');
+like(try(q{CALL migrate.apply(project => 'path');}, 'SET search_path = oa;'), qr/MG012.*It was ob then, and is oa now/s, 'with the search_path of which it goes on');
+ask('CREATE TABLE nine_go ()');
+is(code_of(try(q{CALL migrate.apply(project => 'path');}, 'SET search_path = ob;')) . ask('SELECT count(*) FROM ob.y WHERE i = 9'), '000001', 'and with no other');
+
 ask('CREATE TABLE oa.x (t text); CREATE TABLE x (t text)');
 define('0001_l', "BEGIN; SET LOCAL search_path = oa; DO 'BEGIN INSERT INTO x VALUES (''a''); COMMIT; END'; INSERT INTO x VALUES ('b'); COMMIT;", project => 'local');
 like(try(q{CALL migrate.apply(project => 'local');}), qr/2D000.*DETAIL:  It would run behind the end of a transaction, but statement 1, SET, holds to the end of its transaction only\..*HINT:  SET without LOCAL/s, 'what SET LOCAL says is not lost when its transaction is divided');
