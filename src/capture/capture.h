@@ -25,6 +25,10 @@ extern void mig_capture_session(int64 history_id);
  */
 extern void mig_capture_own(const char *reason);
 
+/* The same for another tool's transaction, as it says; 0: ends, or none (origin.c). */
+extern void mig_origin_external(int64 history_id);
+extern int64 mig_origin_external_id(void);
+
 /* Write into coverage what has changed since somebody last looked. */
 extern void mig_capture_notice(void);
 

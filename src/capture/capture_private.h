@@ -119,8 +119,6 @@ typedef struct Origin
 } Origin;
 
 extern Origin mig_origin(void);
-extern void mig_origin_external(int64 history_id);	/* 0: ends */
-extern int64 mig_origin_external_id(void);	/* 0: none */
 extern void mig_origin_init(void);
 
 /* The event triggers that watch() makes (hook.c). */

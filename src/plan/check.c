@@ -142,25 +142,20 @@ check_state(Check *check, const PlanNode *node)
 					psprintf("SELECT migrate.release(%s, '<why>');", quote_literal_cstr(name)));
 }
 
-/* Several heads are an error where the policy says so, else worth knowing only. */
+/* Several heads where the policy wants one. */
 static void
 check_heads(Check *check, const char *project)
 {
-	List	   *heads = mig_model_heads(check->model, project);
-	char	   *policy = ledger_policy("heads", project);
-	StringInfoData names;
-	ListCell   *cell;
+	int			n;
+	char	   *names = mig_model_heads_refused(check->model, project, &n);
 	Finding		finding = {0};
 
-	if (list_length(heads) < 2 || policy == NULL || strcmp(policy, "one") != 0)
+	if (names == NULL)
 		return;
-	initStringInfo(&names);
-	foreach(cell, heads)
-		mig_list_name(&names, check->model->nodes[lfirst_int(cell)].migration->name);
 	finding.severity = "error";
 	finding.code = "heads";
 	finding.project = project;
-	finding.message = psprintf("project \"%s\" has %d heads: %s", project, list_length(heads), names.data);
+	finding.message = psprintf("project \"%s\" has %d heads: %s", project, n, names);
 	finding.hint = "Register a migration with an empty up that requires them all.";
 	report(check, &finding);
 }

@@ -423,8 +423,9 @@ mig_model_followed(const Model *model, int node)
 	return construct_array(names, n, TEXTOID, -1, false, TYPALIGN_INT);
 }
 
-List *
-mig_model_heads(const Model *model, const char *project)
+/* Those of a project that none of its others requires. */
+static List *
+heads_of(const Model *model, const char *project)
 {
 	bool	   *required = palloc0(Max(model->n, 1) * sizeof(bool));
 	List	   *heads = NIL;
@@ -446,4 +447,24 @@ mig_model_heads(const Model *model, const char *project)
 			heads = lappend_int(heads, i);
 	}
 	return heads;
+}
+
+char *
+mig_model_heads_refused(const Model *model, const char *project, int *n)
+{
+	char	   *policy = ledger_policy("heads", project);
+	List	   *heads;
+	ListCell   *cell;
+	StringInfoData names;
+
+	if (policy == NULL || strcmp(policy, "one") != 0)
+		return NULL;
+	heads = heads_of(model, project);
+	*n = list_length(heads);
+	if (*n < 2)
+		return NULL;
+	initStringInfo(&names);
+	foreach(cell, heads)
+		mig_list_name(&names, model->nodes[lfirst_int(cell)].migration->name);
+	return names.data;
 }

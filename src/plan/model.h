@@ -109,8 +109,11 @@ pg_noreturn extern void mig_raise_problem(const Problem *problem);
 /* What a migration requires, as names; what a run records as followed. */
 extern ArrayType *mig_model_followed(const Model *model, int node);
 
-/* Heads of a project, as nodes: what nothing in the project requires. */
-extern List *mig_model_heads(const Model *model, const char *project);
+/*
+ * Heads of a project: what nothing else in it requires.  The names of several,
+ * where the policy "heads" wants one, and how many; NULL where that is kept.
+ */
+extern char *mig_model_heads_refused(const Model *model, const char *project, int *n);
 
 /* States, for rooms that treat one of them specially. */
 extern const char *const STATE_FAILED;

@@ -135,24 +135,18 @@ several_heads(const Model *model, const bool *chosen)
 	for (int i = 0; i < model->n; i++)
 	{
 		const char *project = model->nodes[i].migration->project;
-		StringInfoData names;
-		List	   *heads;
-		ListCell   *cell;
-		char	   *policy;
+		char	   *names;
+		int			n;
 
 		if (!chosen[i] || (previous && strcmp(previous, project) == 0))
 			continue;
 		previous = project;
-		policy = ledger_policy("heads", project);
-		if (policy == NULL || strcmp(policy, "one") != 0 ||
-			list_length(heads = mig_model_heads(model, project)) < 2)
+		names = mig_model_heads_refused(model, project, &n);
+		if (names == NULL)
 			continue;
-		initStringInfo(&names);
-		foreach(cell, heads)
-			mig_list_name(&names, model->nodes[lfirst_int(cell)].migration->name);
 		return mig_problem(ERRCODE_MIG_CONFLICT, "heads",
-						   psprintf("project \"%s\" has %d heads, its policy allows one", project, list_length(heads)),
-						   psprintf("They are %s.", names.data),
+						   psprintf("project \"%s\" has %d heads, its policy allows one", project, n),
+						   psprintf("They are %s.", names),
 						   pstrdup("Register a migration with an empty up that requires them all."));
 	}
 	return NULL;

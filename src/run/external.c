@@ -7,7 +7,7 @@
 
 #include "access/xact.h"
 #include "access/xlog.h"
-#include "capture/capture_private.h"
+#include "capture/capture.h"
 #include "common/errors.h"
 #include "common/names.h"
 #include "common/options.h"
@@ -86,11 +86,7 @@ mig_begin_body(PG_FUNCTION_ARGS)
 	Attempt		attempt = {0};
 
 	mig_refuse_read_only("migrate.begin");
-	if (strcmp(mig_origin().origin, "migration") == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_MIG_CANNOT_RUN),
-				 errmsg("%s cannot be called from inside a migration", "migrate.begin"),
-				 errhint("Remove the call from the migration's text.")));
+	mig_deployer_refuse_inside("migrate.begin");
 	RequireTransactionBlock(true, "migrate.begin");
 	find_name(&attempt, name, mig_optional_text(fcinfo, 1));
 	ledger_require("deployer", attempt.project);
