@@ -121,6 +121,8 @@ CREATE TABLE migrate.unfinished (
     kind            text,
     replaces        text[],
     search_path     text,
+    role            text,
+    temporary       text,
     done            integer NOT NULL,
     under_way       integer,
     object_oid      oid,
@@ -128,7 +130,7 @@ CREATE TABLE migrate.unfinished (
     place           bigint,
     PRIMARY KEY (project, name)
 );
-COMMENT ON TABLE migrate.unfinished IS 'migrations that run in steps and are not at their end; done is the last statement that stands, under_way one that cannot be rolled back and was begun, kind and replaces what it is and stands for until its end, search_path where it was begun, object_oid what it names, as it was before, table_oid the table whose index that makes, rebuilds or drops, in the database that place stands for';
+COMMENT ON TABLE migrate.unfinished IS 'migrations that run in steps and are not at their end; done is the last statement that stands, under_way one that cannot be rolled back and was begun, kind and replaces what it is and stands for until its end, search_path, role and temporary what its session has behind what stands, object_oid what it names, as it was before, table_oid the table whose index that makes, rebuilds or drops, in the database that place stands for';
 
 CREATE TABLE migrate.unfinished_objects (
     class_id        oid NOT NULL,

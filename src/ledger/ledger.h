@@ -386,6 +386,14 @@ extern bool ledger_is_deployer(int pid);
 
 /* ---- what is half done (unfinished.c) ---- */
 
+/* What the session of a migration has that commits in between; each of them NULL: nobody has said, or whatever it is. */
+typedef struct SessionNote
+{
+	char	   *search_path;	/* the schemas that it finds, as SET takes them */
+	char	   *role;			/* that it has become; empty: the one that it began as */
+	char	   *temporary;		/* names of its temporary tables, views and functions; empty: none */
+} SessionNote;
+
 /* How far a migration is that commits in between. */
 typedef struct Unfinished
 {
@@ -399,7 +407,7 @@ typedef struct Unfinished
 	Oid			object;			/* what that names, as it was before; invalid: nothing */
 	Oid			table;			/* whose index that makes, rebuilds or drops; invalid: no one table's */
 	int64		place;			/* ledger_place() where it was begun: of that are the oids; 0: none was */
-	char	   *search_path;	/* where it was begun; NULL: nobody has said, or whatever it is */
+	SessionNote session;		/* behind what stands */
 } Unfinished;
 
 extern Unfinished *ledger_unfinished(const char *project, const char *name);
@@ -413,19 +421,19 @@ extern List *ledger_all_unfinished(bool covered);
 /* Note that an attempt at a text begins, or goes on where another one stopped. */
 extern void ledger_begin_unfinished(const Migration *migration, ScriptPart part, const bytea *checksum, int64 attempt_id, int64 run_id);
 
-/* Whatever it goes on with is right. */
-extern void ledger_forget_search_path(const char *project, const char *name);
+/* Whatever session it goes on in is right. */
+extern void ledger_forget_session(const char *project, const char *name);
 
 /* Note that a statement begins that cannot be rolled back; what it makes is noted as it is made. */
-extern void ledger_note_under_way(const char *project, const char *name, const bytea *checksum, int statement, Oid object, Oid table, const char *search_path);
+extern void ledger_note_under_way(const char *project, const char *name, const bytea *checksum, int statement, Oid object, Oid table, const SessionNote *session);
 extern void ledger_note_changed(const char *project, const char *name, Oid class_id, Oid object_id);
 extern void ledger_note_object(const char *project, const char *name, Oid class_id, Oid object_id);
 
 /* As a list of ObjectAddress. */
 extern List *ledger_noted_objects(const char *project, const char *name);
 
-/* Note that all up to this statement stands; search_path: that the first step is run with, kept. */
-extern void ledger_note_done(const char *project, const char *name, const bytea *checksum, int statement, const char *search_path);
+/* Note that all up to this statement stands; session: NULL: what was noted. */
+extern void ledger_note_done(const char *project, const char *name, const bytea *checksum, int statement, const SessionNote *session);
 extern void ledger_end_unfinished(const char *project, const char *name);
 
 /* ---- what was decided (decisions.c) ---- */

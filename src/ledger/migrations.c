@@ -128,7 +128,7 @@ unpack_names(ArrayType *array)
 	char	   *copy;
 
 	result.n = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
-	if (ARR_HASNULL(array) || result.n == 0)
+	if (array_contains_nulls(array) || result.n == 0)
 		elog(ERROR, "unexpected array of names");
 	/* Headers are at least as long as the NUL that ends a copy. */
 	result.names = palloc(result.n * sizeof(char *) + (end - element));

@@ -32,11 +32,13 @@ decode(uint64 number)
 	unfinished->object = row_int8(&row);
 	unfinished->table = row_int8(&row);
 	unfinished->place = row_int8(&row);
-	unfinished->search_path = row_text(&row);
+	unfinished->session.search_path = row_text(&row);
+	unfinished->session.role = row_text(&row);
+	unfinished->session.temporary = row_text(&row);
 	return unfinished;
 }
 
-#define COLUMNS "project, name, part, checksum, attempt_id, done, under_way::pg_catalog.int8, object_oid::pg_catalog.int8, table_oid::pg_catalog.int8, place, search_path"
+#define COLUMNS "project, name, part, checksum, attempt_id, done, under_way::pg_catalog.int8, object_oid::pg_catalog.int8, table_oid::pg_catalog.int8, place, search_path, role, temporary"
 
 static Unfinished *
 read_one(LedgerQuery *query, const char *project, const char *name)
@@ -118,13 +120,18 @@ run_for(LedgerQuery *query, const char *project, const char *name)
 	ledger_leave(&scope);
 }
 
+#define NOTE_SESSION ", search_path = COALESCE($8, search_path), role = COALESCE($9, role), temporary = COALESCE($10, temporary)"
+
 /* Note how far it is, and the text to which that number belongs. */
 static void
-note(LedgerQuery *query, const char *project, const char *name, const bytea *checksum, int statement, Oid object, Oid table, const char *search_path)
+note(LedgerQuery *query, const char *project, const char *name, const bytea *checksum, int statement, Oid object, Oid table, const SessionNote *session)
 {
+	SessionNote none = {0};
 	LedgerArgs	args = {0};
 	LedgerScope scope;
 
+	if (session == NULL)
+		session = &none;
 	ledger_enter(&scope);
 	arg_text(&args, project);
 	arg_text(&args, name);
@@ -133,7 +140,9 @@ note(LedgerQuery *query, const char *project, const char *name, const bytea *che
 	arg_oid(&args, object);
 	arg_oid(&args, table);
 	arg_int8(&args, ledger_place());
-	arg_text(&args, search_path);
+	arg_text(&args, session->search_path);
+	arg_text(&args, session->role);
+	arg_text(&args, session->temporary);
 	ledger_run(query, &args);
 	ledger_leave(&scope);
 }
@@ -166,10 +175,10 @@ ledger_begin_unfinished(const Migration *migration, ScriptPart part, const bytea
 }
 
 void
-ledger_forget_search_path(const char *project, const char *name)
+ledger_forget_session(const char *project, const char *name)
 {
 	static LedgerQuery query = {
-		"UPDATE migrate.unfinished SET search_path = NULL"
+		"UPDATE migrate.unfinished SET search_path = NULL, role = NULL, temporary = NULL"
 		" WHERE project OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2"
 	};
 
@@ -189,16 +198,15 @@ forget_objects(const char *project, const char *name)
 }
 
 void
-ledger_note_under_way(const char *project, const char *name, const bytea *checksum, int statement, Oid object, Oid table, const char *search_path)
+ledger_note_under_way(const char *project, const char *name, const bytea *checksum, int statement, Oid object, Oid table, const SessionNote *session)
 {
 	static LedgerQuery query = {
-		"UPDATE migrate.unfinished SET checksum = $3, under_way = $4, object_oid = $5, table_oid = $6, place = $7,"
-		" search_path = CASE WHEN done OPERATOR(pg_catalog.=) 0 THEN $8 ELSE COALESCE(search_path, $8) END"
+		"UPDATE migrate.unfinished SET checksum = $3, under_way = $4, object_oid = $5, table_oid = $6, place = $7" NOTE_SESSION
 		" WHERE project OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2"
 	};
 
 	forget_objects(project, name);
-	note(&query, project, name, checksum, statement, object, table, search_path);
+	note(&query, project, name, checksum, statement, object, table, session);
 }
 
 /*
@@ -284,16 +292,15 @@ ledger_noted_objects(const char *project, const char *name)
 }
 
 void
-ledger_note_done(const char *project, const char *name, const bytea *checksum, int statement, const char *search_path)
+ledger_note_done(const char *project, const char *name, const bytea *checksum, int statement, const SessionNote *session)
 {
 	static LedgerQuery query = {
-		"UPDATE migrate.unfinished SET checksum = $3, done = $4, under_way = NULL, object_oid = NULL, table_oid = NULL, place = NULL,"
-		" search_path = CASE WHEN done OPERATOR(pg_catalog.=) 0 AND under_way IS NULL THEN $8 ELSE COALESCE(search_path, $8) END"
+		"UPDATE migrate.unfinished SET checksum = $3, done = $4, under_way = NULL, object_oid = NULL, table_oid = NULL, place = NULL" NOTE_SESSION
 		" WHERE project OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2"
 	};
 
 	forget_objects(project, name);
-	note(&query, project, name, checksum, statement, InvalidOid, InvalidOid, search_path);
+	note(&query, project, name, checksum, statement, InvalidOid, InvalidOid, session);
 }
 
 void

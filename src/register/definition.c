@@ -21,10 +21,26 @@
 void
 mig_check_names(ArrayType *names, const char *argument)
 {
-	if (names && (ARR_NDIM(names) > 1 || array_contains_nulls(names)))
+	if (ARR_NDIM(names) > 1 || array_contains_nulls(names))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("\"%s\" must be a list of names without NULLs", argument)));
+}
+
+ArrayType *
+mig_names_arg(FunctionCallInfo fcinfo, int arg, const char *argument)
+{
+	ArrayType  *array;
+	Datum	   *elements;
+	int			n;
+
+	if (PG_ARGISNULL(arg))
+		return NULL;
+	array = PG_GETARG_ARRAYTYPE_P(arg);
+	mig_check_names(array, argument);
+	/* A slice has the bounds, and the bitmap for NULLs, of what it was cut from. */
+	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &elements, NULL, &n);
+	return construct_array(elements, n, TEXTOID, -1, false, TYPALIGN_INT);
 }
 
 static void
@@ -161,10 +177,6 @@ mig_definition_complete(Definition *definition)
 {
 	mig_check_name(definition->name);
 	mig_check_project(definition->project);
-	mig_check_names(definition->requires, "requires");
-	mig_check_names(definition->conflicts, "conflicts");
-	mig_check_names(definition->replaces, "replaces");
-	mig_check_names(definition->tags, "tags");
 	check_kind(definition);
 	(void) read_part(definition, &definition->up, PART_UP);
 	take_force(definition);

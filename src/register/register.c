@@ -118,6 +118,21 @@ listed(const NameArray *names)
 	return names->n ? list.data : "nothing";
 }
 
+/* The rest of a way back that stands in part has to be there. */
+static void
+keep_down(const Definition *definition, const Unfinished *unfinished)
+{
+	const char *literal = quote_literal_cstr(psprintf("%s:%s", definition->project, definition->name));
+
+	if (unfinished->part != PART_DOWN || definition->down.body || unfinished->done + unfinished->under_way == 0)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_MIG_INTERRUPTED),
+			 errmsg("migration \"%s:%s\" is half reverted, and has no down any more", definition->project, definition->name),
+			 errhint("Leave its down as it was.  If the rest was undone by hand: SELECT migrate.resolve(%s, 'reverted', '<why>');  "
+					 "if what was undone is there again: SELECT migrate.resolve(%s, 'restart', '<why>');", literal, literal)));
+}
+
 /* What stands stays as it was, and stands for whom it stood. */
 static void
 keep_what_stands(const Definition *definition, const Unfinished *unfinished)
@@ -126,6 +141,7 @@ keep_what_stands(const Definition *definition, const Unfinished *unfinished)
 	FullName	full = {unconstify(char *, definition->project), unconstify(char *, definition->name)};
 	const Migration *migration = ledger_read_migration(&full);
 
+	keep_down(definition, unfinished);
 	mig_apart_check_text(unfinished, body ? body : "");
 	if (strcmp(ledger_kind_name(migration->kind), definition->kind) == 0 &&
 		same_names(definition->project, &migration->replaces, definition->replaces))
@@ -248,9 +264,9 @@ mig_register(Definition *definition, const Registered *existing)
 }
 
 static ArrayType *
-names_or_empty(FunctionCallInfo fcinfo, int n)
+names_or_empty(FunctionCallInfo fcinfo, int n, const char *name)
 {
-	return PG_ARGISNULL(n) ? construct_empty_array(TEXTOID) : PG_GETARG_ARRAYTYPE_P(n);
+	return PG_ARGISNULL(n) ? construct_empty_array(TEXTOID) : mig_names_arg(fcinfo, n, name);
 }
 
 MIG_FUNCTION(mig_register_sql);
@@ -271,14 +287,14 @@ mig_register_sql_body(PG_FUNCTION_ARGS)
 	definition.down.body = mig_without_mark(mig_optional_text(fcinfo, 2));
 	definition.verify.body = mig_without_mark(mig_optional_text(fcinfo, 3));
 	definition.up.line = definition.down.line = definition.verify.line = 1;
-	definition.requires = PG_ARGISNULL(4) ? NULL : PG_GETARG_ARRAYTYPE_P(4);
-	definition.conflicts = names_or_empty(fcinfo, 5);
-	definition.replaces = names_or_empty(fcinfo, 6);
+	definition.requires = mig_names_arg(fcinfo, 4, "requires");
+	definition.conflicts = names_or_empty(fcinfo, 5, "conflicts");
+	definition.replaces = names_or_empty(fcinfo, 6, "replaces");
 	definition.project = mig_required_text(fcinfo, 7, "project");
 	definition.version = mig_optional_text(fcinfo, 8);
 	definition.kind = mig_required_text(fcinfo, 9, "kind");
 	definition.description = mig_optional_text(fcinfo, 10);
-	definition.tags = names_or_empty(fcinfo, 11);
+	definition.tags = names_or_empty(fcinfo, 11, "tags");
 	definition.options = PG_ARGISNULL(12) ?
 		DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum("{}"))) : PG_GETARG_JSONB_P(12);
 	if (definition.version == NULL && strcmp(definition.kind, "repeatable") != 0)

@@ -5,6 +5,7 @@
 #ifndef MIG_REGISTER_H
 #define MIG_REGISTER_H
 
+#include "fmgr.h"
 #include "ledger/ledger.h"
 
 /* ---- what is said of a migration (definition.c) ---- */
@@ -19,8 +20,9 @@ extern void mig_definition_complete(Definition *definition);
 /* The checksum over all that a definition says. */
 extern bytea *mig_definition_hash(const Definition *definition);
 
-/* An array of names without NULLs, or an error that names the argument. */
+/* An array of names without NULLs, or an error that names the argument; that argument, or NULL, as a plain array. */
 extern void mig_check_names(ArrayType *names, const char *argument);
+extern ArrayType *mig_names_arg(FunctionCallInfo fcinfo, int arg, const char *argument);
 
 /* ---- into the ledger (register.c) ---- */
 

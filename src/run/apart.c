@@ -78,7 +78,7 @@ void
 apart_note_done(const Apart *apart, int last)
 {
 	apart_require_own(apart);
-	ledger_note_done(apart->migration->project, apart->migration->name, apart->text->checksum, last, apart->search_path);
+	ledger_note_done(apart->migration->project, apart->migration->name, apart->text->checksum, last, apart_session(apart));
 }
 
 void
@@ -237,6 +237,8 @@ write_failure(Apart *apart, ErrorData *error)
 		apart_commit(apart);
 		return;
 	}
+	/* The last step may have been committed without this attempt having seen that it was. */
+	apart_count_done(apart, now->done);
 	apart->run.execution.done = apart->done;
 	apart->job->half_done = is_half_done(apart, now);
 	if (apart->job->half_done)
@@ -290,7 +292,7 @@ run_all(Apart *apart)
 {
 	apart_begin(apart);
 	mig_guard_session(&apart->options);
-	apart->search_path = apart_search_path();
+	apart->role = GetUserId();
 	warn_of_held(apart);
 	apart_commit(apart);
 	apart_go_on(apart);

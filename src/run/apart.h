@@ -77,18 +77,18 @@ typedef struct Reconciliation
 	char	   *evidence;		/* what is known, where people must decide */
 	bool		has_gone;		/* the object is gone, and nobody knows who dropped it */
 	bool		is_changed;		/* unknown since the text has another statement in its place */
+	bool		is_moved;		/* and has it behind that, where it would run again */
 	bool		is_elsewhere;	/* unknown since its name means something else here: as it is, it cannot run again here */
 } Reconciliation;
 
-/* What became of the statement under way, of which this is the text now, or NULL (resume.c). */
+/* What became of the statement under way, of which this is the text now (resume.c). */
 extern Reconciliation mig_apart_judge(const Unfinished *unfinished, const StoredText *text);
 
-/* What people can do where that is not known, as a hint; and where the text has another statement in its place. */
-extern char *mig_apart_ways_of_changed(const Migration *migration);
+/* What people can do where that is not known, as a hint. */
 extern char *mig_apart_ways(const Migration *migration, const Reconciliation *result);
 
 /* Note, before the statement runs, that it does, and what it is about; returns the table whose indexes it is about. */
-extern Oid	mig_reconcile_note(const Migration *migration, const bytea *checksum, const ScriptStatement *stmt, const char *search_path);
+extern Oid	mig_reconcile_note(const Migration *migration, const bytea *checksum, const ScriptStatement *stmt, const SessionNote *session);
 
 /* unfinished: what was noted when the statement began */
 extern Reconciliation mig_reconcile(const ScriptStatement *stmt, const Unfinished *unfinished);

@@ -19,9 +19,9 @@ typedef struct Apart
 	LockWait   *locks;
 	bool		every;			/* each statement is a step */
 	int			done;			/* statements that stand, of this attempt and those before */
+	Oid			role;			/* that it begins as */
 	Oid			user;			/* to be again, after a superuser */
 	Oid			ledger;			/* ledger_identity() before anything has run */
-	const char *search_path;	/* apart_search_path() that it begins with */
 	int			began;			/* number of the last statement begun at top level */
 	Unfinished *before;			/* where another attempt stopped, or NULL */
 	MemoryContext context;
@@ -67,10 +67,15 @@ extern bool apart_commits_itself(const Apart *apart, int number);
 /* Has the statement under way left anything, as far as can be known? */
 extern bool apart_has_left_something(const Apart *apart, const Unfinished *now);
 
-/* ---- resume.c ---- */
+/* ---- session.c ---- */
 
-/* The search_path with the name of the user in it, as SET takes it. */
-extern char *apart_search_path(void);
+/* What statements behind this transaction find in the session. */
+extern SessionNote *apart_session(const Apart *apart);
+
+/* The rest of a migration is not to be run in a session that has not what it relies on: MG012. */
+extern void apart_require_session(Apart *apart);
+
+/* ---- resume.c ---- */
 
 /* From what stands of an earlier attempt. */
 extern void apart_go_on(Apart *apart);

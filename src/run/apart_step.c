@@ -116,13 +116,14 @@ run_top_level(Apart *apart, int number)
 	if (!apart->job->half_done)
 		apart_note_half_done(apart);
 	apart_require_own(apart);
-	table = mig_reconcile_note(apart->migration, apart->text->checksum, stmt, apart->search_path);
+	table = mig_reconcile_note(apart->migration, apart->text->checksum, stmt, apart_session(apart));
 	mig_expected_begin();
 	MIG_FAULT("apart_intent_written");
+	apart->began = number;
 	apart_commit(apart);
+	mig_top_level_not_begun();
 	MIG_FAULT("apart_intent_committed");
 	apart->job->half_done = true;
-	apart->began = number;
 	apart_describe(&top.record, stmt);
 	top.record.started_at = GetCurrentTimestamp();
 	top.wal = pgWalUsage.wal_bytes;
@@ -223,10 +224,11 @@ apart_has_left_something(const Apart *apart, const Unfinished *now)
 
 /*
  * Can a statement at top level that failed run again?  What it has left is
- * cleared up.  What works concurrently had as long as it takes.
+ * cleared up.  What works concurrently had as long as it takes, unless others
+ * and it waited for each other.
  */
 static bool
-can_run_again(Apart *apart, ScriptStep step)
+can_run_again(Apart *apart, ScriptStep step, const ErrorData *error)
 {
 	const ScriptStatement *stmt = apart_statement(apart, step.first);
 	bool		left;
@@ -242,7 +244,7 @@ can_run_again(Apart *apart, ScriptStep step)
 		apart_commit(apart);
 		return true;
 	}
-	if (stmt->concurrent)
+	if (stmt->concurrent && error->sqlerrcode != ERRCODE_T_R_DEADLOCK_DETECTED)
 	{
 		apart_commit(apart);
 		return false;
@@ -292,7 +294,7 @@ apart_run_step(Apart *apart, ScriptStep step)
 		explain_held(apart, held, error);
 		ReThrowError(error);
 	}
-	else if (!mig_locks_failed(apart->locks, error) || !can_run_again(apart, step))
+	else if (!mig_locks_failed(apart->locks, error) || !can_run_again(apart, step, error))
 		ReThrowError(error);
 	else if (apart->done < step.first)
 		wait_for_locks(apart);

@@ -66,6 +66,7 @@ mig_locks_migration(LockWait *wait, const char *project, const char *name, int t
 	wait->project = project;
 	wait->name = name;
 	wait->number = 0;
+	wait->total_is_its_own = total != LOCK_TOTAL_NOT_GIVEN;
 	wait->total = total == LOCK_TOTAL_NOT_GIVEN ? mig_lock_total : total;
 }
 
@@ -273,6 +274,7 @@ mig_locks_at(LockWait *wait, const ScriptStatement *stmt)
 {
 	wait->number = stmt->number;
 	wait->limit = LockTimeout;
+	wait->concurrent = stmt->concurrent;
 	mig_awaited_begin();
 }
 
@@ -283,6 +285,7 @@ mig_locks_before(LockWait *wait, const ScriptStatement *stmt)
 
 	wait->number = stmt->number;
 	wait->limit = LockTimeout;
+	wait->concurrent = false;
 	foreach(cell, mig_locks_of(stmt->raw->stmt))
 	{
 		WantedLock *lock = lfirst(cell);

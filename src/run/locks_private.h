@@ -146,6 +146,8 @@ struct LockWait
 	const char *project;
 	const char *name;
 	int			total;			/* ms */
+	bool		total_is_its_own;	/* an option of it, not the setting */
+	bool		concurrent;
 	int			number;
 	int			limit;			/* ms; the longest that others may wait behind it; 0: for ever */
 

@@ -152,13 +152,13 @@ class_changed(const Node *node)
 }
 
 Oid
-mig_reconcile_note(const Migration *migration, const bytea *checksum, const ScriptStatement *stmt, const char *search_path)
+mig_reconcile_note(const Migration *migration, const bytea *checksum, const ScriptStatement *stmt, const SessionNote *session)
 {
 	Oid			object = object_of(stmt);
 	Oid			table = table_of(stmt);
 	Oid			class_id = class_changed(stmt->raw->stmt);
 
-	ledger_note_under_way(migration->project, migration->name, checksum, stmt->number, object, table, search_path);
+	ledger_note_under_way(migration->project, migration->name, checksum, stmt->number, object, table, session);
 	if (OidIsValid(class_id) && OidIsValid(object) && ledger_expects())
 		ledger_note_changed(migration->project, migration->name, class_id, object);
 	return table;
@@ -415,12 +415,29 @@ judge_detach(Reconciliation *result, const AlterTableStmt *alter, Oid partition)
 										 qualified_name(partition), qualified_name(whole)));
 }
 
-/* What is made at one stroke is there now, or is not. */
-static void
-judge_made(Reconciliation *result, const ScriptStatement *stmt, Oid before)
+static bool
+has_made(const Unfinished *unfinished, Oid object)
 {
-	if (!OidIsValid(before) && OidIsValid(object_of(stmt)))
+	ListCell   *cell;
+
+	foreach(cell, ledger_noted_objects(unfinished->project, unfinished->name))
+		if (((const ObjectAddress *) lfirst(cell))->objectId == object)
+			return true;
+	return false;
+}
+
+/* What is made at one stroke is there now, or is not; what somebody else has made in its place is another one. */
+static void
+judge_made(Reconciliation *result, const ScriptStatement *stmt, const Unfinished *unfinished)
+{
+	Oid			now = object_of(stmt);
+
+	if (OidIsValid(unfinished->object) || !OidIsValid(now))
+		return;
+	if (has_made(unfinished, now))
 		result->verdict = VERDICT_DONE;
+	else
+		judge_unknown(result, "There was nothing of that name when it began, and what there is now is not what it has made.");
 }
 
 static const char *
@@ -439,6 +456,25 @@ name_of_dropped(int cache, Oid object)
 	}
 }
 
+/* Is one that drops nothing as good as another? */
+static bool
+may_be_missing(const Node *node)
+{
+	switch (nodeTag(node))
+	{
+		case T_DropStmt:
+			return ((const DropStmt *) node)->missing_ok;
+		case T_DropdbStmt:
+			return ((const DropdbStmt *) node)->missing_ok;
+		case T_DropTableSpaceStmt:
+			return ((const DropTableSpaceStmt *) node)->missing_ok;
+		case T_DropSubscriptionStmt:
+			return ((const DropSubscriptionStmt *) node)->missing_ok;
+		default:
+			return false;
+	}
+}
+
 /*
  * What the statement was to drop is there, or is not, whatever its name means
  * now.  If it is and that means another one, it must not go instead.
@@ -449,7 +485,11 @@ judge_dropped(Reconciliation *result, const ScriptStatement *stmt, int cache, co
 	Oid			before = unfinished->object;
 
 	if (!OidIsValid(before))
+	{
+		if (may_be_missing(stmt->raw->stmt) && OidIsValid(object_of(stmt)))
+			judge_unknown(result, "There was nothing of that name to drop when it began, and what there is now would go instead.");
 		return;
+	}
 	/* DROP INDEX CONCURRENTLY makes it invalid first. */
 	if (cache == RELOID)
 		result->left = mig_reconcile_drop(before);
@@ -495,7 +535,7 @@ judge(Reconciliation *result, const ScriptStatement *stmt, const Unfinished *unf
 		case T_CreatedbStmt:
 		case T_CreateTableSpaceStmt:
 		case T_CreateSubscriptionStmt:
-			judge_made(result, stmt, object);
+			judge_made(result, stmt, unfinished);
 			break;
 		case T_DropStmt:
 			judge_dropped(result, stmt, RELOID, unfinished);

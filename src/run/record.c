@@ -68,14 +68,16 @@ mig_record_start(Run *run)
 		write_override(run);
 }
 
-/* Does anything stand of what a worker that is gone has begun, or did something before it? */
+/* Does anything stand of what a worker that is gone has begun, or did something before it?  *done: how many statements. */
 static bool
-has_left_something(const Attempt *attempt)
+has_left_something(const Attempt *attempt, int *done)
 {
 	FullName	full = {unconstify(char *, attempt->project), unconstify(char *, attempt->name)};
 	const Unfinished *unfinished = ledger_unfinished(full.project, full.name);
 	const Migration *migration = ledger_read_migration(&full);
 
+	if (unfinished)
+		*done = unfinished->done;
 	return unfinished && (unfinished->done + unfinished->under_way > 0 ||
 						  (migration && migration->state && strcmp(migration->state, "interrupted") == 0));
 }
@@ -94,8 +96,11 @@ mig_record_failure(Run *run, const ErrorData *error)
 	{
 		attempt->attempt_id = attempt->id;
 		attempt->id = ledger_next_attempt();
-		if (has_left_something(attempt))
+		if (has_left_something(attempt, &run->job.statements))
+		{
+			attempt->statements = run->job.statements;
 			mig_step_interrupted(&run->step, error, "interrupted", run->job.statements, run->job.total, 0);
+		}
 		else
 		{
 			ledger_end_unfinished(attempt->project, attempt->name);

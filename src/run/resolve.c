@@ -59,29 +59,14 @@ tell_left(const Mark *mark, const Reconciliation *result)
 				(say_left(mark), errhint("If it is not needed: %s", result->left)));
 }
 
-/* How often does a script have a statement from a number on? */
-static int
-copies(const Script *script, const ScriptStatement *stmt, int from)
-{
-	int			result = 0;
-
-	for (int number = from; number <= script->nstatements; number++)
-		result += mig_script_is_same(list_nth(script->statements, number - 1), stmt);
-	return result;
-}
-
-/* What is skipped is what was under way, not what the text has instead of it now. */
+/* What is decided is about what was under way, not about what the text has instead of it now. */
 static void
-refuse_changed(const Mark *mark, bool is_moved)
+refuse_changed(const Mark *mark, const char *hint)
 {
-	const Migration *migration = mark->node->migration;
-
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-			 errmsg("statement %d of migration \"%s\" is another one than was begun", mark->node->unfinished->under_way, mig_full_name(migration)),
-			 is_moved ?
-			 errhint("What was begun is still in the text.  Register it with that in its place, or without it, and skip it then.") :
-			 errhint("%s", mig_apart_ways_of_changed(migration))));
+			 errmsg("statement %d of migration \"%s\" is another one than was begun", mark->node->unfinished->under_way, mig_full_name(mark->node->migration)),
+			 errhint("%s", hint)));
 }
 
 /* How much of the text as it is now stands once the statement that was under way is skipped. */
@@ -91,15 +76,18 @@ done_without(const Mark *mark, const Script *then, const Script *now, int under_
 	const ScriptStatement *begun = list_nth(then->statements, under_way - 1);
 	const ScriptStatement *next = under_way < then->nstatements ? list_nth(then->statements, under_way) : NULL;
 	const ScriptStatement *present = under_way <= now->nstatements ? list_nth(now->statements, under_way - 1) : NULL;
-	bool		is_moved = copies(now, begun, under_way) > copies(then, begun, under_way + 1);
+	int			before = mig_script_copies(then, begun, under_way + 1);
+	int			copies = mig_script_copies(now, begun, under_way);
+	bool		is_there = present && mig_script_is_same(present, begun);
+	Reconciliation changed = {.is_changed = true};
 
-	if (mig_script_first_change(then, now, under_way - 1) > 0)
-		refuse_changed(mark, false);
-	if (present && mig_script_is_same(present, begun))
-		return under_way;
-	if (is_moved || (present && !(next && mig_script_is_same(present, next))))
-		refuse_changed(mark, is_moved);
-	return under_way - 1;
+	if (is_there && copies <= before)
+		refuse_changed(mark, "The text had it more often, and nobody knows which was taken out.  Register it with all of them, skip it, then leave one out.");
+	changed.is_moved = !is_there && copies > before;
+	if (mig_script_first_change(then, now, under_way - 1) > 0 || changed.is_moved ||
+		(present && !is_there && !(next && mig_script_is_same(present, next))))
+		refuse_changed(mark, mig_apart_ways(mark->node->migration, &changed));
+	return is_there ? under_way : under_way - 1;
 }
 
 static void
@@ -110,11 +98,9 @@ note_skipped(const Mark *mark)
 	char	   *body = ledger_text_by_checksum(unfinished->project, unfinished->checksum, unfinished->part);
 	int			done = unfinished->under_way;
 
-	if (text == NULL)
-		done--;
-	else if (body)
+	if (body)
 		done = done_without(mark, mig_script_read(body, unfinished->part, NULL, 1), mig_script_read(text->body, unfinished->part, NULL, 1), done);
-	ledger_note_done(mark->full->project, mark->full->name, text ? text->checksum : unfinished->checksum, done, NULL);
+	ledger_note_done(mark->full->project, mark->full->name, text->checksum, done, NULL);
 }
 
 /*
@@ -141,25 +127,20 @@ skip_statement(const Mark *mark, const Reconciliation *result)
 
 /*
  * The statement that was under way counts as not done.  Where the catalog shows
- * what became of it, the next run sees that, and clears up what it has left.  With
- * whatever search_path that comes.
+ * what became of it, the next run sees that, and clears up what it has left; so
+ * it does where the name means something else here, which it may not there.
+ * In whatever session that is.
  */
 static void
 run_again(const Mark *mark, const Reconciliation *result)
 {
 	const Unfinished *unfinished = mark->node->unfinished;
 
-	ledger_forget_search_path(mark->full->project, mark->full->name);
-	if (unfinished->under_way == 0)
+	ledger_forget_session(mark->full->project, mark->full->name);
+	if (unfinished->under_way == 0 || result->verdict != VERDICT_UNKNOWN || result->is_elsewhere)
 		return;
-	if (result->is_elsewhere)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("statement %d of migration \"%s\" cannot go on here", unfinished->under_way, mig_full_name(mark->node->migration)),
-				 errdetail("%s", result->evidence),
-				 errhint("%s", mig_apart_ways(mark->node->migration, result))));
-	if (result->verdict != VERDICT_UNKNOWN)
-		return;
+	if (result->is_moved)
+		refuse_changed(mark, mig_apart_ways(mark->node->migration, result));
 	/* Another one, which would leave what this one has left. */
 	refuse_leaving(mark, result);
 	ledger_note_done(mark->full->project, mark->full->name, unfinished->checksum, unfinished->done, NULL);

@@ -6,9 +6,9 @@
 
 #include "capture/capture.h"
 #include "catalog/index.h"
-#include "catalog/namespace.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_namespace.h"
+#include "common/attempt.h"
 #include "common/compat.h"
 #include "common/errors.h"
 #include "common/faults.h"
@@ -19,9 +19,9 @@
 #include "schema/expected.h"
 #include "storage/ipc.h"
 #include "storage/lmgr.h"
+#include "storage/proc.h"
 #include "utils/builtins.h"
 #include "utils/inval.h"
-#include "utils/varlena.h"
 #include "utils/timestamp.h"
 
 void
@@ -50,42 +50,77 @@ setting_again(void *arg)
 	errcontext("setting again what statement %d had set for those behind it", ((const ScriptStatement *) arg)->number);
 }
 
+/* What became of it is to be decided by people then. */
+static char *
+ways_without(const Apart *apart)
+{
+	const char *literal = quote_literal_cstr(mig_full_name(apart->migration));
+
+	return psprintf("Do by hand what is left, then: SELECT migrate.resolve(%s, 'applied', '<done by hand>');  "
+					"or undo what stands, then: SELECT migrate.resolve(%s, 'restart', '<undone by hand>');", literal, literal);
+}
+
 static void
-set_one_again(Apart *apart, ScriptStatement *stmt)
+set_one_again(Apart *apart, ScriptStatement *stmt, bool may_fail)
 {
 	ErrorContextCallback callback = {error_context_stack, setting_again, stmt};
 
 	error_context_stack = &callback;
-	mig_top_level_sql(stmt->sql);
+	PG_TRY();
+	{
+		mig_top_level_sql(stmt->sql);
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(apart->context);
+		error = CopyErrorData();
+		if (!may_fail || mig_is_error_of_others(error->sqlerrcode))
+		{
+			if (error->hint == NULL)
+				error->hint = ways_without(apart);
+			FlushErrorState();
+			ReThrowError(error);
+		}
+		FlushErrorState();
+		apart_abort(apart);
+	}
+	PG_END_TRY();
 	error_context_stack = callback.previous;
 	/* DISCARD ALL unlocks what keeps others out. */
 	mig_deployer_work(apart->job->run_id);
 }
 
+/* Does another one, of those that stand, set the same? */
+static bool
+is_set_later(const Apart *apart, const ScriptStatement *stmt)
+{
+	for (int number = stmt->number + 1; number <= apart->done; number++)
+		if (mig_script_sets_the_same(stmt, apart_statement(apart, number)))
+			return true;
+	return false;
+}
+
 pg_noreturn static void
 raise_set_once(const Apart *apart, const ScriptStatement *stmt)
 {
-	const char *literal = quote_literal_cstr(mig_full_name(apart->migration));
-
 	ereport(ERROR,
 			(errcode(ERRCODE_MIG_INTERRUPTED),
 			 errmsg("migration \"%s\" cannot go on: statement %d of it, which stands, has set something for those behind it and cannot be run again for that",
 					mig_full_name(apart->migration), stmt->number),
 			 errdetail("%s  It does more than call set_config(), or reads a table for it.", mig_place(apart->text->path, stmt->line)),
-			 errhint("Do by hand what is left, then: SELECT migrate.resolve(%s, 'applied', '<done by hand>');  "
-					 "or undo what stands, then: SELECT migrate.resolve(%s, 'restart', '<undone by hand>');", literal, literal)));
+			 errhint("%s", ways_without(apart))));
 }
 
 /*
  * What the script had set for its session holds for what comes behind it, too.
- * Where the next one sets the same, the first may not be possible any more, as
- * with a role that has gone since.
+ * What another one sets after it may not be possible any more, as with a role
+ * that has gone since.
  */
 static void
 set_again(Apart *apart)
 {
-	ScriptStatement *last = NULL;
-
 	for (int number = 1; number <= apart->done; number++)
 	{
 		ScriptStatement *stmt = apart_statement(apart, number);
@@ -94,37 +129,29 @@ set_again(Apart *apart)
 		/* With nothing behind it there is nothing that it holds for. */
 		if (sets == SETS_ONCE && apart->done < apart->script->nstatements)
 			raise_set_once(apart, stmt);
-		if (sets != SETS_AGAIN)
-			continue;
-		if (last && !mig_script_sets_the_same(last, stmt))
-			set_one_again(apart, last);
-		last = stmt;
+		if (sets == SETS_AGAIN)
+			set_one_again(apart, stmt, is_set_later(apart, stmt));
 	}
-	if (last)
-		set_one_again(apart, last);
 	mig_worker_keep_encoding();
-}
-
-char *
-mig_apart_ways_of_changed(const Migration *migration)
-{
-	const char *literal = quote_literal_cstr(mig_full_name(migration));
-
-	return psprintf("If what it is now is to be run: SELECT migrate.resolve(%s, 'continue', '<why>');  "
-					"If it is not, register the text without it, then: SELECT migrate.resolve(%s, 'skip_statement', '<why>');", literal, literal);
 }
 
 /* What its name does not mean in this session it may mean in another one. */
 char *
 mig_apart_ways(const Migration *migration, const Reconciliation *result)
 {
+	const char *literal = quote_literal_cstr(mig_full_name(migration));
+
+	if (result->is_moved)
+		return psprintf("What was begun is still in the text, further on, where it would run again.  "
+						"Register it with that in its old place, then say which: %s", mig_resolve_calls(migration));
 	if (result->is_changed)
-		return mig_apart_ways_of_changed(migration);
+		return psprintf("If what it is now is to be run: SELECT migrate.resolve(%s, 'continue', '<why>');  "
+						"If it is not, register the text without it, then: SELECT migrate.resolve(%s, 'skip_statement', '<why>');", literal, literal);
 	if (!result->is_elsewhere)
 		return psprintf("Look, then say which: %s", mig_resolve_calls(migration));
 	return psprintf("Go on in a session with the search_path of then, or after giving it back its name.  "
 					"If it is to be left out: %s%sSELECT migrate.resolve(%s, 'skip_statement', '<why>');",
-					result->left ? result->left : "", result->left ? ";  " : "", quote_literal_cstr(mig_full_name(migration)));
+					result->left ? result->left : "", result->left ? ";  " : "", literal);
 }
 
 static void
@@ -138,6 +165,25 @@ raise_unknown(const Apart *apart, const ScriptStatement *stmt, const Reconciliat
 					name, stmt->number),
 			 errdetail("%s  %s: %s", mig_place(apart->text->path, stmt->line), GetCommandTagName(stmt->tag), result->evidence),
 			 errhint("%s", mig_apart_ways(apart->migration, result))));
+}
+
+/* What it was is not what the next run would run. */
+static void
+judge_changed(Reconciliation *result, const ScriptStatement *begun)
+{
+	if (result->is_elsewhere)
+	{
+		/* Another one says what it means. */
+		result->verdict = VERDICT_AGAIN;
+		result->is_elsewhere = false;
+		return;
+	}
+	if (result->verdict != VERDICT_DONE && result->verdict != VERDICT_UNKNOWN && (result->left == NULL || result->before))
+		return;
+	result->evidence = psprintf("It was %s as it was before the text was changed: %s",
+								result->verdict == VERDICT_DONE ? "done" : result->left ? "stopped in the middle" : "begun", begun->sql);
+	result->verdict = VERDICT_UNKNOWN;
+	result->is_changed = true;
 }
 
 /* What became of the statement that was under way, as it was then; *stmt: the same one, as the text has it now. */
@@ -155,21 +201,12 @@ judge(const Unfinished *before, const Script *now, const ScriptStatement **stmt)
 	result = mig_reconcile(*stmt, before);
 	if (number <= now->nstatements && mig_script_is_same(*stmt, list_nth(now->statements, number - 1)))
 		*stmt = list_nth(now->statements, number - 1);
-	else if (result.is_elsewhere)
+	else
 	{
-		/* Another one says what it means. */
-		result.verdict = VERDICT_AGAIN;
-		result.is_elsewhere = false;
+		judge_changed(&result, *stmt);
+		result.is_moved = result.is_changed &&
+			mig_script_copies(now, *stmt, number) > mig_script_copies(then, *stmt, number + 1);
 	}
-	else if (result.verdict == VERDICT_DONE || (result.left && result.before == NIL))
-	{
-		result.evidence = psprintf("It was %s as it was before the text was changed: %s",
-								   result.verdict == VERDICT_DONE ? "done" : "stopped in the middle", (*stmt)->sql);
-		result.verdict = VERDICT_UNKNOWN;
-		result.is_changed = true;
-	}
-	else if (result.verdict == VERDICT_UNKNOWN)
-		result.is_changed = true;
 	return result;
 }
 
@@ -177,9 +214,8 @@ Reconciliation
 mig_apart_judge(const Unfinished *unfinished, const StoredText *text)
 {
 	const ScriptStatement *stmt;
-	Reconciliation nobody_knows = {VERDICT_UNKNOWN};
 
-	return text ? judge(unfinished, mig_script_read(text->body, unfinished->part, NULL, 1), &stmt) : nobody_knows;
+	return judge(unfinished, mig_script_read(text->body, unfinished->part, NULL, 1), &stmt);
 }
 
 /* What is left may not be called otherwise, nor its name be another's, until it is dropped: locked as by the DROP. */
@@ -251,17 +287,16 @@ drop_left(Apart *apart, const Remedy *remedy)
 static void
 clear_up(Apart *apart, const Remedy *remedy)
 {
-	bool		waits = apart->options.lock_timeout < 0;
+	int			before = LockTimeout;
 
 	mig_capture_session(apart->job->attempt_id);
-	if (waits)
+	if (apart->options.lock_timeout < 0)
 		apart_set_lock_timeout(0);
 	if (OidIsValid(remedy->index))
 		drop_left(apart, remedy);
 	else
 		run_remedy(apart, remedy->sql, false);
-	if (waits)
-		apart_set_lock_timeout(mig_lock_timeout);
+	apart_set_lock_timeout(before);
 	mig_capture_session(0);
 }
 
@@ -292,7 +327,9 @@ apart_reconcile(Apart *apart)
 	apart_begin(apart);
 	mig_expected_claim(apart->migration->project, apart->migration->name, result.objects);
 	ledger_write_statements(apart->job->attempt_id, &record, 1);
-	apart_note_done(apart, number);
+	apart_require_own(apart);
+	/* What it was begun with, this session need not have. */
+	ledger_note_done(apart->migration->project, apart->migration->name, apart->text->checksum, number, NULL);
 	MIG_FAULT("apart_done_already_written");
 	apart_commit(apart);
 	apart->run.execution.current = NULL;
@@ -300,84 +337,7 @@ apart_reconcile(Apart *apart)
 	apart_count_done(apart, number);
 }
 
-/* ---- where its names are looked up ---- */
-
-/* The search_path with the name of the user in it, as SET takes it, without what he may not use: of another user it says the same. */
-char *
-apart_search_path(void)
-{
-	StringInfoData path;
-	List	   *names;
-	ListCell   *cell;
-
-	initStringInfo(&path);
-	if (!SplitIdentifierString(pstrdup(namespace_search_path), ',', &names))
-		names = NIL;
-	foreach(cell, names)
-	{
-		const char *name = strcmp(lfirst(cell), "$user") == 0 ? GetUserNameFromId(GetUserId(), false) : lfirst(cell);
-		Oid			schema = get_namespace_oid(name, true);
-
-		if (!OidIsValid(schema) || mig_object_aclcheck(NamespaceRelationId, schema, GetUserId(), ACL_USAGE) == ACLCHECK_OK)
-			appendStringInfo(&path, "%s%s", path.len > 0 ? ", " : "", quote_identifier(name));
-	}
-	return path.data;
-}
-
-/* The schemas of it that there are by now: some of them the migration may have made. */
-static char *
-existing_schemas(const char *search_path)
-{
-	StringInfoData path;
-	List	   *names;
-	ListCell   *cell;
-
-	initStringInfo(&path);
-	(void) SplitIdentifierString(pstrdup(search_path), ',', &names);
-	foreach(cell, names)
-		if (OidIsValid(get_namespace_oid(lfirst(cell), true)))
-			appendStringInfo(&path, "%s%s", path.len > 0 ? ", " : "", quote_identifier(lfirst(cell)));
-	return path.len > 0 ? path.data : "''";
-}
-
-/* Does the script say itself where names are looked up in what is left of it? */
-static bool
-sets_search_path(const Apart *apart)
-{
-	for (int number = 1; number <= Min(apart->done + 1, apart->script->nstatements); number++)
-	{
-		const ScriptStatement *stmt = apart_statement(apart, number);
-		const VariableSetStmt *set = (const VariableSetStmt *) stmt->raw->stmt;
-
-		if (mig_script_sets_session(stmt) == SETS_AGAIN &&
-			(IsA(set, VariableSetStmt) ? set->kind == VAR_SET_VALUE && strcmp(set->name, "search_path") == 0 : strstr(stmt->sql, "search_path") != NULL))
-			return true;
-	}
-	return false;
-}
-
-/* The rest of a migration is not to be made somewhere else than what stands of it. */
-static void
-require_search_path(Apart *apart)
-{
-	const char *name = mig_full_name(apart->migration);
-	const char *before;
-	const char *now;
-
-	if (apart->done == 0 || apart->done == apart->script->nstatements || apart->before->search_path == NULL || sets_search_path(apart))
-		return;
-	apart_begin(apart);
-	before = existing_schemas(apart->before->search_path);
-	now = existing_schemas(apart->search_path);
-	apart_commit(apart);
-	if (strcmp(before, now) != 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_MIG_INTERRUPTED),
-				 errmsg("migration \"%s\" was begun with another search_path", name),
-				 errdetail("It was %s then, and is %s now.", before, now),
-				 errhint("SET search_path = %s;  before the call.  If it is to go on with this one: SELECT migrate.resolve(%s, 'continue', '<why>');",
-						 before, quote_literal_cstr(name))));
-}
+/* ---- */
 
 void
 apart_go_on(Apart *apart)
@@ -397,5 +357,5 @@ apart_go_on(Apart *apart)
 	MIG_FAULT("apart_set_again");
 	if (apart->before->under_way > 0)
 		apart_reconcile(apart);
-	require_search_path(apart);
+	apart_require_session(apart);
 }

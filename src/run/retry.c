@@ -329,12 +329,22 @@ mig_locks_sleep(LockWait *wait)
 
 /* ---- when it ends ---- */
 
+/* What gives it more time. */
+static const char *
+longer(const LockWait *wait, const ErrorData *error)
+{
+	if (!wait->retries)
+		return "On its own, outside of a transaction block, it is tried again by itself.";
+	if (wait->concurrent && error->sqlerrcode != ERRCODE_T_R_DEADLOCK_DETECTED)
+		return "Longer: its option \"lock_timeout\".";
+	return wait->total_is_its_own ? "Longer: its option \"lock_total\"." : "Longer: SET pg_migrations.lock_total = '1h';";
+}
+
 static char *
-hint(const LockWait *wait)
+hint(const LockWait *wait, const ErrorData *error)
 {
 	const Blocker *blocker = wait->blockers ? linitial(wait->blockers) : NULL;
-	const char *again = wait->retries ? "Longer: SET pg_migrations.lock_total = '1h';" :
-		"On its own, outside of a transaction block, it is tried again by itself.";
+	const char *again = longer(wait, error);
 
 	if (blocker == NULL)
 		return pstrdup(again);
@@ -367,7 +377,7 @@ mig_locks_explain(LockWait *wait, ErrorData *error)
 					 waited, wait->wants, wait->tries);
 	blockers_text(&detail, wait->blockers);
 	error->detail = unconstify(char *, mig_for_client(detail.data));
-	error->hint = hint(wait);
+	error->hint = hint(wait, error);
 	MIG_FAULT("lock_explained");
 	return true;
 }

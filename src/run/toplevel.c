@@ -14,8 +14,10 @@
 #include "catalog/objectaccess.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
+#include "catalog/pg_database.h"
 #include "catalog/pg_index.h"
 #include "catalog/pg_subscription.h"
+#include "catalog/pg_tablespace.h"
 #include "common/compat.h"
 #include "common/faults.h"
 #include "miscadmin.h"
@@ -80,6 +82,12 @@ note_commit(XactEvent event, void *arg)
 		has_committed = true;
 }
 
+void
+mig_top_level_not_begun(void)
+{
+	has_committed = false;
+}
+
 bool
 mig_top_level_has_committed(void)
 {
@@ -107,6 +115,10 @@ class_made(const ScriptStatement *stmt)
 			return ConstraintRelationId;
 		case T_CreateSubscriptionStmt:
 			return SubscriptionRelationId;
+		case T_CreatedbStmt:
+			return DatabaseRelationId;
+		case T_CreateTableSpaceStmt:
+			return TableSpaceRelationId;
 		default:
 			return InvalidOid;
 	}

@@ -22,4 +22,7 @@ extern uint64 mig_top_level_run(const Migration *migration, const ScriptStatemen
 /* Has the statement that ran last, or failed, committed anything? */
 extern bool mig_top_level_has_committed(void);
 
+/* It has not begun yet: what was committed was none of it. */
+extern void mig_top_level_not_begun(void);
+
 #endif							/* MIG_TOPLEVEL_H */

@@ -67,6 +67,9 @@ extern ScriptStep mig_script_step(const Script *script, int first, bool every);
 
 extern bool mig_script_is_same(const ScriptStatement *a, const ScriptStatement *b);
 
+/* How often has a script a statement, from a number on? */
+extern int	mig_script_copies(const Script *script, const ScriptStatement *stmt, int from);
+
 /* The first of n statements that is not the same in both, or 0. */
 extern int	mig_script_first_change(const Script *before, const Script *now, int n);
 

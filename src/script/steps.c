@@ -129,6 +129,16 @@ mig_script_is_same(const ScriptStatement *a, const ScriptStatement *b)
 }
 
 int
+mig_script_copies(const Script *script, const ScriptStatement *stmt, int from)
+{
+	int			result = 0;
+
+	for (int number = from; number <= script->nstatements; number++)
+		result += mig_script_is_same(statement(script, number), stmt);
+	return result;
+}
+
+int
 mig_script_first_change(const Script *before, const Script *now, int n)
 {
 	for (int number = 1; number <= n; number++)

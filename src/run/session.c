@@ -1,0 +1,256 @@
+/*
+ * session.c
+ *		What the session of a migration that commits in between has, and the rest
+ *		of the migration relies on: where names are looked up, as whom, and what
+ *		is temporary.  Another session is not to go on without it.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/table.h"
+#include "catalog/dependency.h"
+#include "catalog/indexing.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_depend.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_proc.h"
+#include "common/compat.h"
+#include "common/errors.h"
+#include "common/names.h"
+#include "miscadmin.h"
+#include "run/apart_private.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/guc_tables.h"
+#include "utils/lsyscache.h"
+#include "utils/varlena.h"
+
+/* ---- what it has ---- */
+
+/* What a setting is behind the transaction; NULL: what it is now. */
+static const char *
+behind(const char *setting)
+{
+	const char *value = NULL;
+
+	for (const GucStack *stack = mig_find_setting(setting)->stack; stack; stack = stack->prev)
+		if (stack->state != GUC_SET)
+			value = stack->state == GUC_SET_LOCAL ? stack->masked.val.stringval : stack->prior.val.stringval;
+	return value;
+}
+
+static Oid
+role_behind(void)
+{
+	const char *role = behind("role");
+
+	if (role == NULL)
+		return GetUserId();
+	return strcmp(role, "none") == 0 ? GetSessionUserId() : get_role_oid(role, true);
+}
+
+/* The schemas of a path that there are and that a role may use, each once. */
+static char *
+effective(const char *path, Oid role)
+{
+	StringInfoData result;
+	List	   *names;
+	List	   *schemas = NIL;
+	ListCell   *cell;
+
+	initStringInfo(&result);
+	if (!SplitIdentifierString(pstrdup(path), ',', &names))
+		names = NIL;
+	foreach(cell, names)
+	{
+		const char *name = strcmp(lfirst(cell), "$user") == 0 ? GetUserNameFromId(role, true) : lfirst(cell);
+		Oid			schema = name ? get_namespace_oid(name, true) : InvalidOid;
+
+		if (!OidIsValid(schema) || list_member_oid(schemas, schema) ||
+			mig_object_aclcheck(NamespaceRelationId, schema, role, ACL_USAGE) != ACLCHECK_OK)
+			continue;
+		schemas = lappend_oid(schemas, schema);
+		appendStringInfo(&result, "%s%s", result.len > 0 ? ", " : "", quote_identifier(name));
+	}
+	return result.len > 0 ? result.data : "''";
+}
+
+/* Does the script make a temporary relation of this name that goes with its transaction? */
+static bool
+goes_at_commit(const Apart *apart, const char *name)
+{
+	ListCell   *cell;
+
+	foreach(cell, apart->script->statements)
+	{
+		const Node *node = ((const ScriptStatement *) lfirst(cell))->raw->stmt;
+		const CreateStmt *create = (const CreateStmt *) node;
+		const IntoClause *into = IsA(node, CreateTableAsStmt) ? ((const CreateTableAsStmt *) node)->into : NULL;
+
+		if ((IsA(node, CreateStmt) && create->oncommit == ONCOMMIT_DROP && strcmp(create->relation->relname, name) == 0) ||
+			(into && into->onCommit == ONCOMMIT_DROP && strcmp(into->rel->relname, name) == 0))
+			return true;
+	}
+	return false;
+}
+
+/* What a statement can name, and not only use through something else. */
+static char *
+temporary_name(Oid class_id, Oid object_id)
+{
+	char		kind;
+
+	if (class_id == ProcedureRelationId)
+		return get_func_name(object_id);
+	if (class_id != RelationRelationId)
+		return NULL;
+	kind = get_rel_relkind(object_id);
+	return kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE || kind == RELKIND_VIEW ? get_rel_name(object_id) : NULL;
+}
+
+/* All of them are the migration's own: it has a session of its own. */
+static char *
+temporary_objects(const Apart *apart)
+{
+	StringInfoData names;
+	Oid			schema;
+	Oid			toast;
+	Relation	pg_depend;
+	ScanKeyData keys[2];
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	GetTempNamespaceState(&schema, &toast);
+	if (!OidIsValid(schema))
+		return "";
+	initStringInfo(&names);
+	ScanKeyInit(&keys[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(NamespaceRelationId));
+	ScanKeyInit(&keys[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(schema));
+	pg_depend = table_open(DependRelationId, AccessShareLock);
+	scan = systable_beginscan(pg_depend, DependReferenceIndexId, true, NULL, 2, keys);
+	while ((tuple = systable_getnext(scan)) != NULL)
+	{
+		Form_pg_depend depend = (Form_pg_depend) GETSTRUCT(tuple);
+		char	   *name = temporary_name(depend->classid, depend->objid);
+
+		if (name && !goes_at_commit(apart, name))
+			mig_list_name(&names, name);
+	}
+	systable_endscan(scan);
+	table_close(pg_depend, AccessShareLock);
+	return names.data;
+}
+
+SessionNote *
+apart_session(const Apart *apart)
+{
+	SessionNote *note = palloc0(sizeof(SessionNote));
+	const char *path = behind("search_path");
+	Oid			role = role_behind();
+
+	note->search_path = effective(path ? path : namespace_search_path, role);
+	note->role = role == apart->role ? "" : GetUserNameFromId(role, true);
+	note->temporary = temporary_objects(apart);
+	return note;
+}
+
+/* ---- what it would go on without ---- */
+
+/* Does what comes next say where, for whoever runs it? */
+static bool
+is_path_set_next(const Apart *apart)
+{
+	const VariableSetStmt *set = (const VariableSetStmt *) apart_statement(apart, apart->done + 1)->raw->stmt;
+	ListCell   *cell;
+
+	if (!IsA(set, VariableSetStmt) || set->kind != VAR_SET_VALUE || set->is_local || strcmp(set->name, "search_path") != 0)
+		return false;
+	foreach(cell, set->args)
+		if (strcmp(strVal(&lfirst_node(A_Const, cell)->val), "$user") == 0)
+			return false;
+	return true;
+}
+
+/* What gives it back the search_path of then. */
+static char *
+way_to_path(const Apart *apart, const char *then)
+{
+	List	   *names;
+	ListCell   *cell;
+
+	(void) SplitIdentifierString(pstrdup(then), ',', &names);
+	foreach(cell, strcmp(then, "''") == 0 ? NIL : names)
+	{
+		const char *name = quote_identifier(lfirst(cell));
+		Oid			schema = get_namespace_oid(lfirst(cell), true);
+
+		if (!OidIsValid(schema))
+			return psprintf("There is no schema %s any more: give it back its name.", name);
+		if (mig_object_aclcheck(NamespaceRelationId, schema, GetUserId(), ACL_USAGE) != ACLCHECK_OK)
+			return psprintf("GRANT USAGE ON SCHEMA %s TO %s;", name, quote_identifier(GetUserNameFromId(GetUserId(), false)));
+	}
+	if (apart->options.search_path)
+		return psprintf("Register it with the option \"search_path\" of then, %s.", then);
+	return psprintf("SET search_path = %s;  before the call.", then);
+}
+
+pg_noreturn static void
+raise_missing(const Apart *apart, const char *what, const char *detail, const char *way)
+{
+	const char *name = mig_full_name(apart->migration);
+
+	ereport(ERROR,
+			(errcode(ERRCODE_MIG_INTERRUPTED),
+			 errmsg("migration \"%s\" was begun %s", name, what),
+			 errdetail("%s", detail),
+			 errhint("%s  If it is to go on with this one: SELECT migrate.resolve(%s, 'continue', '<why>');", way, quote_literal_cstr(name))));
+}
+
+static void
+require_temporary(const Apart *apart, const char *then)
+{
+	const char *literal = quote_literal_cstr(mig_full_name(apart->migration));
+
+	if (then == NULL || then[0] == '\0')
+		return;
+	raise_missing(apart, "in another session, and what is temporary has gone with that",
+				  psprintf("It had %s, which what is left may need.", then),
+				  psprintf("Do by hand what is left, then: SELECT migrate.resolve(%s, 'applied', '<done by hand>');  "
+						   "or undo what stands, then: SELECT migrate.resolve(%s, 'restart', '<undone by hand>');", literal, literal));
+}
+
+static void
+require_role(const Apart *apart, const char *then)
+{
+	const char *began = GetUserNameFromId(apart->role, false);
+	const char *now = GetUserNameFromId(GetUserId(), false);
+
+	if (then && strcmp(then[0] ? then : began, now) != 0)
+		raise_missing(apart, "as another role", psprintf("It was %s then, and is %s now.", then[0] ? then : began, now),
+					  psprintf("SET ROLE %s;  before the call.", quote_identifier(then[0] ? then : began)));
+}
+
+static void
+require_path(const Apart *apart, const char *then)
+{
+	const char *now = effective(namespace_search_path, GetUserId());
+
+	if (then && strcmp(then, now) != 0 && !is_path_set_next(apart))
+		raise_missing(apart, "with another search_path", psprintf("It was %s then, and is %s now.", then, now), way_to_path(apart, then));
+}
+
+void
+apart_require_session(Apart *apart)
+{
+	const SessionNote *then = &apart->before->session;
+
+	if (apart->done == 0 || apart->done == apart->script->nstatements)
+		return;
+	apart_begin(apart);
+	require_temporary(apart, then->temporary);
+	require_role(apart, then->role);
+	require_path(apart, then->search_path);
+	apart_commit(apart);
+}

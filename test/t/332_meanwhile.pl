@@ -1,0 +1,104 @@
+# 332_meanwhile.pl: what others have made, dropped or locked while a migration was half done, or waits.
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::RealBin;
+use MigrateResume;
+use MigrateTest;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = resume_node();
+my $n = 0;
+my ($err, $name);
+
+ask('CREATE TABLE keep (i int); CREATE TABLE did (s text)');
+
+sub apply { return "CALL migrate.apply(project => 'p');" }
+
+sub stopped
+{
+	my ($point, $up) = @_;
+
+	$name = sprintf '%04d_m', ++$n;
+	define($name, $up, project => 'p');
+	return stop_at($point, apply());
+}
+
+# ---- what was not there to be dropped
+
+$node->safe_psql('postgres', 'CREATE TABLE dropped (i int)');
+foreach my $drop (['DROP DATABASE IF EXISTS victim', 'CREATE DATABASE victim', q{SELECT 1 FROM pg_database WHERE datname = 'victim'}],
+	['DROP INDEX CONCURRENTLY IF EXISTS dropped_i', 'CREATE INDEX dropped_i ON dropped (i)', q{SELECT 1 FROM pg_class WHERE relname = 'dropped_i'}])
+{
+	my ($statement, $make, $there) = @$drop;
+
+	stopped('apart_statement_ended', "CREATE TABLE a$n ();\n$statement;\nCREATE TABLE b$n ()");
+	is(code_of(try(apply())), '00000', "$statement of nothing goes on where there is nothing");
+	stopped('apart_statement_ended', "CREATE TABLE a$n ();\n$statement;\nCREATE TABLE b$n ()");
+	$node->safe_psql('postgres', $make);
+	like(try(apply()), qr/MG012.*There was nothing of that name to drop when it began, and what there is now would go instead\..*'skip_statement'/s, 'and asks where there is something now');
+	is(ask($there), '1', 'which stays');
+	ask("SELECT migrate.resolve('p:$name', 'skip_statement', 'there was nothing')");
+	is(code_of(try(apply())) . ask($there), '000001', 'also when it has gone on');
+}
+
+# ---- what somebody else has made
+
+stopped('apart_intent_committed', "CREATE DATABASE made TEMPLATE template0 CONNECTION LIMIT 7;\nCREATE TABLE after_made ()");
+$node->safe_psql('postgres', 'CREATE DATABASE made');
+like(try(apply()), qr/MG012.*There was nothing of that name when it began, and what there is now is not what it has made/s, 'a database that somebody else has made is none of its own');
+$node->safe_psql('postgres', 'DROP DATABASE made');
+is(code_of(try(apply())) . ask(q{SELECT datconnlimit FROM pg_database WHERE datname = 'made'}), '000007', 'where it has gone it is made');
+stopped('apart_statement_ended', "CREATE DATABASE made_too TEMPLATE template0 CONNECTION LIMIT 7;\nCREATE TABLE after_made_too ()");
+is(code_of(try(apply())), '00000', 'its own is known again');
+my $subscription = q{CREATE SUBSCRIPTION subscribed CONNECTION 'host=/nowhere dbname=nowhere' PUBLICATION p WITH (connect = false)};
+stopped('apart_intent_committed', "SELECT 1;\nVACUUM keep;\n" . $subscription =~ s/ WITH.*//r . ";\nCREATE TABLE after_subscribed ()");
+is(ask("SELECT done FROM migrate.unfinished WHERE name = '$name'"), '1', 'a subscription is not begun');
+ask("SELECT migrate.resolve('p:$name', 'applied', 'not needed')");
+
+# ---- what was set
+
+stopped('apart_statement_committed', join ";\n", 'CREATE ROLE passing', 'GRANT ALL ON did TO passing', 'SET ROLE passing', q{INSERT INTO did VALUES ('as passing')}, q{SET work_mem = '8MB'},
+	'RESET ROLE', 'REVOKE ALL ON did FROM passing', 'DROP ROLE passing', 'VACUUM keep', q{INSERT INTO did VALUES (current_setting('work_mem'))});
+is(code_of(try(apply())) . ask(q{SELECT string_agg(s, ', ') FROM did}), '00000as passing, 8MB', 'what was set and taken back need not be possible any more');
+ask('CREATE ROLE needed');
+stopped('apart_statement_committed', "SET ROLE needed;\nSELECT 1;\nVACUUM pg_catalog.pg_class;\nSELECT 2");
+ask('ALTER ROLE needed RENAME TO needed_before');
+like(try(apply()), qr/ERROR:  22023: role "needed" does not exist.*HINT:  Do by hand what is left, then: SELECT migrate\.resolve\('p:$name', 'applied'/s, 'what still holds is, and the error leads on');
+ask(q{ALTER ROLE needed_before RENAME TO needed});
+is(code_of(try(apply())), '00000', 'once it is there again it goes on');
+ask('TRUNCATE did; CREATE TABLE twice AS SELECT 1 AS i FROM generate_series(1, 2)');
+define('0050_m', q{SET lock_timeout = '7s'; INSERT INTO did VALUES (current_setting('lock_timeout')); CREATE UNIQUE INDEX CONCURRENTLY twice_i ON twice (i); INSERT INTO did VALUES (current_setting('lock_timeout'))}, project => 'p');
+try(apply());
+ask('DELETE FROM twice');
+is(code_of(try(apply())) . ask(q{SELECT string_agg(s, ', ') FROM did}), '000007s, 7s', 'a lock timeout of its own holds behind what was cleared up');
+$n = 50;
+
+# ---- what is known of how far it is
+
+define('0051_m', "VACUUM keep;\nINSERT INTO did VALUES ('x');\nINSERT INTO did VALUES ('y');\nVACUUM keep;\nSELECT 1", project => 'p');
+$err = try(apply(), q{SET pg_migrations.fault = 'apart_step_committed:cancel';});
+like(context_of($err), qr/3 of 5 statements of 0051_m stand/, 'a step that was committed is counted');
+is(code_of(try(apply())), '00000', 'and not run again');
+ask(q{CREATE PROCEDURE commits() LANGUAGE plpgsql AS 'BEGIN INSERT INTO did VALUES (''once''); COMMIT; END'; TRUNCATE did});
+define('0052_m', "CALL commits();\nVACUUM keep", project => 'p');
+try(apply(), q{SET pg_migrations.fault = 'apart_intent_committed:cancel';});
+is(code_of(try(apply())) . ask('SELECT count(*) FROM did'), '000001', 'a procedure that had not begun is not in doubt');
+
+# ---- who is in the way
+
+ask('CREATE TABLE locked (i int)');
+define('0053_m', 'CREATE INDEX CONCURRENTLY locked_i ON locked (i)', project => 'p');
+my $writer = open_session($node, 'postgres');
+ask_session($writer, 'BEGIN; INSERT INTO locked VALUES (0);');
+my $migration = start_client($node, 'postgres', apply());
+wait_until($node, 'postgres', q{SELECT count(*) = 1 FROM pg_locks WHERE NOT granted AND locktype = 'virtualxid'});
+my $builder = start_client($node, 'postgres', 'CREATE INDEX CONCURRENTLY other_i ON locked (i)');
+wait_until($node, 'postgres', q{SELECT count(*) = 2 FROM pg_locks WHERE NOT granted});
+ask_session($writer, 'COMMIT;');
+my @ended = (end_client($migration), end_client($builder));
+is(ask(q{SELECT state FROM migrate.status('p') WHERE name = '0053_m'}), 'applied', 'one that deadlocks with another one is tried again') or diag explain \@ended;
+is(ask(q{SELECT indisvalid FROM pg_index WHERE indexrelid = 'locked_i'::regclass}), 't', 'and what it left is cleared up');
+
+done_testing();
