@@ -217,13 +217,19 @@ supersede(Model *model, int heir)
 	}
 }
 
+static char *
+hold_meanwhile(const char *name)
+{
+	return psprintf("Hold it while the others are applied: SELECT migrate.hold(%s, 'until what it replaces is applied'); CALL migrate.apply();",
+					quote_literal_cstr(name));
+}
+
 /* What replaces others while only some of what they do is there. */
 static Problem *
 replaces_in_part(const Model *model, const PlanNode *node, int applied)
 {
 	const char *name = mig_full_name(node->migration);
-	char	   *hint = psprintf("Hold it while the others are applied: SELECT migrate.hold(%s, 'until what it replaces is applied'); CALL migrate.apply();",
-								quote_literal_cstr(name));
+	char	   *hint = hold_meanwhile(name);
 	const char *half_done = replaced_half_done(model, node, MOST_GENERATIONS);
 
 	if (half_done)
@@ -297,11 +303,30 @@ put_aside(PlanNode *node, int instead, char *detail)
 	node->problem = NULL;
 }
 
-/* Take out of the line all that a baseline is about to run instead of. */
+/* Is all that a migration replaces put aside for a baseline? */
+static bool
+is_heir_of_covered(const Model *model, const PlanNode *node, int b)
+{
+	const Migration *migration = node->migration;
+
+	if (migration->replaces.n == 0 || node->is_applied || node->unfinished || node->state == STATE_SUPERSEDED)
+		return false;
+	for (int i = 0; i < migration->replaces.n; i++)
+	{
+		int			replaced = mig_model_find_reference(model, migration->project, migration->replaces.names[i]);
+
+		if (replaced < 0 || model->nodes[replaced].stands_for != b || model->nodes[replaced].state != STATE_SUPERSEDED)
+			return false;
+	}
+	return true;
+}
+
+/* Take out of the line all that a baseline is about to run instead of, and what would only be recorded then. */
 static void
 put_aside_covered(Model *model, int b)
 {
 	const Migration *baseline = model->nodes[b].migration;
+	char	   *detail = psprintf("baseline %s runs instead", baseline->name);
 
 	for (int i = 0; i < model->n; i++)
 	{
@@ -310,8 +335,11 @@ put_aside_covered(Model *model, int b)
 		if (i != b && node->migration->kind == KIND_VERSIONED && node->migration->version &&
 			!node->is_applied && strcmp(node->migration->project, baseline->project) == 0 &&
 			mig_version_compare(node->migration->version, baseline->version) <= 0)
-			put_aside(node, b, psprintf("baseline %s runs instead", baseline->name));
+			put_aside(node, b, detail);
 	}
+	for (int i = 0; i < model->n; i++)
+		if (i != b && is_heir_of_covered(model, &model->nodes[i], b))
+			put_aside(&model->nodes[i], b, detail);
 }
 
 /*
@@ -348,4 +376,95 @@ mig_states_baselined(Model *model, const char *limit_project, const char *limit)
 		else
 			put_aside_covered(model, b);
 	}
+}
+
+/* ---- two that would do the same ---- */
+
+/* Is it to run in the place of others? */
+static bool
+is_to_run(const Model *model, const PlanNode *node)
+{
+	return !node->is_applied && !node->mark_only && node->problem == NULL && node->state != STATE_SUPERSEDED &&
+		(node->unfinished || !mig_node_is_held(model, node));
+}
+
+/*
+ * Take the places of all that a migration replaces, and of what those would
+ * replace; -1, or one of them whose place another one takes already.
+ */
+static int
+claim(const Model *model, int heir, int number, int *taken_by, int generations)
+{
+	const Migration *migration = model->nodes[number].migration;
+	int			contested = -1;
+
+	for (int i = 0; i < migration->replaces.n && contested < 0; i++)
+	{
+		int			replaced = mig_model_find_reference(model, migration->project, migration->replaces.names[i]);
+
+		if (replaced < 0 || replaced == heir)
+			continue;
+		if (taken_by[replaced] >= 0 && taken_by[replaced] != heir)
+			return replaced;
+		taken_by[replaced] = heir;
+		if (generations > 0 && !model->nodes[replaced].is_applied)
+			contested = claim(model, heir, replaced, taken_by, generations - 1);
+	}
+	return contested;
+}
+
+/* What a baseline runs instead of is taken as well. */
+static void
+claim_covered(const Model *model, int *taken_by)
+{
+	for (int i = 0; i < model->n; i++)
+	{
+		int			instead = model->nodes[i].stands_for;
+
+		taken_by[i] = instead >= 0 && model->nodes[i].state == STATE_SUPERSEDED &&
+			model->nodes[instead].migration->kind == KIND_BASELINE && is_to_run(model, &model->nodes[instead]) ? instead : -1;
+	}
+}
+
+/* Where two would run in the place of one migration, one of them must wait, and is only recorded then. */
+static void
+refuse_rival(Model *model, int heir, int *taken_by)
+{
+	PlanNode   *node = &model->nodes[heir];
+	int			contested = claim(model, heir, heir, taken_by, MOST_GENERATIONS);
+	const PlanNode *other;
+	const char *name;
+
+	if (contested < 0)
+		return;
+	other = &model->nodes[taken_by[contested]];
+	name = mig_full_name(node->migration);
+	node->problem = mig_problem(ERRCODE_MIG_CONFLICT, "replaces",
+								psprintf("migrations \"%s\" and \"%s\" would both run in the place of another one",
+										 mig_full_name(other->migration), name),
+								psprintf("It is \"%s\".", mig_full_name(model->nodes[contested].migration)),
+								hold_meanwhile(other->migration->kind == KIND_BASELINE ? mig_full_name(other->migration) : name));
+	if (other->migration->kind != KIND_BASELINE)
+		supersede(model, taken_by[contested]);
+}
+
+void
+mig_states_rivals(Model *model)
+{
+	int		   *taken_by = NULL;
+
+	for (int pass = 0; pass < 2; pass++)
+		for (int i = 0; i < model->n; i++)
+		{
+			const PlanNode *node = &model->nodes[i];
+
+			if (node->migration->replaces.n == 0 || (pass == 0) != (node->unfinished != NULL) || !is_to_run(model, node))
+				continue;
+			if (taken_by == NULL)
+			{
+				taken_by = palloc(model->n * sizeof(int));
+				claim_covered(model, taken_by);
+			}
+			refuse_rival(model, i, taken_by);
+		}
 }

@@ -353,6 +353,7 @@ mig_model_read(List *override, const char *limit_project, const char *limit)
 	mig_states_covered(model);
 	mig_states_replaced(model);
 	mig_states_baselined(model, limit_project, limit);
+	mig_states_rivals(model);
 	connect_all(model);
 	mig_states_pending(model);
 	return model;

@@ -19,6 +19,7 @@ extern void mig_states_applied(Model *model);
 extern void mig_states_covered(Model *model);
 extern void mig_states_replaced(Model *model);
 extern void mig_states_baselined(Model *model, const char *limit_project, const char *limit);
+extern void mig_states_rivals(Model *model);
 extern void mig_states_pending(Model *model);
 
 #endif							/* MIG_MODEL_PRIVATE_H */

@@ -242,6 +242,41 @@ SELECT register_empty('heir', '20_a'),
        migrate.register('50_b', '', '', kind => 'baseline', replaces => '{10_a,20_a}', project => 'heir') \g /dev/null
 SELECT is(planned('heir'), '20_a', 'a baseline that is skipped replaces nothing');
 
+-- Two that would run in the place of the same migration.
+
+SELECT register_empty('rivals', '0001_a', '0002_b', '0003_c'),
+       migrate.register('0004_s', '', '', replaces => '{0001_a,0002_b}', project => 'rivals'),
+       migrate.register('0005_t', '', '', replaces => '{0002_b,0003_c}', project => 'rivals') \g /dev/null
+SELECT is(e.code || ' ' || e.message || ' ' || e.detail, 'MG005 migrations "rivals:0004_s" and "rivals:0005_t" would both run in the place of another one It is "rivals:0002_b".', 'MG005')
+    FROM pg_temp.error_of($$CALL migrate.apply(project => 'rivals')$$) e;
+SELECT matches((SELECT hint FROM pg_temp.error_of($$CALL migrate.apply(project => 'rivals')$$)), $$migrate\.hold\('rivals:0005_t'$$, 'with a way');
+SELECT is(planned('rivals', '0004_s'), '0004_s', 'the first is not in the way of itself');
+SELECT migrate.hold('0005_t', 'until', 'rivals') \g /dev/null
+SELECT is(planned('rivals'), '0004_s (0005_t)', 'held, it lets the other run');
+CALL migrate.apply(project => 'rivals') \g /dev/null
+CALL migrate.apply(project => 'rivals') \g /dev/null
+SELECT migrate.release('0005_t', 'go', 'rivals') \g /dev/null
+SELECT is((SELECT string_agg(action || ' ' || name, ', ') FROM migrate.plan(project => 'rivals')), 'mark 0005_t', 'and is only recorded then');
+SELECT register_empty('nested', '0001_a', '0002_b'),
+       migrate.register('0003_s', '', '', replaces => '{0001_a,0002_b}', project => 'nested'),
+       migrate.register('0004_s', '', '', replaces => '{0003_s}', project => 'nested'),
+       migrate.register('0005_t', '', '', replaces => '{0001_a}', project => 'nested') \g /dev/null
+SELECT throws_ok($$CALL migrate.apply(project => 'nested')$$, 'MG005', NULL, 'one that replaces a replacement takes the same places');
+SELECT migrate.unregister('0005_t', 'nested') \g /dev/null
+SELECT is(planned('nested'), '0004_s', 'which is no rival of what it replaces');
+SELECT register_empty('based', '0001_a', '0002_b', '0003_c'),
+       migrate.register('0003_base', '', '', kind => 'baseline', version => '0003.1', project => 'based'),
+       migrate.register('0004_s', '', '', replaces => '{0001_a,0002_b}', project => 'based') \g /dev/null
+SELECT is(planned('based'), '0003_base', 'a baseline runs instead of what replaces only what it covers');
+CALL migrate.apply(project => 'based') \g /dev/null
+SELECT is((SELECT string_agg(action || ' ' || name, ', ') FROM migrate.plan(project => 'based')), 'mark 0004_s', 'which is recorded then');
+SELECT register_empty('based2', '0001_a', '0002_b', '0003_c', '0005_d'),
+       migrate.register('0003_base', '', '', kind => 'baseline', version => '0003.1', project => 'based2'),
+       migrate.register('0006_s', '', '', replaces => '{0001_a,0005_d}', project => 'based2') \g /dev/null
+SELECT throws_ok($$CALL migrate.apply(project => 'based2')$$, 'MG005', NULL, 'one that replaces more than that is a rival');
+SELECT migrate.hold('0003_base', 'until', 'based2') \g /dev/null
+SELECT is(planned('based2'), '0006_s 0002_b 0003_c (0003_base)', 'until the baseline is held');
+
 -- Names.
 
 SELECT register_empty('names', '0010_orders', '0011_orders_fk', '0012_items'), register_empty('other', '0010_customers') \g /dev/null

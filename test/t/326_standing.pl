@@ -104,6 +104,18 @@ define('0001_n', 'SELECT 1', project => 'without', down => 'SELECT 2');
 ask(q{SELECT migrate.resolve('without:0001_n', 'continue', 'nothing was done')});
 is(code_of(try(q{CALL migrate.revert(project => 'without');})) . states('without'), '000000001_n reverted', 'but may be another one where nothing stands');
 
+# ---- in whose place
+
+ask('CREATE TABLE places (i int)');
+define("000${_}_m", "INSERT INTO places VALUES ($_)", project => 'rival') foreach 1, 2;
+define('0003_s', "INSERT INTO places VALUES (1);\nVACUUM places;\nINSERT INTO places VALUES (2);\nSELECT 1 / count(*) FROM pg_class WHERE relname = 'rival_go'", project => 'rival', replaces => '{0001_m,0002_m}');
+try(q{CALL migrate.apply(project => 'rival');});
+define('0004_t', 'INSERT INTO places VALUES (1), (2)', project => 'rival', replaces => '{0001_m,0002_m}');
+is(code_of(try(q{CALL migrate.apply('rival:0004_t');})), 'MG005', 'what one that is half done stands for is not run by another one');
+ask('CREATE TABLE rival_go ()');
+is(code_of(try(q{SELECT migrate.hold('rival:0004_t', 'until'); CALL migrate.apply(project => 'rival'); SELECT migrate.release('rival:0004_t', 'go'); CALL migrate.apply(project => 'rival');})) . ask(q{SELECT string_agg(i::text, ',') FROM places}) . ' ' . states('rival'),
+	'000001,2 0001_m superseded, 0002_m superseded, 0003_s applied, 0004_t marked', 'which is only recorded when that has come to its end');
+
 # ---- where names are looked up
 
 ask('CREATE SCHEMA oa; CREATE SCHEMA ob; CREATE TABLE oa.y (i int); CREATE TABLE ob.y (i int)');
