@@ -71,7 +71,11 @@ static LedgerQuery queries[] = {
 		" FROM migrate.log_runs s WHERE s.run_id OPERATOR(pg_catalog.=) (SELECT pg_catalog.max(run_id) FROM migrate.log_runs)"
 		" AND NOT EXISTS (SELECT FROM migrate.log_run_ends e WHERE e.run_id OPERATOR(pg_catalog.=) s.run_id)"
 		" AND NOT EXISTS (SELECT FROM migrate.deployer() d WHERE d.run_id OPERATOR(pg_catalog.=) s.run_id)"
-	" AND (s.action OPERATOR(pg_catalog.=) 'apply' OR s.target IS NOT NULL)"},
+		" AND CASE WHEN s.action OPERATOR(pg_catalog.=) 'apply' THEN EXISTS (SELECT FROM migrate.registered r"
+		" LEFT JOIN migrate.state t ON t.project OPERATOR(pg_catalog.=) r.project AND t.name OPERATOR(pg_catalog.=) r.name"
+		" WHERE (s.project IS NULL OR r.project OPERATOR(pg_catalog.=) s.project)"
+		" AND (t.state IS NULL OR t.state OPERATOR(pg_catalog.=) ANY ('{pending,failed,interrupted,reverted}')))"
+	" ELSE s.target IS NOT NULL END"},
 	{"SELECT 'error', 'sequence_behind', q.name, 'sequence ' || q.name || ' is behind the rows that it numbers, or at its end: nothing more can be recorded',"
 		" 'SELECT setval(''' || q.name || ''', ' || q.highest || ');'"
 		" FROM (SELECT 'migrate.log_runs_run_id_seq' AS name, (SELECT last_value FROM migrate.log_runs_run_id_seq) AS at,"

@@ -184,7 +184,7 @@ check_all(Check *check)
 	const char *previous = NULL;
 
 	mig_require_project(check->project);
-	check->model = mig_model_read(NIL, NULL, NULL);
+	check->model = mig_model_look();
 	for (int i = 0; i < check->model->n; i++)
 	{
 		const PlanNode *node = &check->model->nodes[i];

@@ -133,7 +133,7 @@ describe(const PlanNode *node)
 static const char *
 remedy(const char *detail)
 {
-	static const char *const passing[] = {"57", "55P03", "53", "40", "08"};
+	static const char *const passing[] = {"57", "55P", "53", "40", "28", "2D", "25001", "08"};
 
 	for (int i = 0; i < lengthof(passing); i++)
 		if (strncmp(detail, passing[i], strlen(passing[i])) == 0)
@@ -148,10 +148,11 @@ static char *
 cure(const PlanNode *node)
 {
 	const Migration *migration = node->migration;
+	const char *again = psprintf("CALL migrate.apply(project => %s);", quote_literal_cstr(migration->project));
 
 	if (node->state == STATE_FAILED)
-		return psprintf("SELECT * FROM migrate.history WHERE id = " INT64_FORMAT ";   %s, CALL migrate.apply();",
-						migration->history_id, remedy(node->detail ? node->detail : ""));
+		return psprintf("SELECT * FROM migrate.history WHERE id = " INT64_FORMAT ";   %s, %s",
+						migration->history_id, remedy(node->detail ? node->detail : ""), again);
 	if (mig_node_undecided(node))
 		return mig_resolve_calls(migration);
 	if (node->state == STATE_INTERRUPTED)
@@ -159,7 +160,7 @@ cure(const PlanNode *node)
 	if (node->state == STATE_HELD)
 		return psprintf("SELECT migrate.release(%s, '<why>');", quote_literal_cstr(mig_full_name(migration)));
 	if (node->state == STATE_OUTDATED)
-		return pstrdup("CALL migrate.apply();");
+		return pstrdup(again);
 	if (node->problem)
 		return psprintf("SELECT * FROM migrate.check(%s);", quote_literal_cstr(migration->project));
 	return NULL;

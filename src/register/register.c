@@ -312,19 +312,22 @@ mig_register_sql_body(PG_FUNCTION_ARGS)
 
 /* Raise unless the migration has never been applied. */
 static void
-refuse_applied(const Registered *registered, const char *name)
+refuse_applied(const Registered *registered, const FullName *full)
 {
+	const char *name = psprintf("%s:%s", full->project, full->name);
+	const char *literal = quote_literal_cstr(name);
+
 	if (registered->state && strcmp(registered->state, "interrupted") == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("migration \"%s\" is half done and cannot be unregistered", name),
-				 errhint("If nothing of it stands any more: SELECT migrate.resolve(%s, 'restart', '<why>');", quote_literal_cstr(name))));
+				 errhint("If nothing of it stands any more: SELECT migrate.resolve(%s, 'restart', '<why>');", literal)));
 	if (registered->state && strcmp(registered->state, "failed") != 0 &&
 		strcmp(registered->state, "pending") != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("migration \"%s\" has been applied and cannot be unregistered", name),
-				 errhint("Its history needs it.  To leave it out in future: SELECT migrate.hold(%s, '<why>');", quote_literal_cstr(name))));
+				 errhint("Its history needs it.  To leave it out in future: SELECT migrate.hold(%s, '<why>');", literal)));
 }
 
 MIG_FUNCTION(mig_unregister);
@@ -348,7 +351,7 @@ mig_unregister_body(PG_FUNCTION_ARGS)
 	registered = ledger_read_registered(full->project, full->name, &n);
 	if (n == 0)
 		PG_RETURN_VOID();
-	refuse_applied(registered, full->name);
+	refuse_applied(registered, full);
 	decision.decision = "unregistered";
 	decision.project = full->project;
 	decision.name = full->name;

@@ -51,6 +51,18 @@ why_apart(const PlanNode *node, const StoredText *text, ScriptPart part)
 	return strcmp(options.transaction, "off") == 0 ? "Its option \"transaction\" is \"off\"." : NULL;
 }
 
+/* Without what kept it from committing. */
+static const char *
+same_call(const Run *run)
+{
+	const PlanRequest *request = &run->request;
+
+	if (!request->revert || request->target)
+		return mig_call_again(request->revert, request->project, request->target);
+	return psprintf("CALL migrate.revert(steps => %d%s%s);", Max(request->steps, 1), request->project ? ", project => " : "",
+					request->project ? quote_literal_cstr(request->project) : "");
+}
+
 /* Does a step commit in between?  Then it cannot be part of a transaction. */
 static bool
 runs_apart(const Run *run, const PlanNode *node, const StoredText *text, ScriptPart part)
@@ -62,8 +74,7 @@ runs_apart(const Run *run, const PlanNode *node, const StoredText *text, ScriptP
 				(errcode(ERRCODE_MIG_NEEDS_TOP_LEVEL),
 				 errmsg("migration \"%s\" cannot run inside a transaction", mig_full_name(node->migration)),
 				 errdetail_internal("%s", why),
-				 errhint("CALL migrate.%s();  on its own, outside of a transaction block and without \"atomic\".",
-						 run->request.revert ? "revert" : "apply")));
+				 errhint("%s  on its own, outside of a transaction block and without \"atomic\".", same_call(run))));
 	return why != NULL;
 }
 

@@ -346,7 +346,8 @@ mig_apart_main(ApartJob *job)
 		error = CopyErrorData();
 		FlushErrorState();
 		HOLD_CANCEL_INTERRUPTS();
-		mig_reconcile_explain(apart->run.execution.current, error);
+		if (apart->run.execution.current && apart->before && apart->before->under_way == apart->run.execution.current->number)
+			mig_reconcile_explain(apart->run.execution.current, error);
 		write_failure(apart, error);
 		RESUME_CANCEL_INTERRUPTS();
 		ReThrowError(error);

@@ -147,6 +147,8 @@ raise_held(const Holder *holder, const char *why)
 			 holder ?
 			 errdetail("%s  It is %s.", why, holder->description) :
 			 errdetail("%s", why),
+			 holder && holder->run_id == 0 ?
+			 errhint("Try again when it has ended: SELECT * FROM pg_stat_activity WHERE pid = %d;", holder->pid) :
 			 errhint("Try again when it has ended: SELECT * FROM migrate.runs WHERE outcome = 'running';")));
 }
 

@@ -38,7 +38,9 @@ mig_execution_context(void *arg)
 	Execution  *execution = arg;
 	const ScriptStatement *stmt = execution->current;
 
-	if (stmt == NULL)
+	if (stmt == NULL && execution->last > 0 && execution->last < execution->script->nstatements)
+		errcontext("migration \"%s\", at the end of statement %d of %d", execution->full_name, execution->last, execution->script->nstatements);
+	else if (stmt == NULL)
 		errcontext("migration \"%s\", at its end", execution->full_name);
 	else if (execution->path)
 		errcontext("migration \"%s\", statement %d of %d, line %d of %s", execution->full_name,
@@ -46,7 +48,9 @@ mig_execution_context(void *arg)
 	else
 		errcontext("migration \"%s\", statement %d of %d, line %d", execution->full_name,
 				   stmt->number, execution->script->nstatements, stmt->line);
-	if (stmt && execution->in_transaction && mig_script_wants_top_level(stmt, geterrcode()))
+	if (stmt && execution->in_transaction && geterrcode() == ERRCODE_UNSAFE_NEW_ENUM_VALUE_USAGE)
+		errhint("Let the run commit in between, outside of a transaction block and without \"atomic\".");
+	else if (stmt && execution->in_transaction && mig_script_wants_top_level(stmt, geterrcode()))
 		errhint("It commits while it works: let the run commit, outside of a transaction block, without \"atomic\", and with option \"transaction\" at \"auto\".");
 }
 
@@ -204,7 +208,11 @@ run_statement(Execution *execution, const ScriptStatement *stmt)
 		mig_locks_before(execution->locks, stmt);
 	start = GetCurrentTimestamp();
 	arm_statement_timeout();
+	if (IsA(stmt->raw->stmt, PrepareStmt))
+		mig_prepare_before((const PrepareStmt *) stmt->raw->stmt);
 	rows = stmt->copy_data ? mig_copy_data(stmt) : run_sql(stmt);
+	if (IsA(stmt->raw->stmt, PrepareStmt))
+		mig_prepare_after((const PrepareStmt *) stmt->raw->stmt);
 	mig_disarm_statement_timeout();
 	CommandCounterIncrement();
 

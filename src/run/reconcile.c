@@ -602,10 +602,10 @@ slot_of(const CreateSubscriptionStmt *stmt)
 void
 mig_reconcile_explain(const ScriptStatement *stmt, ErrorData *error)
 {
-	const Node *node = stmt ? stmt->raw->stmt : NULL;
+	const Node *node = stmt->raw->stmt;
 	const char *name;
 
-	if (node == NULL || error->hint)
+	if (error->hint)
 		return;
 	if (IsA(node, CreateSubscriptionStmt) && error->sqlerrcode == ERRCODE_PROTOCOL_VIOLATION)
 		error->hint = psprintf("If an earlier attempt has left it, on the publisher:  SELECT pg_drop_replication_slot(%s);",

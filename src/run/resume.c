@@ -92,10 +92,12 @@ set_one_again(Apart *apart, ScriptStatement *stmt, bool may_fail)
 	mig_deployer_work(apart->job->run_id);
 }
 
-/* Does another one, of those that stand, set the same? */
+/* Does another one, of those that stand, set the same, or will whoever needs it say that it is missing? */
 static bool
-is_set_later(const Apart *apart, const ScriptStatement *stmt)
+may_be_missing(const Apart *apart, const ScriptStatement *stmt)
 {
+	if (IsA(stmt->raw->stmt, PrepareStmt) || IsA(stmt->raw->stmt, DeallocateStmt))
+		return true;
 	for (int number = stmt->number + 1; number <= apart->done; number++)
 		if (mig_script_sets_the_same(stmt, apart_statement(apart, number)))
 			return true;
@@ -130,7 +132,7 @@ set_again(Apart *apart)
 		if (sets == SETS_ONCE && apart->done < apart->script->nstatements)
 			raise_set_once(apart, stmt);
 		if (sets == SETS_AGAIN)
-			set_one_again(apart, stmt, is_set_later(apart, stmt));
+			set_one_again(apart, stmt, may_be_missing(apart, stmt));
 	}
 	mig_worker_keep_encoding();
 }

@@ -46,6 +46,10 @@ extern bool mig_track_locks;	/* setting pg_migrations.track = locks */
 extern void mig_execution_context(void *arg);
 
 extern void mig_execute(Execution *execution);
+
+/* Around a PREPARE: what an earlier try, or migration, has prepared under this name goes (prepared.c). */
+extern void mig_prepare_before(const PrepareStmt *stmt);
+extern void mig_prepare_after(const PrepareStmt *stmt);
 extern void mig_execute_verify(Execution *execution);
 
 /* Forget a statement timer that an error has left running. */

@@ -149,6 +149,9 @@ mig_script_sets_session(const ScriptStatement *stmt)
 			return ((const VariableSetStmt *) node)->is_local ? SETS_NOTHING : SETS_AGAIN;
 		case T_DiscardStmt:
 			return ((const DiscardStmt *) node)->target == DISCARD_ALL ? SETS_AGAIN : SETS_NOTHING;
+		case T_PrepareStmt:
+		case T_DeallocateStmt:
+			return SETS_AGAIN;
 		default:
 			return set_by_query(node);
 	}

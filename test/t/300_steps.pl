@@ -326,7 +326,7 @@ define('0026_pending', "SELECT 1;\nVACUUM;\nCREATE INDEX CONCURRENTLY ON nowhere
 try("CALL migrate.apply('0026_pending');");
 ($code, $err) = try(q{SELECT migrate.unregister('0026_pending')});
 is($code, '55000', 'what is half done cannot be unregistered');
-like($err, qr/ERROR:  55000: migration "0026_pending" is half done and.*HINT:  .*migrate\.resolve\('0026_pending', 'restart'/s, 'and the hint has the call');
+like($err, qr/ERROR:  55000: migration "default:0026_pending" is half done and.*HINT:  .*migrate\.resolve\('default:0026_pending', 'restart'/s, 'and the hint has the call');
 ask(q{SELECT migrate.mark_pending('0026_pending', 'undone by hand')});
 is(state_of('0026_pending') . ask($half_done), 'pending: marked pending: "undone by hand"', 'mark_pending leaves nothing half done');
 ask(q{SELECT migrate.unregister('0026_pending')});

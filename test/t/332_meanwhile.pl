@@ -101,4 +101,47 @@ my @ended = (end_client($migration), end_client($builder));
 is(ask(q{SELECT state FROM migrate.status('p') WHERE name = '0053_m'}), 'applied', 'one that deadlocks with another one is tried again') or diag explain \@ended;
 is(ask(q{SELECT indisvalid FROM pg_index WHERE indexrelid = 'locked_i'::regclass}), 't', 'and what it left is cleared up');
 
+# ---- what is prepared
+
+define('0060_m', q{CREATE TYPE mood AS ENUM ('a'); CREATE TABLE moods (m mood); PREPARE pp AS SELECT 1; ALTER TYPE mood ADD VALUE 'b'; INSERT INTO moods VALUES ('b'); EXECUTE pp; SELECT 1}, project => 'p');
+is(code_of(try(apply())), '00000', 'a step with a PREPARE may be divided');
+define('0061_m', q{PREPARE qq AS SELECT 1; SELECT 1 / count(*) FROM pg_class WHERE relname = 'qq_go'}, project => 'p');
+define('0062_m', q{PREPARE qq AS SELECT 2; SELECT 1}, project => 'p');
+unlike(try(apply(), join "\n", '\set ON_ERROR_STOP 0', apply(), 'CREATE TABLE qq_go ();'), qr/42P05/, 'or fail and be tried again in the session, as may another migration with the name');
+is(ask(q{SELECT string_agg(state, ' ') FROM migrate.status('p') WHERE name IN ('0061_m', '0062_m')}), 'applied applied', 'which come to their ends');
+define('0063_m', q{SELECT 1}, project => 'p');
+define('0064_m', q{PREPARE mine AS SELECT 1}, project => 'p');
+is(code_of(try(apply(), q{PREPARE mine AS SELECT 2;})), '42P05', 'what the caller has prepared is his');
+define('0064_m', q{SELECT 1}, project => 'p');
+$n = 64;
+stopped('apart_statement_committed', "PREPARE again AS INSERT INTO did VALUES ('again');\nVACUUM keep;\nEXECUTE again");
+is(code_of(try(apply())) . ask(q{SELECT count(*) FROM did WHERE s = 'again'}), '000001', 'where it goes on it is prepared again');
+
+# ---- what is said meanwhile
+
+define('0001_r', 'CREATE TABLE r (i int); VACUUM r; SELECT pg_sleep(3); VACUUM r; SELECT 1', project => 'running');
+my $runs = start_client($node, 'postgres', q{CALL migrate.apply(project => 'running')});
+wait_until($node, 'postgres', q{SELECT count(*) = 1 FROM migrate.unfinished WHERE name = '0001_r' AND done = 2});
+is(ask(q{SELECT state FROM migrate.status('running')}) . ask(q{SELECT count(*) FROM migrate.check('running')}), 'running0', 'one that is under way is no finding');
+ask(q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'CALL migrate.apply(%' AND pid <> pg_backend_pid()});
+end_client($runs);
+wait_until($node, 'postgres', q{SELECT count(*) = 0 FROM pg_locks WHERE locktype = 'advisory'});
+is(ask(q{SELECT string_agg(code, ' ' ORDER BY code) FROM migrate.check('running')}), 'interrupted interrupted_run', 'one that was is');
+ask(q{SELECT migrate.resolve('running:0001_r', 'applied', 'done')});
+is(ask(q{SELECT count(*) FROM migrate.check('running')}), '0', 'until nothing of it is left to do');
+
+my $idle = open_session($node, 'postgres');
+ask_session($idle, q{BEGIN; CALL migrate.apply(project => 'running');});
+like(try(q{CALL migrate.apply(project => 'running', options => '{"lock_wait": 200}');}), qr/MG006.*It is a call of.*HINT:  .*SELECT \* FROM pg_stat_activity WHERE pid = \d+;/s, 'who holds the lock without a run is named');
+ask_session($idle, 'ROLLBACK;');
+ask(q{CREATE TYPE feeling AS ENUM ('good')});
+define('0001_e', q{ALTER TYPE feeling ADD VALUE 'better'; SELECT 'better'::feeling}, project => 'feeling');
+like(try(q{CALL migrate.apply(project => 'feeling', atomic => true);}), qr/55P04.*HINT:  Let the run commit in between/s, 'a value that cannot be used yet has a way');
+is(code_of(try(q{CALL migrate.apply(project => 'feeling');})), '00000', 'which works');
+ask('CREATE TABLE one_key (i int PRIMARY KEY); CREATE TABLE two_key (i int REFERENCES one_key DEFERRABLE INITIALLY DEFERRED)');
+define('0001_k', "SELECT 1;\nVACUUM one_key;\nINSERT INTO two_key VALUES (1);\nVACUUM one_key;\nSELECT 2", project => 'keys');
+like(try(q{CALL migrate.apply(project => 'keys');}), qr/23503.*migration "keys:0001_k", at the end of statement 3 of 5/s, 'what is checked at the end of a step is there');
+like(try(q{SELECT migrate.unregister('keys:0001_k')}), qr/HINT:  .*migrate\.resolve\('keys:0001_k', 'restart'/, 'a hint has the whole name');
+like(try(q{BEGIN; CALL migrate.apply('0001_k', project => 'keys'); ROLLBACK;}), qr/MG008.*HINT:  CALL migrate\.apply\('0001_k', project => 'keys'\);  on its own/s, 'and the whole call');
+
 done_testing();
