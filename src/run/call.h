@@ -22,6 +22,7 @@ typedef struct Run
 
 	RunPlan	   *plan;
 	int64		run_id;			/* 0: nothing to do */
+	Oid			ledger;			/* ledger_identity() where that was written */
 	TimestampTz started_at;
 	int64		waited;
 	int			done;
@@ -89,6 +90,9 @@ extern void mig_record_end(const Run *run, const char *outcome, const ErrorData 
  * False: the step stands.
  */
 extern bool mig_record_failure(Run *run, const ErrorData *error);
+
+/* MG009 unless the ledger is the one in which the run began. */
+extern void mig_record_require(const Run *run);
 
 /* ---- what a run says (report.c) ---- */
 

@@ -350,7 +350,8 @@ mig_execute_verify(Execution *execution)
 		execution->current = NULL;
 		return;
 	}
-	if (mig_locks_is_about(error))
+	/* Neither says that what is to be verified is wrong. */
+	if (mig_locks_is_about(error) || error->sqlerrcode == ERRCODE_UNSAFE_NEW_ENUM_VALUE_USAGE)
 		ReThrowError(error);
 	ereport(ERROR,
 			(errcode(ERRCODE_MIG_VERIFY_FAILED),

@@ -5,6 +5,7 @@
 #include "postgres.h"
 
 #include "common/compat.h"
+#include "common/errors.h"
 #include "common/faults.h"
 #include "ledger/ledger.h"
 #include "run/background.h"
@@ -59,6 +60,7 @@ mig_record_start(Run *run)
 	start.options = run->options.all;
 	start.in_block = !run->commits;
 	mig_background_check();
+	run->ledger = ledger_identity();
 	run->run_id = ledger_start_run(&start);
 	if (run->commits)
 		mig_event_run_started(run->run_id, &start);
@@ -82,12 +84,23 @@ has_left_something(const Attempt *attempt, int *done)
 						  (migration && migration->state && strcmp(migration->state, "interrupted") == 0));
 }
 
+void
+mig_record_require(const Run *run)
+{
+	if (ledger_identity() != run->ledger)
+		ereport(ERROR,
+				(errcode(ERRCODE_MIG_CANNOT_RUN),
+				 errmsg("pg_migrations was dropped during run " INT64_FORMAT ", and what is here now knows nothing of it", run->run_id)));
+}
+
 bool
 mig_record_failure(Run *run, const ErrorData *error)
 {
 	Attempt    *attempt = &run->step.attempt;
-	const char *written = ledger_attempt_outcome(attempt->id);
+	const char *written;
 
+	mig_record_require(run);
+	written = ledger_attempt_outcome(attempt->id);
 	attempt->statements = run->job.statements;
 	attempt->finished_at = GetCurrentTimestamp();
 	if (written == NULL)
@@ -123,6 +136,7 @@ mig_record_end(const Run *run, const char *outcome, const ErrorData *error)
 {
 	RunEnd		end = {0};
 
+	mig_record_require(run);
 	end.run_id = run->run_id;
 	end.outcome = outcome;
 	end.started_at = run->started_at;

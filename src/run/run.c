@@ -75,6 +75,7 @@ take_up_step(Run *run, int number)
 {
 	const PlanStep *step = list_nth(run->plan->steps, number);
 
+	mig_record_require(run);
 	run->current = mig_full_name(run->plan->model->nodes[step->node].migration);
 	run->under_way = step;
 	run->number = number + 1;
@@ -179,9 +180,13 @@ static bool
 failed_for_transaction(const Run *run)
 {
 	const ScriptStatement *stmt = run->step.execution.current;
+	bool		unsafe = geterrcode() == ERRCODE_UNSAFE_NEW_ENUM_VALUE_USAGE;
 
-	return !run->atomic && !run->step.indivisible && stmt && run->step.verify.current == NULL &&
-		(geterrcode() == ERRCODE_UNSAFE_NEW_ENUM_VALUE_USAGE || mig_script_wants_top_level(stmt, geterrcode()));
+	if (run->atomic || run->step.indivisible)
+		return false;
+	if (run->step.verify.current)
+		return unsafe;
+	return stmt && (unsafe || mig_script_wants_top_level(stmt, geterrcode()));
 }
 
 /* Nothing of the steps from first on stands: as if they had not been begun. */

@@ -44,6 +44,21 @@ server_function(const FuncCall *call)
 	return list_length(name) == 1 || strcmp(strVal(linitial(name)), "pg_catalog") == 0 ? strVal(llast(name)) : NULL;
 }
 
+/* Functions of the server that lock or unlock something for the session. */
+static const char *const locks[] = {
+	"pg_advisory_lock", "pg_advisory_lock_shared", "pg_advisory_unlock", "pg_advisory_unlock_all", "pg_advisory_unlock_shared",
+	"pg_try_advisory_lock", "pg_try_advisory_lock_shared"
+};
+
+static bool
+is_one_of(const char *name, const char *const *names, int n)
+{
+	for (int i = 0; name && i < n; i++)
+		if (strcmp(name, names[i]) == 0)
+			return true;
+	return false;
+}
+
 static bool
 calls_set_config(const FuncCall *call)
 {
@@ -69,7 +84,7 @@ says_the_same(const RangeVar *relation, const WithClause *with)
 /* What a query does with the settings of the session. */
 typedef struct SettingsOf
 {
-	bool		sets;			/* it calls set_config */
+	bool		sets;			/* it calls set_config, or locks */
 	bool		does_more;		/* what must not be done twice, or may say another thing then, as far as is known */
 	const WithClause *with;
 } SettingsOf;
@@ -104,17 +119,16 @@ look_for_settings(Node *node, void *arg)
 {
 	SettingsOf *settings = arg;
 	const char *name;
-	bool		known = false;
+	bool		is_lock;
 
 	if (node == NULL)
 		return false;
 	if (IsA(node, FuncCall))
 	{
 		name = server_function((FuncCall *) node);
-		for (int i = 0; name && i < lengthof(harmless) && !known; i++)
-			known = strcmp(name, harmless[i]) == 0;
-		settings->sets |= calls_set_config((FuncCall *) node) && !is_boolean(llast(((FuncCall *) node)->args), true);
-		settings->does_more |= !known;
+		is_lock = is_one_of(name, locks, lengthof(locks));
+		settings->sets |= is_lock || (calls_set_config((FuncCall *) node) && !is_boolean(llast(((FuncCall *) node)->args), true));
+		settings->does_more |= !is_lock && !is_one_of(name, harmless, lengthof(harmless));
 	}
 	else if (IsA(node, RangeVar))
 		settings->does_more |= !says_the_same((RangeVar *) node, settings->with);
@@ -180,18 +194,14 @@ static const char *const for_transaction[] = {
 static bool
 calls_for_transaction(Node *node, void *arg)
 {
-	const char *name;
-
 	if (node == NULL)
 		return false;
 	if (IsA(node, FuncCall))
 	{
 		if (calls_set_config((FuncCall *) node) && !is_boolean(llast(((FuncCall *) node)->args), false))
 			return true;
-		name = server_function((FuncCall *) node);
-		for (int i = 0; name && i < lengthof(for_transaction); i++)
-			if (strcmp(name, for_transaction[i]) == 0)
-				return true;
+		if (is_one_of(server_function((FuncCall *) node), for_transaction, lengthof(for_transaction)))
+			return true;
 	}
 	return raw_expression_tree_walker(node, calls_for_transaction, arg);
 }

@@ -117,6 +117,42 @@ $n = 64;
 stopped('apart_statement_committed', "PREPARE again AS INSERT INTO did VALUES ('again');\nVACUUM keep;\nEXECUTE again");
 is(code_of(try(apply())) . ask(q{SELECT count(*) FROM did WHERE s = 'again'}), '000001', 'where it goes on it is prepared again');
 
+# ---- what is locked for the session
+
+ask('CREATE TABLE busy (i int)');
+my $lock_5 = q{SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 5 AND objsubid = 1};
+define('0070_m', q{SELECT pg_advisory_lock(5); DO 'BEGIN INSERT INTO did VALUES (''locked''); COMMIT; END'; SELECT pg_advisory_unlock(5)}, project => 'p');
+is(code_of(try(apply(), q{SET pg_migrations.lock_total = '2s';})) . ask(q{SELECT count(*) FROM did WHERE s = 'locked'}), '000001', 'a run is not in its own way');
+define('0071_m', q{SELECT pg_advisory_lock(5); ALTER TABLE busy ADD j int; SELECT pg_advisory_unlock(5)}, project => 'p');
+my $holder = open_session($node, 'postgres');
+ask_session($holder, 'BEGIN; SELECT * FROM busy;');
+my $waits = start_client($node, 'postgres', qq{SET pg_migrations.lock_timeout = '100ms';\n@{[apply()]}\n$lock_5;});
+wait_until($node, 'postgres', q{SELECT count(*) = 1 FROM migrate.runs WHERE outcome = 'running'});
+sleep 1;
+ask_session($holder, 'COMMIT;');
+my ($ok, $out) = end_client($waits);
+is($out =~ /(\d+)$/ ? $1 : $out, '0', 'nor is it left locked by a step that was tried again');
+$n = 71;
+stopped('apart_statement_committed', "SELECT pg_advisory_lock(5);\nVACUUM keep;\nINSERT INTO did SELECT 'held ' || count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 5 AND objsubid = 1 AND pid = pg_backend_pid()");
+is(code_of(try(apply())) . ask(q{SELECT string_agg(s, ' ') FROM did WHERE s LIKE 'held %'}), '00000held 1', 'where it goes on it is locked again');
+
+# ---- a verify, and the extension itself
+
+ask(q{CREATE TYPE seen AS ENUM ('a')});
+ask(q{SELECT migrate.register('0073_m', $$ALTER TYPE seen ADD VALUE 'b'$$, 'SELECT 1', $$SELECT 'b'::seen IS NOT NULL$$, project => 'p', requires => '{}')});
+is(code_of(try(apply())), '00000', 'a verify may use the value that its migration adds');
+$node->safe_psql('postgres', 'CREATE DATABASE gone');
+ask('CREATE EXTENSION pg_migrations; CREATE TABLE keep (i int)', 'gone');
+my $register = q{SELECT migrate.register('0001_g', $$VACUUM keep; DO 'BEGIN COMMIT; PERFORM pg_sleep(2); COMMIT; END'; SELECT 3$$, requires => '{}')};
+ask($register, 'gone');
+my $caller = start_client($node, 'gone', 'CALL migrate.apply();');
+wait_until($node, 'gone', 'SELECT count(*) = 1 FROM migrate.unfinished WHERE under_way = 2');
+ask("DROP EXTENSION pg_migrations CASCADE; CREATE EXTENSION pg_migrations; $register", 'gone');
+my $new = start_client($node, 'gone', 'CALL migrate.apply();');
+end_client($caller);
+ok((end_client($new))[0], 'what is dropped and made anew during a run is the next one\'s') or diag $new->{err};
+is(ask('SELECT string_agg(outcome, $$ $$ ORDER BY run_id) FROM migrate.runs', 'gone') . ask('SELECT string_agg(outcome || run_id, $$ $$ ORDER BY id) FROM migrate.history', 'gone'), 'succeededstarted1 applied1', 'and has nothing of the old run');
+
 # ---- what is said meanwhile
 
 define('0001_r', 'CREATE TABLE r (i int); VACUUM r; SELECT pg_sleep(3); VACUUM r; SELECT 1', project => 'running');
