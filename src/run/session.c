@@ -168,8 +168,12 @@ is_path_set_next(const Apart *apart)
 	if (!IsA(set, VariableSetStmt) || set->kind != VAR_SET_VALUE || set->is_local || strcmp(set->name, "search_path") != 0)
 		return false;
 	foreach(cell, set->args)
-		if (strcmp(strVal(&lfirst_node(A_Const, cell)->val), "$user") == 0)
+	{
+		const A_Const *schema = lfirst(cell);
+
+		if (!IsA(schema, A_Const) || !IsA(&schema->val, String) || strcmp(schema->val.sval.sval, "$user") == 0)
 			return false;
+	}
 	return true;
 }
 
@@ -224,12 +228,12 @@ require_temporary(const Apart *apart, const char *then)
 static void
 require_role(const Apart *apart, const char *then)
 {
-	const char *began = GetUserNameFromId(apart->role, false);
 	const char *now = GetUserNameFromId(GetUserId(), false);
 
-	if (then && strcmp(then[0] ? then : began, now) != 0)
-		raise_missing(apart, "as another role", psprintf("It was %s then, and is %s now.", then[0] ? then : began, now),
-					  psprintf("SET ROLE %s;  before the call.", quote_identifier(then[0] ? then : began)));
+	/* Whoever goes on with what began as its caller may be another one. */
+	if (then && then[0] != '\0' && strcmp(then, now) != 0)
+		raise_missing(apart, "as another role", psprintf("It was %s then, and is %s now.", then, now),
+					  psprintf("SET ROLE %s;  before the call.", quote_identifier(then)));
 }
 
 static void

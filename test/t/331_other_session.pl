@@ -83,13 +83,20 @@ $name = stopped("SET ROLE bob;\nSET work_mem = '5MB';\nRESET ROLE;\nSELECT 1;\nV
 ask('ALTER ROLE bob RENAME TO robert');
 is(code_of(try($apply)), '00000', 'a role that is not needed any more may have gone');
 
+ask('ALTER ROLE robert RENAME TO bob; CREATE ROLE owns SUPERUSER LOGIN; CREATE SCHEMA owns');
+$name = stopped("SET ROLE owns;\nSELECT 1;\nVACUUM public.keep;\nSELECT 2", 'SET SESSION AUTHORIZATION owns; SET search_path = public;');
+is(code_of(try($apply, 'SET search_path = public;')), '00000', 'a role that its caller had anyway is no other one');
+$name = stopped("SELECT 1;\nVACUUM public.keep;\nSET search_path = 1;\nSELECT 2");
+is(code_of(try($apply, 'SET search_path = one;')), 'MG012', 'a path of numbers is none');
+ask(qq{SELECT migrate.resolve('$name', 'applied', 'done')});
+
 # ---- what is temporary
 
 ask('CREATE TABLE orders (i int); INSERT INTO orders SELECT generate_series(1, 10)');
 $name = stopped("CREATE TEMP TABLE orders AS SELECT 3 AS i;\nVACUUM public.keep;\nDELETE FROM orders");
 like(try($apply), qr/MG012: migration "$name" was begun in another session, and what is temporary has gone with that.*It had "orders", which what is left may need.*resolve\('$name', 'restart'.*resolve\('$name', 'continue'/s, 'a temporary table has gone');
 is(ask('SELECT count(*) FROM orders'), '10', 'and no other is taken for it');
-define('0104_m', "CREATE TEMP TABLE orders AS SELECT 3 AS i;\nVACUUM public.keep;\nDELETE FROM orders WHERE i = 1", project => 'p');
+define($name =~ s/p://r, "CREATE TEMP TABLE orders AS SELECT 3 AS i;\nVACUUM public.keep;\nDELETE FROM orders WHERE i = 1", project => 'p');
 ask(qq{SELECT migrate.resolve('$name', 'continue', 'it is not needed')});
 is(code_of(try($apply)) . ask('SELECT count(*) FROM orders'), '000009', 'unless people say that it is not needed');
 $name = stopped("CREATE TEMP TABLE short (i serial);\nDROP TABLE short;\nCREATE TEMP TABLE at_commit (i serial) ON COMMIT DROP;\nVACUUM public.keep;\nSELECT 1");
