@@ -218,10 +218,10 @@ supersede(Model *model, int heir)
 }
 
 static char *
-hold_meanwhile(const char *name)
+hold_meanwhile(const Migration *migration)
 {
-	return psprintf("Hold it while the others are applied: SELECT migrate.hold(%s, 'until what it replaces is applied'); CALL migrate.apply();",
-					quote_literal_cstr(name));
+	return psprintf("Hold it while the others are applied: SELECT migrate.hold(%s, 'until what it replaces is applied'); CALL migrate.apply(project => %s);",
+					quote_literal_cstr(mig_full_name(migration)), quote_literal_cstr(migration->project));
 }
 
 /* What replaces others while only some of what they do is there. */
@@ -229,7 +229,7 @@ static Problem *
 replaces_in_part(const Model *model, const PlanNode *node, int applied)
 {
 	const char *name = mig_full_name(node->migration);
-	char	   *hint = hold_meanwhile(name);
+	char	   *hint = hold_meanwhile(node->migration);
 	const char *half_done = replaced_half_done(model, node, MOST_GENERATIONS);
 
 	if (half_done)
@@ -303,19 +303,21 @@ put_aside(PlanNode *node, int instead, char *detail)
 	node->problem = NULL;
 }
 
-/* Is all that a migration replaces put aside for a baseline? */
+/* Is all that a migration replaces put aside for a baseline, or what that replaces itself? */
 static bool
-is_heir_of_covered(const Model *model, const PlanNode *node, int b)
+is_heir_of_covered(const Model *model, const PlanNode *node, int b, int generations)
 {
 	const Migration *migration = node->migration;
 
-	if (migration->replaces.n == 0 || node->is_applied || node->unfinished || node->state == STATE_SUPERSEDED)
+	if (migration->replaces.n == 0 || node->is_applied || node->unfinished)
 		return false;
 	for (int i = 0; i < migration->replaces.n; i++)
 	{
-		int			replaced = mig_model_find_reference(model, migration->project, migration->replaces.names[i]);
+		int			number = mig_model_find_reference(model, migration->project, migration->replaces.names[i]);
+		const PlanNode *replaced = number < 0 ? NULL : &model->nodes[number];
 
-		if (replaced < 0 || model->nodes[replaced].stands_for != b || model->nodes[replaced].state != STATE_SUPERSEDED)
+		if (replaced == NULL || !((replaced->stands_for == b && replaced->state == STATE_SUPERSEDED) ||
+								  (generations > 0 && is_heir_of_covered(model, replaced, b, generations - 1))))
 			return false;
 	}
 	return true;
@@ -338,7 +340,7 @@ put_aside_covered(Model *model, int b)
 			put_aside(node, b, detail);
 	}
 	for (int i = 0; i < model->n; i++)
-		if (i != b && is_heir_of_covered(model, &model->nodes[i], b))
+		if (i != b && model->nodes[i].state != STATE_SUPERSEDED && is_heir_of_covered(model, &model->nodes[i], b, MOST_GENERATIONS))
 			put_aside(&model->nodes[i], b, detail);
 }
 
@@ -402,9 +404,9 @@ claim(const Model *model, int heir, int number, int *taken_by, int generations)
 	{
 		int			replaced = mig_model_find_reference(model, migration->project, migration->replaces.names[i]);
 
-		if (replaced < 0 || replaced == heir)
+		if (replaced < 0 || replaced == heir || taken_by[replaced] == heir)
 			continue;
-		if (taken_by[replaced] >= 0 && taken_by[replaced] != heir)
+		if (taken_by[replaced] >= 0)
 			return replaced;
 		taken_by[replaced] = heir;
 		if (generations > 0 && !model->nodes[replaced].is_applied)
@@ -443,7 +445,7 @@ refuse_rival(Model *model, int heir, int *taken_by)
 								psprintf("migrations \"%s\" and \"%s\" would both run in the place of another one",
 										 mig_full_name(other->migration), name),
 								psprintf("It is \"%s\".", mig_full_name(model->nodes[contested].migration)),
-								hold_meanwhile(other->migration->kind == KIND_BASELINE ? mig_full_name(other->migration) : name));
+								hold_meanwhile(other->migration->kind == KIND_BASELINE ? other->migration : node->migration));
 	if (other->migration->kind != KIND_BASELINE)
 		supersede(model, taken_by[contested]);
 }

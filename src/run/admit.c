@@ -51,13 +51,6 @@ why_apart(const PlanNode *node, const StoredText *text, ScriptPart part)
 	return strcmp(options.transaction, "off") == 0 ? "Its option \"transaction\" is \"off\"." : NULL;
 }
 
-/* An abort gives back no lock of a session, which would be in the way of the next try, or stay: the session is to be one that ends. */
-static bool
-locks_session(const char *text)
-{
-	return strcasestr(text, "pg_advisory_lock") || strcasestr(text, "pg_try_advisory_lock");
-}
-
 /* Without what kept it from committing. */
 static const char *
 same_call(const Run *run)
@@ -75,15 +68,14 @@ static bool
 runs_apart(const Run *run, const PlanNode *node, const StoredText *text, ScriptPart part)
 {
 	const char *why = why_apart(node, text, part);
-	bool		may_commit = run->commits && !run->atomic;
 
-	if (why && !may_commit)
+	if (why && (run->atomic || !run->commits))
 		ereport(ERROR,
 				(errcode(ERRCODE_MIG_NEEDS_TOP_LEVEL),
 				 errmsg("migration \"%s\" cannot run inside a transaction", mig_full_name(node->migration)),
 				 errdetail_internal("%s", why),
 				 errhint("%s  on its own, outside of a transaction block and without \"atomic\".", same_call(run))));
-	return why != NULL || (may_commit && locks_session(text->body));
+	return why != NULL;
 }
 
 /* What parsing can tell is told before anything runs. */
@@ -107,6 +99,7 @@ mig_admit_scripts(const Run *run)
 		if (node->unfinished && node->unfinished->part != part)
 			mig_raise_problem(mig_half_done_problem(node));
 		text = mig_step_text(node->migration, part);
+		step->locks = text && mig_locks_session(text->body);
 		step->apart = text && runs_apart(run, node, text, part);
 		MemoryContextReset(context);
 	}

@@ -75,6 +75,7 @@ typedef struct Reconciliation
 	char	   *left;			/* SQL that removes what a statement left out would leave, or NULL */
 	List	   *objects;		/* of ObjectAddress *: what it has made, changed or dropped, where it is done */
 	char	   *evidence;		/* what is known, where people must decide */
+	bool		is_others;		/* unknown since what it was to make is there, and not its own */
 	bool		has_gone;		/* the object is gone, and nobody knows who dropped it */
 	bool		is_changed;		/* unknown since the text has another statement in its place */
 	bool		is_moved;		/* and has it behind that, where it would run again */

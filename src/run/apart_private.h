@@ -72,10 +72,16 @@ extern bool apart_has_left_something(const Apart *apart, const Unfinished *now);
 /* What statements behind this transaction find in the session. */
 extern SessionNote *apart_session(const Apart *apart);
 
+/* Once a step is committed: note again what may have gone with its transaction. */
+extern void apart_note_behind(Apart *apart, int done);
+
 /* The rest of a migration is not to be run in a session that has not what it relies on: MG012. */
 extern void apart_require_session(Apart *apart);
 
 /* ---- resume.c ---- */
+
+/* What people can do where it cannot go on, as a hint. */
+extern char *apart_ways_by_hand(const Apart *apart);
 
 /* From what stands of an earlier attempt. */
 extern void apart_go_on(Apart *apart);

@@ -44,6 +44,7 @@ run_transaction(Apart *apart, ScriptStep step)
 	mig_deployer_inside_worker(true);
 	apart_commit(apart);
 	mig_deployer_inside_worker(false);
+	apart_note_behind(apart, step.last);
 	MIG_FAULT("apart_step_committed");
 	apart->job->half_done = true;
 	apart_count_done(apart, step.last);
@@ -148,6 +149,7 @@ run_top_level(Apart *apart, int number)
 		MIG_FAULT("apart_statement_written");
 		apart_commit(apart);
 	}
+	apart_note_behind(apart, number);
 	execution->current = NULL;
 	MIG_FAULT("apart_statement_committed");
 	execution->rows += top.record.rows;

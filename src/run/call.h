@@ -91,6 +91,11 @@ extern void mig_record_end(const Run *run, const char *outcome, const ErrorData 
  */
 extern bool mig_record_failure(Run *run, const ErrorData *error);
 
+/* Does a text lock for the session?  What that holds, as a list of LOCKTAG *; give back all but that (session_locks.c). */
+extern bool mig_locks_session(const char *text);
+extern List *mig_session_locks(void);
+extern void mig_session_locks_give_back(const List *before);
+
 /* MG009 unless the ledger is the one in which the run began. */
 extern void mig_record_require(const Run *run);
 

@@ -437,7 +437,10 @@ judge_made(Reconciliation *result, const ScriptStatement *stmt, const Unfinished
 	if (has_made(unfinished, now))
 		result->verdict = VERDICT_DONE;
 	else
+	{
 		judge_unknown(result, "There was nothing of that name when it began, and what there is now is not what it has made.");
+		result->is_others = true;
+	}
 }
 
 static const char *
@@ -581,6 +584,9 @@ mig_reconcile_left(const ScriptStatement *stmt, const Unfinished *unfinished)
 {
 	Reconciliation result = mig_reconcile(stmt, unfinished);
 
+	/* What there is and it has not made, with which it failed, is none of what it has left. */
+	if (result.is_others)
+		return false;
 	return result.verdict != VERDICT_AGAIN || result.left;
 }
 

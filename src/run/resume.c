@@ -50,14 +50,14 @@ setting_again(void *arg)
 	errcontext("setting again what statement %d had set for those behind it", ((const ScriptStatement *) arg)->number);
 }
 
-/* What became of it is to be decided by people then. */
-static char *
-ways_without(const Apart *apart)
+char *
+apart_ways_by_hand(const Apart *apart)
 {
 	const char *literal = quote_literal_cstr(mig_full_name(apart->migration));
 
-	return psprintf("Do by hand what is left, then: SELECT migrate.resolve(%s, 'applied', '<done by hand>');  "
-					"or undo what stands, then: SELECT migrate.resolve(%s, 'restart', '<undone by hand>');", literal, literal);
+	return psprintf("Do by hand what is left, then: SELECT migrate.resolve(%s, '%s', '<done by hand>');  "
+					"or undo what stands, then: SELECT migrate.resolve(%s, 'restart', '<undone by hand>');",
+					literal, apart->job->revert ? "reverted" : "applied", literal);
 }
 
 static void
@@ -78,8 +78,8 @@ set_one_again(Apart *apart, ScriptStatement *stmt, bool may_fail)
 		error = CopyErrorData();
 		if (!may_fail || mig_is_error_of_others(error->sqlerrcode))
 		{
-			if (error->hint == NULL)
-				error->hint = ways_without(apart);
+			if (error->hint == NULL && !mig_locks_is_about(error) && !mig_is_error_of_others(error->sqlerrcode))
+				error->hint = apart_ways_by_hand(apart);
 			FlushErrorState();
 			ReThrowError(error);
 		}
@@ -112,7 +112,7 @@ raise_set_once(const Apart *apart, const ScriptStatement *stmt)
 			 errmsg("migration \"%s\" cannot go on: statement %d of it, which stands, has set something for those behind it and cannot be run again for that",
 					mig_full_name(apart->migration), stmt->number),
 			 errdetail("%s  It does more than call set_config(), or reads a table for it.", mig_place(apart->text->path, stmt->line)),
-			 errhint("%s", ways_without(apart))));
+			 errhint("%s", apart_ways_by_hand(apart))));
 }
 
 /*

@@ -216,6 +216,16 @@ typedef struct Unit
 	bool		apart;			/* it has failed for nothing but its transaction */
 } Unit;
 
+/* May a unit that begins with a step lock something for the session? */
+static bool
+may_lock_session(const Run *run, int first)
+{
+	for (int i = first; i < (run->atomic ? mig_run_planned(run) : first + 1); i++)
+		if (((const PlanStep *) list_nth(run->plan->steps, i))->locks)
+			return true;
+	return false;
+}
+
 /* Run it in one subtransaction, and commit that.  The error, if there is one, is taken, and nothing of it stands. */
 static ErrorData *
 try_unit(Run *run, Unit *unit, MemoryContext context)
@@ -223,12 +233,16 @@ try_unit(Run *run, Unit *unit, MemoryContext context)
 	int			level = GetCurrentTransactionNestLevel();
 	int			last_ran = -1;
 	ErrorData  *volatile error = NULL;
+	bool		locks = may_lock_session(run, unit->next);
+	List	   *held = NIL;
 
+	MemoryContextSwitchTo(context);
+	if (locks)
+		held = mig_session_locks();
 	PG_TRY();
 	{
 		ResourceOwner owner;
 
-		MemoryContextSwitchTo(context);
 		take_up_step(run, unit->next++);
 		mig_deployer_hold();
 		owner = mig_run_begin_subtransaction();
@@ -258,6 +272,8 @@ try_unit(Run *run, Unit *unit, MemoryContext context)
 	{
 		unit->apart = failed_for_transaction(run);
 		error = mig_run_take_error(run, level);
+		if (locks)
+			mig_session_locks_give_back(held);
 	}
 	PG_END_TRY();
 	return error;

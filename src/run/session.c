@@ -77,25 +77,6 @@ effective(const char *path, Oid role)
 	return result.len > 0 ? result.data : "''";
 }
 
-/* Does the script make a temporary relation of this name that goes with its transaction? */
-static bool
-goes_at_commit(const Apart *apart, const char *name)
-{
-	ListCell   *cell;
-
-	foreach(cell, apart->script->statements)
-	{
-		const Node *node = ((const ScriptStatement *) lfirst(cell))->raw->stmt;
-		const CreateStmt *create = (const CreateStmt *) node;
-		const IntoClause *into = IsA(node, CreateTableAsStmt) ? ((const CreateTableAsStmt *) node)->into : NULL;
-
-		if ((IsA(node, CreateStmt) && create->oncommit == ONCOMMIT_DROP && strcmp(create->relation->relname, name) == 0) ||
-			(into && into->onCommit == ONCOMMIT_DROP && strcmp(into->rel->relname, name) == 0))
-			return true;
-	}
-	return false;
-}
-
 /* What a statement can name, and not only use through something else. */
 static char *
 temporary_name(Oid class_id, Oid object_id)
@@ -107,12 +88,12 @@ temporary_name(Oid class_id, Oid object_id)
 	if (class_id != RelationRelationId)
 		return NULL;
 	kind = get_rel_relkind(object_id);
-	return kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE || kind == RELKIND_VIEW ? get_rel_name(object_id) : NULL;
+	return kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE || kind == RELKIND_VIEW || kind == RELKIND_SEQUENCE ? get_rel_name(object_id) : NULL;
 }
 
 /* All of them are the migration's own: it has a session of its own. */
 static char *
-temporary_objects(const Apart *apart)
+temporary_objects(void)
 {
 	StringInfoData names;
 	Oid			schema;
@@ -135,7 +116,7 @@ temporary_objects(const Apart *apart)
 		Form_pg_depend depend = (Form_pg_depend) GETSTRUCT(tuple);
 		char	   *name = temporary_name(depend->classid, depend->objid);
 
-		if (name && !goes_at_commit(apart, name))
+		if (name)
 			mig_list_name(&names, name);
 	}
 	systable_endscan(scan);
@@ -150,10 +131,31 @@ apart_session(const Apart *apart)
 	const char *path = behind("search_path");
 	Oid			role = role_behind();
 
+	note->temporary = temporary_objects();
+	/* Whose rights will hold is not to be told then: what was noted is as good. */
+	if (behind("session_authorization"))
+		return note;
 	note->search_path = effective(path ? path : namespace_search_path, role);
 	note->role = role == apart->role ? "" : GetUserNameFromId(role, true);
-	note->temporary = temporary_objects(apart);
 	return note;
+}
+
+/*
+ * A temporary table ON COMMIT DROP is there until the transaction ends that notes
+ * it: whoever is killed in between is asked once too often.
+ */
+void
+apart_note_behind(Apart *apart, int done)
+{
+	Oid			schema;
+	Oid			toast;
+
+	GetTempNamespaceState(&schema, &toast);
+	if (!OidIsValid(schema))
+		return;
+	apart_begin(apart);
+	apart_note_done(apart, done);
+	apart_commit(apart);
 }
 
 /* ---- what it would go on without ---- */
@@ -177,8 +179,23 @@ is_path_set_next(const Apart *apart)
 	return true;
 }
 
+/* Has what stands set it? */
+static bool
+is_path_set_before(const Apart *apart)
+{
+	for (int number = 1; number <= apart->done; number++)
+	{
+		const ScriptStatement *stmt = apart_statement(apart, number);
+		const VariableSetStmt *set = (const VariableSetStmt *) stmt->raw->stmt;
+
+		if (IsA(set, VariableSetStmt) && !set->is_local && set->name && strcmp(set->name, "search_path") == 0)
+			return true;
+	}
+	return false;
+}
+
 /* What gives it back the search_path of then. */
-static char *
+static const char *
 way_to_path(const Apart *apart, const char *then)
 {
 	List	   *names;
@@ -195,6 +212,8 @@ way_to_path(const Apart *apart, const char *then)
 		if (mig_object_aclcheck(NamespaceRelationId, schema, GetUserId(), ACL_USAGE) != ACLCHECK_OK)
 			return psprintf("GRANT USAGE ON SCHEMA %s TO %s;", name, quote_identifier(GetUserNameFromId(GetUserId(), false)));
 	}
+	if (is_path_set_before(apart))
+		return "Its text has set it, to what is something else now.";
 	if (apart->options.search_path)
 		return psprintf("Register it with the option \"search_path\" of then, %s.", then);
 	return psprintf("SET search_path = %s;  before the call.", then);
@@ -215,14 +234,9 @@ raise_missing(const Apart *apart, const char *what, const char *detail, const ch
 static void
 require_temporary(const Apart *apart, const char *then)
 {
-	const char *literal = quote_literal_cstr(mig_full_name(apart->migration));
-
-	if (then == NULL || then[0] == '\0')
-		return;
-	raise_missing(apart, "in another session, and what is temporary has gone with that",
-				  psprintf("It had %s, which what is left may need.", then),
-				  psprintf("Do by hand what is left, then: SELECT migrate.resolve(%s, 'applied', '<done by hand>');  "
-						   "or undo what stands, then: SELECT migrate.resolve(%s, 'restart', '<undone by hand>');", literal, literal));
+	if (then && then[0] != '\0')
+		raise_missing(apart, "in another session, and what is temporary has gone with that",
+					  psprintf("It had %s, which what is left may need.", then), apart_ways_by_hand(apart));
 }
 
 static void
@@ -233,7 +247,7 @@ require_role(const Apart *apart, const char *then)
 	/* Whoever goes on with what began as its caller may be another one. */
 	if (then && then[0] != '\0' && strcmp(then, now) != 0)
 		raise_missing(apart, "as another role", psprintf("It was %s then, and is %s now.", then, now),
-					  psprintf("SET ROLE %s;  before the call.", quote_identifier(then)));
+					  psprintf("SET ROLE %s;  before the call, for which it needs the capability \"deployer\".", quote_identifier(then)));
 }
 
 static void

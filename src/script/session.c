@@ -14,10 +14,10 @@
 /* Functions of the server that only say something: called again they do no harm. */
 static const char *const harmless[] = {
 	"array_agg", "array_length", "array_to_string", "btrim", "cardinality", "concat", "concat_ws", "count", "current_database",
-	"current_schema", "current_schemas", "current_setting", "format", "generate_series", "has_schema_privilege", "json_array_elements",
+	"current_schema", "current_schemas", "current_setting", "format", "generate_series", "has_schema_privilege", "hashtext", "hashtextextended", "json_array_elements",
 	"json_array_elements_text", "json_each", "json_each_text", "json_extract_path_text", "jsonb_array_elements",
 	"jsonb_array_elements_text", "jsonb_each", "jsonb_each_text", "jsonb_extract_path_text", "left", "length", "lower", "ltrim",
-	"max", "min", "now", "quote_ident", "quote_literal", "regexp_replace", "replace", "right", "rtrim", "set_config", "split_part",
+	"max", "md5", "min", "now", "quote_ident", "quote_literal", "regexp_replace", "replace", "right", "rtrim", "set_config", "split_part",
 	"string_agg", "string_to_array", "substring", "substr", "to_char", "unnest", "upper"
 };
 
@@ -84,7 +84,8 @@ says_the_same(const RangeVar *relation, const WithClause *with)
 /* What a query does with the settings of the session. */
 typedef struct SettingsOf
 {
-	bool		sets;			/* it calls set_config, or locks */
+	bool		sets;			/* it calls set_config */
+	bool		locks;			/* for the session */
 	bool		does_more;		/* what must not be done twice, or may say another thing then, as far as is known */
 	const WithClause *with;
 } SettingsOf;
@@ -127,7 +128,8 @@ look_for_settings(Node *node, void *arg)
 	{
 		name = server_function((FuncCall *) node);
 		is_lock = is_one_of(name, locks, lengthof(locks));
-		settings->sets |= is_lock || (calls_set_config((FuncCall *) node) && !is_boolean(llast(((FuncCall *) node)->args), true));
+		settings->locks |= is_lock;
+		settings->sets |= calls_set_config((FuncCall *) node) && !is_boolean(llast(((FuncCall *) node)->args), true);
 		settings->does_more |= !is_lock && !is_one_of(name, harmless, lengthof(harmless));
 	}
 	else if (IsA(node, RangeVar))
@@ -142,14 +144,17 @@ static SessionSetting
 set_by_query(Node *stmt)
 {
 	Node	   *query = query_of(stmt);
-	SettingsOf	settings = {false, !IsA(stmt, SelectStmt), NULL};
+	SettingsOf	settings = {.does_more = !IsA(stmt, SelectStmt)};
 
 	if (query == NULL)
 		return SETS_NOTHING;
 	if (IsA(stmt, SelectStmt))
 		settings.with = ((const SelectStmt *) stmt)->withClause;
 	(void) look_for_settings(query, &settings);
-	return settings.sets ? settings.does_more ? SETS_ONCE : SETS_AGAIN : SETS_NOTHING;
+	/* What is locked for the session keeps others out at most, and need not be had again. */
+	if (settings.sets)
+		return settings.does_more ? SETS_ONCE : SETS_AGAIN;
+	return settings.locks && !settings.does_more ? SETS_AGAIN : SETS_NOTHING;
 }
 
 SessionSetting

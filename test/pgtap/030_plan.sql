@@ -270,6 +270,13 @@ SELECT register_empty('based', '0001_a', '0002_b', '0003_c'),
 SELECT is(planned('based'), '0003_base', 'a baseline runs instead of what replaces only what it covers');
 CALL migrate.apply(project => 'based') \g /dev/null
 SELECT is((SELECT string_agg(action || ' ' || name, ', ') FROM migrate.plan(project => 'based')), 'mark 0004_s', 'which is recorded then');
+SELECT register_empty('based3', '0001_a', '0002_b'),
+       migrate.register('0002_base', '', '', kind => 'baseline', version => '0002', project => 'based3'),
+       migrate.register('inner', '', '', replaces => '{0001_a,0002_b}', project => 'based3'),
+       migrate.register('outer', '', '', replaces => '{inner}', project => 'based3') \g /dev/null
+SELECT is(planned('based3'), '0002_base', 'also of what replaces a replacement of that');
+CALL migrate.apply(project => 'based3') \g /dev/null
+SELECT is((SELECT string_agg(action || ' ' || name, ', ') FROM migrate.plan(project => 'based3')), 'mark outer', 'which is recorded as well');
 SELECT register_empty('based2', '0001_a', '0002_b', '0003_c', '0005_d'),
        migrate.register('0003_base', '', '', kind => 'baseline', version => '0003.1', project => 'based2'),
        migrate.register('0006_s', '', '', replaces => '{0001_a,0005_d}', project => 'based2') \g /dev/null

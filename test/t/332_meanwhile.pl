@@ -50,6 +50,8 @@ $node->safe_psql('postgres', 'CREATE DATABASE made');
 like(try(apply()), qr/MG012.*There was nothing of that name when it began, and what there is now is not what it has made/s, 'a database that somebody else has made is none of its own');
 $node->safe_psql('postgres', 'DROP DATABASE made');
 is(code_of(try(apply())) . ask(q{SELECT datconnlimit FROM pg_database WHERE datname = 'made'}), '000007', 'where it has gone it is made');
+define('0010_d', "VACUUM keep;\nCREATE DATABASE made;\nSELECT 1", project => 'race');
+is(code_of(try(q{CALL migrate.apply(project => 'race')})) . ask(q{SELECT under_way IS NULL FROM migrate.unfinished WHERE name = '0010_d'}), '42P04t', 'a database that is there is no doubt');
 stopped('apart_statement_ended', "CREATE DATABASE made_too TEMPLATE template0 CONNECTION LIMIT 7;\nCREATE TABLE after_made_too ()");
 is(code_of(try(apply())), '00000', 'its own is known again');
 my $subscription = q{CREATE SUBSCRIPTION subscribed CONNECTION 'host=/nowhere dbname=nowhere' PUBLICATION p WITH (connect = false)};
@@ -132,14 +134,23 @@ sleep 1;
 ask_session($holder, 'COMMIT;');
 my ($ok, $out) = end_client($waits);
 is($out =~ /(\d+)$/ ? $1 : $out, '0', 'nor is it left locked by a step that was tried again');
+ask('DROP TABLE busy; CREATE TABLE busy (i int)');
+define('0071_n', q{SELECT pg_advisory_lock(5); ALTER TABLE busy ADD j int; SELECT pg_advisory_unlock(5); SELECT 1 / count(*) FROM pg_class WHERE relname = 'never'}, project => 'p');
+my $own = start_client($node, 'postgres', qq{\\set ON_ERROR_STOP 0\nSELECT pg_advisory_lock(5);\n@{[apply()]}\n$lock_5;});
+is((end_client($own))[1] =~ /(\d+)$/ ? $1 : '', '1', 'what the caller had locked is his still');
+define('0071_n', 'SELECT 1', project => 'p');
 $n = 71;
+stopped('apart_statement_committed', "SELECT pg_advisory_lock(hashtext('x'));\nSELECT pg_advisory_unlock(hashtext('x'));\nVACUUM keep;\nSELECT 1");
+is(code_of(try(apply())), '00000', 'a key that is computed is no hindrance');
+stopped('apart_statement_committed', "SELECT pg_advisory_lock(i) FROM keep;\nVACUUM keep;\nSELECT 1");
+is(code_of(try(apply())), '00000', 'nor is one that is read from a table');
 stopped('apart_statement_committed', "SELECT pg_advisory_lock(5);\nVACUUM keep;\nINSERT INTO did SELECT 'held ' || count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 5 AND objsubid = 1 AND pid = pg_backend_pid()");
 is(code_of(try(apply())) . ask(q{SELECT string_agg(s, ' ') FROM did WHERE s LIKE 'held %'}), '00000held 1', 'where it goes on it is locked again');
 
 # ---- a verify, and the extension itself
 
 ask(q{CREATE TYPE seen AS ENUM ('a')});
-ask(q{SELECT migrate.register('0073_m', $$ALTER TYPE seen ADD VALUE 'b'$$, 'SELECT 1', $$SELECT 'b'::seen IS NOT NULL$$, project => 'p', requires => '{}')});
+ask(q{SELECT migrate.register('0080_m', $$ALTER TYPE seen ADD VALUE 'b'$$, 'SELECT 1', $$SELECT 'b'::seen IS NOT NULL$$, project => 'p', requires => '{}')});
 is(code_of(try(apply())), '00000', 'a verify may use the value that its migration adds');
 $node->safe_psql('postgres', 'CREATE DATABASE gone');
 ask('CREATE EXTENSION pg_migrations; CREATE TABLE keep (i int)', 'gone');
