@@ -445,7 +445,8 @@ refuse_rival(Model *model, int heir, int *taken_by)
 								psprintf("migrations \"%s\" and \"%s\" would both run in the place of another one",
 										 mig_full_name(other->migration), name),
 								psprintf("It is \"%s\".", mig_full_name(model->nodes[contested].migration)),
-								hold_meanwhile(other->migration->kind == KIND_BASELINE ? other->migration : node->migration));
+								psprintf("Register the one that is to run with the other among what it replaces.  %s",
+										 hold_meanwhile(other->migration->kind == KIND_BASELINE ? other->migration : node->migration)));
 	if (other->migration->kind != KIND_BASELINE)
 		supersede(model, taken_by[contested]);
 }
