@@ -76,14 +76,15 @@ set_one_again(Apart *apart, ScriptStatement *stmt, bool may_fail)
 
 		MemoryContextSwitchTo(apart->context);
 		error = CopyErrorData();
-		if (!may_fail || mig_is_error_of_others(error->sqlerrcode))
+		FlushErrorState();
+		if (mig_is_error_of_others(error->sqlerrcode))
+			ReThrowError(error);
+		if (!may_fail)
 		{
-			if (error->hint == NULL && !mig_locks_is_about(error) && !mig_is_error_of_others(error->sqlerrcode))
+			if (error->hint == NULL && !mig_locks_is_about(error))
 				error->hint = apart_ways_by_hand(apart);
-			FlushErrorState();
 			ReThrowError(error);
 		}
-		FlushErrorState();
 		apart_abort(apart);
 	}
 	PG_END_TRY();
@@ -94,7 +95,7 @@ set_one_again(Apart *apart, ScriptStatement *stmt, bool may_fail)
 
 /* Does another one, of those that stand, set the same, or will whoever needs it say that it is missing? */
 static bool
-may_be_missing(const Apart *apart, const ScriptStatement *stmt)
+may_fail_again(const Apart *apart, const ScriptStatement *stmt)
 {
 	if (IsA(stmt->raw->stmt, PrepareStmt) || IsA(stmt->raw->stmt, DeallocateStmt))
 		return true;
@@ -132,7 +133,7 @@ set_again(Apart *apart)
 		if (sets == SETS_ONCE && apart->done < apart->script->nstatements)
 			raise_set_once(apart, stmt);
 		if (sets == SETS_AGAIN)
-			set_one_again(apart, stmt, may_be_missing(apart, stmt));
+			set_one_again(apart, stmt, may_fail_again(apart, stmt));
 	}
 	mig_worker_keep_encoding();
 }

@@ -189,13 +189,20 @@ failed_for_transaction(const Run *run)
 	return stmt && (unsafe || mig_script_wants_top_level(stmt, geterrcode()));
 }
 
+/* The number of the step behind those that stand or fall with one: with atomic all of them do. */
+static int
+unit_end(const Run *run, int first)
+{
+	return run->atomic ? mig_run_planned(run) : first + 1;
+}
+
 /* Nothing of the steps from first on stands: as if they had not been begun. */
 static void
 forget_unit(Run *run, int first, int done, int left_out)
 {
 	run->done = done;
 	run->left_out = left_out;
-	for (int i = first; i < (run->atomic ? mig_run_planned(run) : first + 1); i++)
+	for (int i = first; i < unit_end(run, first); i++)
 		run->plan->model->nodes[((PlanStep *) list_nth(run->plan->steps, i))->node].left_out = NULL;
 }
 
@@ -220,7 +227,7 @@ typedef struct Unit
 static bool
 may_lock_session(const Run *run, int first)
 {
-	for (int i = first; i < (run->atomic ? mig_run_planned(run) : first + 1); i++)
+	for (int i = first; i < unit_end(run, first); i++)
 		if (((const PlanStep *) list_nth(run->plan->steps, i))->locks)
 			return true;
 	return false;

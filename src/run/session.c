@@ -91,19 +91,28 @@ temporary_name(Oid class_id, Oid object_id)
 	return kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE || kind == RELKIND_VIEW || kind == RELKIND_SEQUENCE ? get_rel_name(object_id) : NULL;
 }
 
+/* The schema of what is temporary in this session; invalid: nothing ever was. */
+static Oid
+temporary_schema(void)
+{
+	Oid			schema;
+	Oid			toast;
+
+	GetTempNamespaceState(&schema, &toast);
+	return schema;
+}
+
 /* All of them are the migration's own: it has a session of its own. */
 static char *
 temporary_objects(void)
 {
 	StringInfoData names;
-	Oid			schema;
-	Oid			toast;
+	Oid			schema = temporary_schema();
 	Relation	pg_depend;
 	ScanKeyData keys[2];
 	SysScanDesc scan;
 	HeapTuple	tuple;
 
-	GetTempNamespaceState(&schema, &toast);
 	if (!OidIsValid(schema))
 		return "";
 	initStringInfo(&names);
@@ -147,11 +156,7 @@ apart_session(const Apart *apart)
 void
 apart_note_behind(Apart *apart, int done)
 {
-	Oid			schema;
-	Oid			toast;
-
-	GetTempNamespaceState(&schema, &toast);
-	if (!OidIsValid(schema))
+	if (!OidIsValid(temporary_schema()))
 		return;
 	apart_begin(apart);
 	apart_note_done(apart, done);
@@ -160,14 +165,23 @@ apart_note_behind(Apart *apart, int done)
 
 /* ---- what it would go on without ---- */
 
+/* A statement that sets it for the session, or resets it, or NULL. */
+static const VariableSetStmt *
+path_setting(const Apart *apart, int number)
+{
+	const VariableSetStmt *set = (const VariableSetStmt *) apart_statement(apart, number)->raw->stmt;
+
+	return IsA(set, VariableSetStmt) && !set->is_local && set->name && strcmp(set->name, "search_path") == 0 ? set : NULL;
+}
+
 /* Does what comes next say where, for whoever runs it? */
 static bool
 is_path_set_next(const Apart *apart)
 {
-	const VariableSetStmt *set = (const VariableSetStmt *) apart_statement(apart, apart->done + 1)->raw->stmt;
+	const VariableSetStmt *set = path_setting(apart, apart->done + 1);
 	ListCell   *cell;
 
-	if (!IsA(set, VariableSetStmt) || set->kind != VAR_SET_VALUE || set->is_local || strcmp(set->name, "search_path") != 0)
+	if (set == NULL || set->kind != VAR_SET_VALUE)
 		return false;
 	foreach(cell, set->args)
 	{
@@ -184,13 +198,8 @@ static bool
 is_path_set_before(const Apart *apart)
 {
 	for (int number = 1; number <= apart->done; number++)
-	{
-		const ScriptStatement *stmt = apart_statement(apart, number);
-		const VariableSetStmt *set = (const VariableSetStmt *) stmt->raw->stmt;
-
-		if (IsA(set, VariableSetStmt) && !set->is_local && set->name && strcmp(set->name, "search_path") == 0)
+		if (path_setting(apart, number))
 			return true;
-	}
 	return false;
 }
 
