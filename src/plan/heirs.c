@@ -7,6 +7,7 @@
 
 #include "common/errors.h"
 #include "common/names.h"
+#include "miscadmin.h"
 #include "plan/model_private.h"
 #include "script/version.h"
 #include "utils/builtins.h"
@@ -117,73 +118,70 @@ has_history(const Model *model, const char *project)
 
 /* ---- those that replace others ---- */
 
-/* Itself, or all whose place it would take. */
-static bool
-is_there(const Model *model, int number, int generations)
+/* The i-th of those that a migration replaces, or -1: it is not registered. */
+static int
+nth_replaced(const Model *model, const Migration *heir, int i)
 {
-	const PlanNode *node = &model->nodes[number];
+	return mig_model_find_reference(model, heir->project, heir->replaces.names[i]);
+}
+
+/*
+ * Find what is there of what a migration replaces, and of what that replaces,
+ * each looked at once: squashes may all name all before them.  One that comes to
+ * replace itself is not there for that.
+ */
+static void
+look_behind(Model *model, PlanNode *node)
+{
 	const NameArray *replaces = &node->migration->replaces;
+	bool		all = replaces->n > 0;
 
-	for (int i = 0; i < replaces->n && !node->is_applied; i++)
+	check_stack_depth();
+	node->looked_behind = true;
+	node->is_there = node->is_applied;
+	for (int i = 0; i < replaces->n; i++)
 	{
-		int			replaced = mig_model_find_reference(model, node->migration->project, replaces->names[i]);
+		int			number = nth_replaced(model, node->migration, i);
+		PlanNode   *replaced = number < 0 ? NULL : &model->nodes[number];
 
-		if (replaced < 0 || generations == 0 || !is_there(model, replaced, generations - 1))
-			return false;
+		if (replaced && !replaced->looked_behind)
+			look_behind(model, replaced);
+		all = all && replaced && replaced->is_there;
+		if (replaced && node->half_done == NULL)
+			node->half_done = replaced->unfinished ? replaced->migration : replaced->is_applied ? NULL : replaced->half_done;
 	}
-	return node->is_applied || replaces->n > 0;
+	node->is_there |= all;
+}
+
+static bool
+replaced_is_there(const Model *model, const PlanNode *node, int i)
+{
+	int			replaced = nth_replaced(model, node->migration, i);
+
+	return replaced >= 0 && model->nodes[replaced].is_there;
 }
 
 /* How many of the migrations that node replaces are applied. */
 static int
 replaced_applied(const Model *model, const PlanNode *node)
 {
-	const NameArray *replaces = &node->migration->replaces;
 	int			applied = 0;
 
-	for (int i = 0; i < replaces->n; i++)
-	{
-		int			replaced = mig_model_find_reference(model, node->migration->project, replaces->names[i]);
-
-		if (replaced >= 0 && is_there(model, replaced, MOST_GENERATIONS))
+	for (int i = 0; i < node->migration->replaces.n; i++)
+		if (replaced_is_there(model, node, i))
 			applied++;
-	}
 	return applied;
-}
-
-/* The name of the first that is, or NULL. */
-static const char *
-replaced_half_done(const Model *model, const PlanNode *node, int generations)
-{
-	const NameArray *replaces = &node->migration->replaces;
-	const char *name = NULL;
-
-	for (int i = 0; i < replaces->n && name == NULL; i++)
-	{
-		int			replaced = mig_model_find_reference(model, node->migration->project, replaces->names[i]);
-
-		if (replaced >= 0 && model->nodes[replaced].unfinished)
-			name = mig_full_name(model->nodes[replaced].migration);
-		else if (replaced >= 0 && generations > 0 && !model->nodes[replaced].is_applied)
-			name = replaced_half_done(model, &model->nodes[replaced], generations - 1);
-	}
-	return name;
 }
 
 static char *
 replaced_names(const Model *model, const PlanNode *node, bool applied)
 {
-	const NameArray *replaces = &node->migration->replaces;
 	StringInfoData names;
 
 	initStringInfo(&names);
-	for (int i = 0; i < replaces->n; i++)
-	{
-		int			replaced = mig_model_find_reference(model, node->migration->project, replaces->names[i]);
-
-		if ((replaced >= 0 && is_there(model, replaced, MOST_GENERATIONS)) == applied)
-			mig_list_name(&names, replaces->names[i]);
-	}
+	for (int i = 0; i < node->migration->replaces.n; i++)
+		if (replaced_is_there(model, node, i) == applied)
+			mig_list_name(&names, node->migration->replaces.names[i]);
 	return names.data;
 }
 
@@ -200,11 +198,10 @@ static void
 supersede(Model *model, int heir)
 {
 	const PlanNode *node = &model->nodes[heir];
-	const NameArray *replaces = &node->migration->replaces;
 
-	for (int i = 0; i < replaces->n; i++)
+	for (int i = 0; i < node->migration->replaces.n; i++)
 	{
-		int			replaced = mig_model_find_reference(model, node->migration->project, replaces->names[i]);
+		int			replaced = nth_replaced(model, node->migration, i);
 
 		if (replaced < 0 || replaced == heir)
 			continue;
@@ -230,12 +227,11 @@ replaces_in_part(const Model *model, const PlanNode *node, int applied)
 {
 	const char *name = mig_full_name(node->migration);
 	char	   *hint = hold_meanwhile(node->migration);
-	const char *half_done = replaced_half_done(model, node, MOST_GENERATIONS);
 
-	if (half_done)
+	if (node->half_done)
 		return mig_problem(ERRCODE_MIG_CONFLICT, "replaces",
 						   psprintf("migration \"%s\" replaces a migration that is half done", name),
-						   psprintf("It is \"%s\".", half_done), hint);
+						   psprintf("It is \"%s\".", mig_full_name(node->half_done)), hint);
 	if (applied == 0 || applied == node->migration->replaces.n)
 		return NULL;
 	return mig_problem(ERRCODE_MIG_CONFLICT, "replaces",
@@ -252,9 +248,13 @@ replaces_in_part(const Model *model, const PlanNode *node, int applied)
 void
 mig_states_replaced(Model *model)
 {
+	/* An heir comes before what it replaces: from behind, none is far from what is known. */
+	for (int i = model->n - 1; i >= 0; i--)
+		if (!model->nodes[i].looked_behind)
+			look_behind(model, &model->nodes[i]);
 	for (int i = 0; i < model->n; i++)
 	{
-		PlanNode	   *node = &model->nodes[i];
+		PlanNode   *node = &model->nodes[i];
 		int			n = node->migration->replaces.n;
 		int			applied;
 
@@ -313,7 +313,7 @@ is_heir_of_covered(const Model *model, const PlanNode *node, int b, int generati
 		return false;
 	for (int i = 0; i < migration->replaces.n; i++)
 	{
-		int			number = mig_model_find_reference(model, migration->project, migration->replaces.names[i]);
+		int			number = nth_replaced(model, migration, i);
 		const PlanNode *replaced = number < 0 ? NULL : &model->nodes[number];
 
 		if (replaced == NULL || !((replaced->stands_for == b && replaced->state == STATE_SUPERSEDED) ||
@@ -339,7 +339,7 @@ put_aside_covered(Model *model, int b)
 			mig_version_compare(node->migration->version, baseline->version) <= 0)
 			put_aside(node, b, detail);
 	}
-	for (int i = 0; i < model->n; i++)
+	for (int i = model->n - 1; i >= 0; i--)
 		if (i != b && model->nodes[i].state != STATE_SUPERSEDED && is_heir_of_covered(model, &model->nodes[i], b, MOST_GENERATIONS))
 			put_aside(&model->nodes[i], b, detail);
 }
@@ -402,7 +402,7 @@ claim(const Model *model, int heir, int number, int *taken_by, int generations)
 
 	for (int i = 0; i < migration->replaces.n && contested < 0; i++)
 	{
-		int			replaced = mig_model_find_reference(model, migration->project, migration->replaces.names[i]);
+		int			replaced = nth_replaced(model, migration, i);
 
 		if (replaced < 0 || replaced == heir || taken_by[replaced] == heir)
 			continue;

@@ -29,6 +29,9 @@ typedef struct PlanNode
 	bool		is_applied;		/* what requires it may run */
 	bool		is_pending;		/* the next apply runs it */
 	bool		mark_only;		/* all it replaces is applied */
+	bool		looked_behind;	/* and found: */
+	bool		is_there;		/* it, or all whose place it would take */
+	const Migration *half_done; /* the first of those, or of theirs, that is; or NULL */
 	bool		late;			/* pending, while a later one is applied */
 	bool		covered;		/* by a baseline migration, and stands and falls with it */
 	int			stands_for;		/* node that runs instead of it, or -1 */

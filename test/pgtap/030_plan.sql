@@ -377,6 +377,23 @@ SELECT matches(e.hint, 'it''''s 1', t.call)
 SELECT matches(e.hint, 'it''''s 2', 'apply of one that is held') FROM pg_temp.error_of($$CALL migrate.apply('it''s 2', 'quotes')$$) e;
 SELECT matches(string_agg(c::text, ''), 'it''''s 2', 'check') FROM migrate.check('quotes') c;
 
+-- Squashes that all name all before them are looked at once each: without that, forty would take for ever.
+
+CREATE FUNCTION register_squashes(project text) RETURNS bigint LANGUAGE sql AS $$
+    SELECT count(migrate.register('1' || to_char(i, 'FM000'), '', '', project => register_squashes.project,
+                                  replaces => '{0001_a,0002_b}'::text[] || array(SELECT '1' || to_char(k, 'FM000') FROM generate_series(1, i - 1) k)))
+    FROM generate_series(1, 40) i
+$$;
+SET LOCAL statement_timeout = '60s';
+SELECT register_empty('fresh', '0001_a', '0002_b'), register_empty('grown', '0001_a', '0002_b'), register_squashes('fresh') \g /dev/null
+SELECT is(planned('fresh'), '1040', 'of squashes of squashes the last runs');
+CALL migrate.apply(project => 'grown') \g /dev/null
+SELECT register_squashes('grown') \g /dev/null
+SELECT is(string_agg(DISTINCT action, ', '), 'mark', 'or, with what they replace there, none does') FROM migrate.plan(project => 'grown');
+CALL migrate.apply(project => 'grown') \g /dev/null
+SELECT is(migrate.is_current('grown'), true, 'and they are recorded');
+SET LOCAL statement_timeout = 0;
+
 -- Many steps need no more memory than a few: what a function has used is still there while its first row is read.
 
 SELECT register_empty('steps', VARIADIC array(SELECT 'step' || to_char(i, 'FM0000') FROM generate_series(1, 2000) i)),
