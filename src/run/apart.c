@@ -191,7 +191,8 @@ finish(Apart *apart)
 	begin_outcome(apart);
 	apart_require_own(apart);
 	mig_capture_migration(0);
-	mig_step_verify(&apart->run, apart->migration);
+	if (!apart->job->revert)
+		mig_step_verify(&apart->run, apart->migration);
 	apart->run.execution.records = NULL;
 	apart->run.execution.done = apart->done;
 	ledger_end_unfinished(apart->migration->project, apart->migration->name);

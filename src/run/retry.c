@@ -8,6 +8,7 @@
 #include "common/faults.h"
 #include "common/pg_prng.h"
 #include "miscadmin.h"
+#include "postmaster/bgworker.h"
 #include "run/activity.h"
 #include "run/call.h"
 #include "run/deployer.h"
@@ -355,6 +356,8 @@ hint(const LockWait *wait, const ErrorData *error)
 		case BLOCKER_WRAPAROUND:
 			return psprintf("Try again when it has ended: SELECT * FROM pg_stat_progress_vacuum WHERE pid = %d;", blocker->pid);
 		default:
+			if (MyBgworkerEntry && blocker->pid == MyBgworkerEntry->bgw_notify_pid)
+				return pstrdup("It is the session of this run, of before:  SELECT pg_advisory_unlock_all();  then call again.");
 			return psprintf("SELECT pg_terminate_backend(%d);  ends it.  %s", blocker->pid, again);
 	}
 }

@@ -21,12 +21,12 @@ is_own_of_user(const LockInstanceData *lock)
 List *
 mig_session_locks(void)
 {
-	const LockData *locks = GetLockStatusData();
+	LockData   *locks = GetLockStatusData();
 	List	   *result = NIL;
 
 	for (int i = 0; i < locks->nelements; i++)
 		if (is_own_of_user(&locks->locks[i]))
-			result = lappend(result, &locks->locks[i].locktag);
+			result = lappend(result, &locks->locks[i]);
 	return result;
 }
 
@@ -36,14 +36,19 @@ mig_locks_session(const char *text)
 	return strcasestr(text, "pg_advisory_lock") || strcasestr(text, "pg_try_advisory_lock");
 }
 
+/* Was it held so before?  How often, shared memory does not say. */
 static bool
-is_among(const List *tags, const LOCKTAG *tag)
+was_held(const List *before, const LOCKTAG *tag, LOCKMODE mode)
 {
 	ListCell   *cell;
 
-	foreach(cell, tags)
-		if (memcmp(lfirst(cell), tag, sizeof(LOCKTAG)) == 0)
+	foreach(cell, before)
+	{
+		const LockInstanceData *lock = lfirst(cell);
+
+		if (memcmp(&lock->locktag, tag, sizeof(LOCKTAG)) == 0 && (lock->holdMask & LOCKBIT_ON(mode)))
 			return true;
+	}
 	return false;
 }
 
@@ -54,7 +59,11 @@ mig_session_locks_give_back(const List *before)
 	ListCell   *cell;
 
 	foreach(cell, mig_session_locks())
-		for (int i = 0; i < lengthof(modes) && !is_among(before, lfirst(cell)); i++)
-			while (mig_lock_held_by_me(lfirst(cell), modes[i]) && LockRelease(lfirst(cell), modes[i], true))
+	{
+		const LOCKTAG *tag = &((const LockInstanceData *) lfirst(cell))->locktag;
+
+		for (int i = 0; i < lengthof(modes); i++)
+			while (!was_held(before, tag, modes[i]) && mig_lock_held_by_me(tag, modes[i]) && LockRelease(tag, modes[i], true))
 				;
+	}
 }
