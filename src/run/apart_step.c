@@ -44,10 +44,11 @@ run_transaction(Apart *apart, ScriptStep step)
 	mig_deployer_inside_worker(true);
 	apart_commit(apart);
 	mig_deployer_inside_worker(false);
+	apart->job->half_done = true;
+	/* Whatever fails from here on, it is not to run again. */
+	apart_count_done(apart, step.last);
 	apart_note_behind(apart, step.last);
 	MIG_FAULT("apart_step_committed");
-	apart->job->half_done = true;
-	apart_count_done(apart, step.last);
 }
 
 /*
@@ -149,12 +150,12 @@ run_top_level(Apart *apart, int number)
 		MIG_FAULT("apart_statement_written");
 		apart_commit(apart);
 	}
-	apart_note_behind(apart, number);
 	execution->current = NULL;
-	MIG_FAULT("apart_statement_committed");
 	execution->rows += top.record.rows;
 	execution->wal_bytes += top.record.wal_bytes;
 	apart_count_done(apart, number);
+	apart_note_behind(apart, number);
+	MIG_FAULT("apart_statement_committed");
 }
 
 /* Some lock was not to be had: wait until it may be, with nothing held. */
@@ -205,7 +206,6 @@ try_step(Apart *apart, ScriptStep step)
 
 /* ---- what makes a step worth another try ---- */
 
-/* Has the statement under way left anything, as far as can be known? */
 bool
 apart_commits_itself(const Apart *apart, int number)
 {
@@ -276,10 +276,6 @@ explain_held(const Apart *apart, const ScriptStatement *held, ErrorData *error)
 	MemoryContextSwitchTo(before);
 }
 
-/*
- * Try the next step.  If the transaction around a statement is why it fails,
- * nothing of the step stands, and it is divided; if a lock is, it waits.
- */
 void
 apart_run_step(Apart *apart, ScriptStep step)
 {

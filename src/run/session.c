@@ -17,6 +17,7 @@
 #include "catalog/pg_proc.h"
 #include "common/compat.h"
 #include "common/errors.h"
+#include "common/faults.h"
 #include "common/names.h"
 #include "miscadmin.h"
 #include "run/apart_private.h"
@@ -158,6 +159,7 @@ apart_note_behind(Apart *apart, int done)
 {
 	if (!OidIsValid(temporary_schema()))
 		return;
+	MIG_FAULT("apart_note_behind");
 	apart_begin(apart);
 	apart_note_done(apart, done);
 	apart_commit(apart);

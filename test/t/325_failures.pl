@@ -175,6 +175,22 @@ is(attempt(), '0001|applied||', 'and has done what it did');
 ask_session($locker, 'COMMIT');
 $locker->quit;
 
+# ---- a step that stands is not run again where what follows its commit fails
+
+$project++;
+ask("CREATE TABLE did (); SELECT migrate.register('0001', 'CREATE TEMP TABLE held (); INSERT INTO did DEFAULT VALUES; VACUUM pg_class', project => '$project', options => '{\"lock_timeout\": 100}')");
+unlink glob "$marks/*";
+$client = start_apply('apart_note_behind:hold', '', 'apart_note_behind');
+$locker = open_session($node, 'postgres');
+ask_session($locker, 'BEGIN; LOCK TABLE migrate.unfinished IN SHARE MODE');
+unlink "$marks/hold";
+wait_until($node, 'postgres', q{SELECT count(*) = 1 FROM pg_locks WHERE relation = 'migrate.unfinished'::regclass AND NOT granted});
+sleep 1;
+ask_session($locker, 'COMMIT');
+$locker->quit;
+end_client($client);
+is(code_of($client->{err}) . ask('SELECT count(*) FROM did'), '000001', 'a step whose note cannot be renewed');
+
 # ---- no lock stays where the look for others fails
 
 (undef, my $left) = $node->psql('postgres', script('deployer_looked:error', '') . " SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()", on_error_stop => 0);
