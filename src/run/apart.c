@@ -70,7 +70,7 @@ apart_require_own(const Apart *apart)
 		ereport(ERROR,
 				(errcode(ERRCODE_MIG_INTERRUPTED),
 				 errmsg("migration \"%s\" has been taken over by somebody else", mig_full_name(apart->migration)),
-				 errhint("SELECT * FROM migrate.show(%s);", quote_literal_cstr(mig_full_name(apart->migration)))));
+				 errhint("SELECT * FROM migrate.show(%s);", quote_literal_cstr(apart->migration->project))));
 	return now;
 }
 

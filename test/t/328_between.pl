@@ -242,6 +242,7 @@ wait_until($node, 'postgres', q{SELECT count(*) = 0 FROM pg_stat_activity WHERE 
 wait_until($node, 'postgres', q{SELECT count(*) = 0 FROM pg_stat_activity WHERE backend_type LIKE 'pg_migrations%'});
 is(state_of('0001_loses') =~ s/:.*//r, 'applied', 'the first one does not write over what has become of it');
 is(ask('SELECT string_agg(i::text, $$$$ ORDER BY i) FROM steps'), '1123', 'nor goes on');
+ok($node->log_contains(qr/HINT:  SELECT \* FROM migrate\.show\('lost'\);/), 'and says where to look');
 
 # One that fails then, for what is worth another try, has nobody's to try it on.
 ask('UPDATE pause SET s = 3; TRUNCATE steps; CREATE TABLE locked ()');
