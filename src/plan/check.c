@@ -129,7 +129,7 @@ check_state(Check *check, const PlanNode *node)
 	else if (node->state == STATE_INTERRUPTED)
 		report_node(check, node, "error", "interrupted",
 					psprintf("\"%s\" is half done: %s", name, node->detail ? node->detail : ""),
-					mig_node_undecided(node) ? mig_resolve_calls(migration) : mig_call_to_go_on(node));
+					mig_node_undecided(node) ? mig_ways_out(node) : mig_call_to_go_on(node));
 	else if (node->state == STATE_OUT_OF_ORDER)
 		report_node(check, node, "warning", "out_of_order",
 					psprintf("\"%s\" is pending though later ones are applied", name),

@@ -214,11 +214,17 @@ supersede(Model *model, int heir)
 	}
 }
 
-static char *
-hold_meanwhile(const Migration *migration)
+char *
+mig_hold_meanwhile(const Migration *heir)
 {
-	return psprintf("Hold it while the others are applied: SELECT migrate.hold(%s, 'until what it replaces is applied'); CALL migrate.apply(project => %s);",
-					quote_literal_cstr(mig_full_name(migration)), quote_literal_cstr(migration->project));
+	return psprintf("SELECT migrate.hold(%s, 'until what it replaces is applied');", quote_literal_cstr(mig_full_name(heir)));
+}
+
+static char *
+hold_and_apply(const Migration *heir)
+{
+	return psprintf("Hold it while the others are applied: %s CALL migrate.apply(project => %s);",
+					mig_hold_meanwhile(heir), quote_literal_cstr(heir->project));
 }
 
 /* What replaces others while only some of what they do is there. */
@@ -226,7 +232,7 @@ static Problem *
 replaces_in_part(const Model *model, const PlanNode *node, int applied)
 {
 	const char *name = mig_full_name(node->migration);
-	char	   *hint = hold_meanwhile(node->migration);
+	char	   *hint = hold_and_apply(node->migration);
 
 	if (node->half_done)
 		return mig_problem(ERRCODE_MIG_CONFLICT, "replaces",
@@ -267,6 +273,8 @@ mig_states_replaced(Model *model)
 			applied = replaced_applied(model, node);
 			node->problem = replaces_in_part(model, node, applied);
 			node->mark_only = node->problem == NULL && applied == n;
+			if (node->half_done)
+				model->nodes[node->half_done->node].heir_in_way = node->migration;
 		}
 		if (node->problem == NULL)
 			supersede(model, i);
@@ -446,7 +454,7 @@ refuse_rival(Model *model, int heir, int *taken_by)
 										 mig_full_name(other->migration), name),
 								psprintf("It is \"%s\".", mig_full_name(model->nodes[contested].migration)),
 								psprintf("Register the one that is to run with the other among what it replaces.  %s",
-										 hold_meanwhile(other->migration->kind == KIND_BASELINE ? other->migration : node->migration)));
+										 hold_and_apply(other->migration->kind == KIND_BASELINE ? other->migration : node->migration)));
 	if (other->migration->kind != KIND_BASELINE)
 		supersede(model, taken_by[contested]);
 }

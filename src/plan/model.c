@@ -45,8 +45,17 @@ mig_node_in(const PlanNode *node, const char *project)
 bool
 mig_node_undecided(const PlanNode *node)
 {
-	return node->state == STATE_INTERRUPTED && node->unfinished && node->unfinished->under_way > 0 &&
-		node->detail && strncmp(node->detail, "MG012", 5) == 0;
+	if (node->state != STATE_INTERRUPTED || node->unfinished == NULL || node->detail == NULL)
+		return false;
+	return strncmp(node->detail, "MG012", 5) == 0 || strstr(node->detail, "some of statement");
+}
+
+char *
+mig_ways_out(const PlanNode *node)
+{
+	if (node->unfinished->under_way > 0)
+		return mig_resolve_calls(node->migration);
+	return psprintf("SELECT * FROM migrate.history WHERE id = " INT64_FORMAT ";", node->migration->history_id);
 }
 
 char *
@@ -66,7 +75,7 @@ mig_call_to_go_on(const PlanNode *node)
 
 	if (node->unfinished && node->unfinished->part == PART_DOWN)
 		return psprintf("CALL migrate.revert(project => %s);", quote_literal_cstr(migration->project));
-	return psprintf("%sCALL migrate.apply(%s);",
+	return psprintf("%s%sCALL migrate.apply(%s);", node->heir_in_way ? psprintf("%s  ", mig_hold_meanwhile(node->heir_in_way)) : "",
 					migration->hold_reason ? psprintf("SELECT migrate.release(%s, '<why>');  ", literal) : "", literal);
 }
 
@@ -392,12 +401,13 @@ mig_half_done_problem(const PlanNode *node)
 {
 	bool		back = node->unfinished->part == PART_DOWN;
 	const char *name = mig_full_name(node->migration);
+	const char *way = mig_node_undecided(node) ? psprintf("How it goes on: %s", mig_ways_out(node)) : psprintf("%s  goes on.", mig_call_to_go_on(node));
 
 	return mig_problem(ERRCODE_MIG_INTERRUPTED, "half_done",
 					   psprintf("migration \"%s\" is half %s", name, back ? "reverted" : "applied"),
 					   psprintf("It stopped behind statement %d.", node->unfinished->done),
-					   psprintf("%s  goes on.  Or say what it is, 'applied' or 'reverted': SELECT migrate.resolve(%s, '%s', '<why>');",
-								mig_call_to_go_on(node), quote_literal_cstr(name), back ? "reverted" : "applied"));
+					   psprintf("%s  Or say what it is, 'applied' or 'reverted': SELECT migrate.resolve(%s, '%s', '<why>');",
+								way, quote_literal_cstr(name), back ? "reverted" : "applied"));
 }
 
 void

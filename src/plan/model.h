@@ -32,6 +32,7 @@ typedef struct PlanNode
 	bool		looked_behind;	/* and found: */
 	bool		is_there;		/* it, or all whose place it would take */
 	const Migration *half_done; /* the first of those, or of theirs, that is; or NULL */
+	const Migration *heir_in_way;	/* what would run in its place, while it is half done; or NULL */
 	bool		late;			/* pending, while a later one is applied */
 	bool		covered;		/* by a baseline migration, and stands and falls with it */
 	int			stands_for;		/* node that runs instead of it, or -1 */
@@ -79,8 +80,12 @@ extern char *mig_join_name(const char *project, const char *name);
 extern char *mig_full_name(const Migration *migration);
 /* Of this project?  NULL is every one. */
 extern bool mig_node_in(const PlanNode *node, const char *project);
-/* Is it not known what became of its statement under way, and has an apply said so? */
+/* Would it not go on by itself, as the last attempt at it has said? */
 extern bool mig_node_undecided(const PlanNode *node);
+/* What tells how it goes on then. */
+extern char *mig_ways_out(const PlanNode *node);
+/* The call that keeps what replaces others out of their way. */
+extern char *mig_hold_meanwhile(const Migration *heir);
 /* Why one that stopped on its way cannot go the other way. */
 extern Problem *mig_half_done_problem(const PlanNode *node);
 /* The call that goes on with one that is half done. */

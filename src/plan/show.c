@@ -154,7 +154,7 @@ cure(const PlanNode *node)
 		return psprintf("SELECT * FROM migrate.history WHERE id = " INT64_FORMAT ";   %s, %s",
 						migration->history_id, remedy(node->detail ? node->detail : ""), again);
 	if (mig_node_undecided(node))
-		return mig_resolve_calls(migration);
+		return mig_ways_out(node);
 	if (node->state == STATE_INTERRUPTED)
 		return psprintf("%s   goes on where it stopped", mig_call_to_go_on(node));
 	if (node->state == STATE_HELD)

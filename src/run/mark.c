@@ -210,11 +210,12 @@ mark_up_to(const char *project, const char *version, const char *reason)
 			strcmp(full.project, project) != 0 ||
 			mig_version_compare(node->migration->version, version) > 0)
 			continue;
+		/* Whoever names the last of many need not know of it. */
+		if (node->unfinished)
+			mig_raise_problem(mig_half_done_problem(node));
 		mark_write(&attempt, &full, "baseline", "marked", node->migration->up, reason);
 		ledger_set_state(full.project, full.name, "baseline", &attempt,
 						 mig_model_followed(model, i), psprintf("baseline %s: \"%s\"", version, reason));
-		if (node->unfinished)
-			ledger_end_unfinished(full.project, full.name);
 		marked++;
 	}
 	return marked;

@@ -225,6 +225,37 @@ like(try(q{CALL migrate.apply(project => 'cursor');}), qr/MG009/, 'what a commit
 is(ask(q{SELECT count(*) FROM migrate.migrations WHERE name = 'zz'}), '0', 'and cannot call ours');
 ask(q{SELECT migrate.hold('cursor:0001_cursor', 'done with')});
 
+# ---- what check() says of one that is half done can be typed, and helps
+
+sub hint_of { return ask("SELECT hint FROM migrate.check('$_[0]') WHERE code = 'interrupted'") }
+
+ask('CREATE TABLE half (s text)');
+define('0001_half', "INSERT INTO half VALUES ('1');\nVACUUM half;\nINSERT INTO half SELECT '3 ' || 1 / count(*) FROM pg_class WHERE relname = 'half_may'", project => 'halves');
+define('0002_all', "INSERT INTO half VALUES ('2')", project => 'halves', requires => '{0001_half}');
+is(code_of(try(q{CALL migrate.apply(project => 'halves');})), '22012', 'one is half done');
+$err = try(q{SELECT migrate.baseline('0002_all', 'all of it is there', 'halves');});
+like($err, qr/MG012: migration "halves:0001_half" is half applied.*HINT:  CALL migrate\.apply\('halves:0001_half'\);  goes on\./s, 'a baseline does not pass over it');
+is(states('halves'), '0001_half interrupted, 0002_all pending', 'nor over what is behind it');
+define('0003_instead', 'SELECT 1', project => 'halves', replaces => '{0001_half,0002_all}');
+like(hint_of('halves'), qr/^SELECT migrate\.hold\('halves:0003_instead', .*;  CALL migrate\.apply\('halves:0001_half'\);$/, 'where something would run instead of it, that is to wait');
+ask('CREATE TABLE half_may ()');
+is(code_of(try(hint_of('halves'))), '00000', 'and does');
+ask(q{CALL migrate.apply(project => 'halves')});
+ask(q{SELECT migrate.release('halves:0003_instead', 'they are')});
+is(code_of(try(q{CALL migrate.apply(project => 'halves');})) . states('halves') . ask(q{SELECT string_agg(s, ', ' ORDER BY s) FROM half}),
+	'000000001_half superseded, 0002_all superseded, 0003_instead marked1, 2, 3 1', 'so that each is done once');
+ask(q{DROP TABLE half_may; TRUNCATE half});
+define('0001_half', q{DO 'BEGIN INSERT INTO half VALUES (''1''); COMMIT; INSERT INTO half SELECT ''2 '' || 1 / count(*) FROM pg_class WHERE relname = ''half_may''; END'}, project => 'doubt');
+is(code_of(try(q{CALL migrate.apply(project => 'doubt');})), '22012', 'a block stops behind what it has committed');
+like(hint_of('doubt'), qr/^SELECT migrate\.resolve\('doubt:0001_half', 'skip_statement'/, 'which is to be decided');
+define('0001_half', "CREATE TEMP TABLE half_of (s text);\nVACUUM half;\nINSERT INTO half_of SELECT 1 / count(*) FROM pg_class WHERE relname = 'half_may'",
+	down => 'SELECT 1', project => 'gone');
+is(code_of(try(q{CALL migrate.apply(project => 'gone');}) . try(q{CALL migrate.apply(project => 'gone');})) . ask(q{SELECT detail FROM migrate.status('gone')}) =~ s/;.*//r,
+	'22012MG012', 'one cannot go on in another session');
+like(ask(hint_of('gone')), qr/what is temporary has gone.*SELECT migrate\.resolve\('gone:0001_half', 'restart'/s, 'and how it can is found where it is said');
+like(try(q{CALL migrate.revert('zero', 'gone');}), qr/How it goes on: SELECT \* FROM migrate\.history/, 'also by whoever wants it undone');
+ask(qq{SELECT migrate.mark_pending('$_:0001_half', 'seen'); SELECT migrate.hold('$_:0001_half', 'done with')}) foreach 'doubt', 'gone';
+
 # ---- one that has lost what keeps others out
 
 ask('CREATE TABLE pause (s int); INSERT INTO pause VALUES (4); CREATE TABLE steps (i int)');
