@@ -270,6 +270,23 @@ mig_lock_held_by_me(const LOCKTAG *tag, LOCKMODE mode)
 #endif
 }
 
+/* Of the locks of this backend in a partition, the one behind another, which is NULL for the first. (16: another list) */
+static inline PROCLOCK *
+mig_next_own_lock(int partition, PROCLOCK *lock)
+{
+#if PG_VERSION_NUM >= 160000
+	dlist_head *locks = &MyProc->myProcLocks[partition];
+
+	if (lock ? !dlist_has_next(locks, &lock->procLink) : dlist_is_empty(locks))
+		return NULL;
+	return dlist_container(PROCLOCK, procLink, lock ? dlist_next_node(locks, &lock->procLink) : dlist_head_node(locks));
+#else
+	SHM_QUEUE  *locks = &MyProc->myProcLocks[partition];
+
+	return (PROCLOCK *) SHMQueueNext(locks, lock ? &lock->procLink : locks, offsetof(PROCLOCK, procLink));
+#endif
+}
+
 /* Transactions older than this one have left no trace. (17: renamed) */
 static inline TransactionId
 mig_oldest_transaction(void)

@@ -20,7 +20,6 @@ typedef struct PlanStep
 	StepAction	action;
 	const char *reason;			/* or NULL */
 	bool		apart;			/* commits in between: a worker runs it */
-	bool		locks;			/* may lock something for the session */
 } PlanStep;
 
 /* What a run is asked for. */

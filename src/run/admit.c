@@ -99,7 +99,6 @@ mig_admit_scripts(const Run *run)
 		if (node->unfinished && node->unfinished->part != part)
 			mig_raise_problem(mig_half_done_problem(node));
 		text = mig_step_text(node->migration, part);
-		step->locks = text && mig_locks_session(text->body);
 		step->apart = text && runs_apart(run, node, text, part);
 		MemoryContextReset(context);
 	}

@@ -75,7 +75,7 @@ apart_require_own(const Apart *apart)
 }
 
 void
-apart_note_done(const Apart *apart, int last)
+apart_note_done(Apart *apart, int last)
 {
 	apart_require_own(apart);
 	ledger_note_done(apart->migration->project, apart->migration->name, apart->text->checksum, last, apart_session(apart));
@@ -204,7 +204,7 @@ finish(Apart *apart)
 
 /* Does anything stand of the text that was run? */
 static bool
-is_half_done(const Apart *apart, const Unfinished *now)
+is_half_done(Apart *apart, const Unfinished *now)
 {
 	if (now->under_way > 0)
 	{

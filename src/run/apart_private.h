@@ -23,6 +23,7 @@ typedef struct Apart
 	Oid			user;			/* to be again, after a superuser */
 	Oid			ledger;			/* ledger_identity() before anything has run */
 	int			began;			/* number of the last statement begun at top level */
+	bool		note_again;		/* what the session has is not to be told before the commit */
 	Unfinished *before;			/* where another attempt stopped, or NULL */
 	MemoryContext context;
 } Apart;
@@ -44,7 +45,7 @@ extern void apart_allow_writing(void);
 extern Unfinished *apart_require_own(const Apart *apart);
 
 /* All statements up to this one are done: write it, and once that is committed, know it. */
-extern void apart_note_done(const Apart *apart, int last);
+extern void apart_note_done(Apart *apart, int last);
 extern void apart_count_done(Apart *apart, int last);
 
 /* From when something of it stands, or may stand, until all does; how this attempt ends is not known yet. */
@@ -61,6 +62,9 @@ extern void apart_set_lock_timeout(int ms);
  */
 extern void apart_run_step(Apart *apart, ScriptStep step);
 
+/* Some lock was not to be had: wait until it may be, with nothing held. */
+extern void apart_wait_for_locks(Apart *apart);
+
 /* Is a statement a procedure or block, of which nobody knows how far it is? */
 extern bool apart_commits_itself(const Apart *apart, int number);
 
@@ -70,9 +74,9 @@ extern bool apart_has_left_something(const Apart *apart, const Unfinished *now);
 /* ---- session.c ---- */
 
 /* What statements behind this transaction find in the session. */
-extern SessionNote *apart_session(const Apart *apart);
+extern SessionNote *apart_session(Apart *apart);
 
-/* Once a step is committed: note again what may have gone with its transaction. */
+/* Once a step is committed: note again what may be another thing behind its transaction. */
 extern void apart_note_behind(Apart *apart, int done);
 
 /* The rest of a migration is not to be run in a session that has not what it relies on: MG012. */

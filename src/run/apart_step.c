@@ -158,9 +158,8 @@ run_top_level(Apart *apart, int number)
 	MIG_FAULT("apart_statement_committed");
 }
 
-/* Some lock was not to be had: wait until it may be, with nothing held. */
-static void
-wait_for_locks(Apart *apart)
+void
+apart_wait_for_locks(Apart *apart)
 {
 	bool		again = true;
 
@@ -295,5 +294,5 @@ apart_run_step(Apart *apart, ScriptStep step)
 	else if (!mig_locks_failed(apart->locks, error) || !can_run_again(apart, step, error))
 		ReThrowError(error);
 	else if (apart->done < step.first)
-		wait_for_locks(apart);
+		apart_wait_for_locks(apart);
 }

@@ -91,8 +91,7 @@ extern void mig_record_end(const Run *run, const char *outcome, const ErrorData 
  */
 extern bool mig_record_failure(Run *run, const ErrorData *error);
 
-/* Does a text lock for the session?  What that holds, as a list of LOCKTAG *; give back all but that (session_locks.c). */
-extern bool mig_locks_session(const char *text);
+/* The advisory locks of the session, and: give back all but those of before (session_locks.c). */
 extern List *mig_session_locks(void);
 extern void mig_session_locks_give_back(const List *before);
 

@@ -60,12 +60,15 @@ apart_ways_by_hand(const Apart *apart)
 					literal, apart->job->revert ? "reverted" : "applied", literal);
 }
 
-static void
+/* False: there is a lock to be waited for. */
+static bool
 set_one_again(Apart *apart, ScriptStatement *stmt, bool may_fail)
 {
 	ErrorContextCallback callback = {error_context_stack, setting_again, stmt};
+	volatile bool waits = false;
 
 	error_context_stack = &callback;
+	mig_locks_at(apart->locks, stmt);
 	PG_TRY();
 	{
 		mig_top_level_sql(stmt->sql);
@@ -77,9 +80,10 @@ set_one_again(Apart *apart, ScriptStatement *stmt, bool may_fail)
 		MemoryContextSwitchTo(apart->context);
 		error = CopyErrorData();
 		FlushErrorState();
-		if (mig_is_error_of_others(error->sqlerrcode))
+		waits = mig_locks_failed(apart->locks, error);
+		if (!waits && mig_is_error_of_others(error->sqlerrcode))
 			ReThrowError(error);
-		if (!may_fail)
+		if (!waits && !may_fail)
 		{
 			if (error->hint == NULL && !mig_locks_is_about(error))
 				error->hint = apart_ways_by_hand(apart);
@@ -91,6 +95,7 @@ set_one_again(Apart *apart, ScriptStatement *stmt, bool may_fail)
 	error_context_stack = callback.previous;
 	/* DISCARD ALL unlocks what keeps others out. */
 	mig_deployer_work(apart->job->run_id);
+	return !waits;
 }
 
 /* Does another one, of those that stand, set the same, or will whoever needs it say that it is missing? */
@@ -132,8 +137,11 @@ set_again(Apart *apart)
 		/* With nothing behind it there is nothing that it holds for. */
 		if (sets == SETS_ONCE && apart->done < apart->script->nstatements)
 			raise_set_once(apart, stmt);
-		if (sets == SETS_AGAIN)
-			set_one_again(apart, stmt, may_fail_again(apart, stmt));
+		if (sets != SETS_AGAIN)
+			continue;
+		while (!set_one_again(apart, stmt, may_fail_again(apart, stmt)))
+			apart_wait_for_locks(apart);
+		mig_locks_begin(apart->locks);
 	}
 	mig_worker_keep_encoding();
 }

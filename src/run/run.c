@@ -189,20 +189,13 @@ failed_for_transaction(const Run *run)
 	return stmt && (unsafe || mig_script_wants_top_level(stmt, geterrcode()));
 }
 
-/* The number of the step behind those that stand or fall with one: with atomic all of them do. */
-static int
-unit_end(const Run *run, int first)
-{
-	return run->atomic ? mig_run_planned(run) : first + 1;
-}
-
 /* Nothing of the steps from first on stands: as if they had not been begun. */
 static void
 forget_unit(Run *run, int first, int done, int left_out)
 {
 	run->done = done;
 	run->left_out = left_out;
-	for (int i = first; i < unit_end(run, first); i++)
+	for (int i = first; i < (run->atomic ? mig_run_planned(run) : first + 1); i++)
 		run->plan->model->nodes[((PlanStep *) list_nth(run->plan->steps, i))->node].left_out = NULL;
 }
 
@@ -223,16 +216,6 @@ typedef struct Unit
 	bool		apart;			/* it has failed for nothing but its transaction */
 } Unit;
 
-/* May a unit that begins with a step lock something for the session? */
-static bool
-may_lock_session(const Run *run, int first)
-{
-	for (int i = first; i < unit_end(run, first); i++)
-		if (((const PlanStep *) list_nth(run->plan->steps, i))->locks)
-			return true;
-	return false;
-}
-
 /* Run it in one subtransaction, and commit that.  The error, if there is one, is taken, and nothing of it stands. */
 static ErrorData *
 try_unit(Run *run, Unit *unit, MemoryContext context)
@@ -240,12 +223,10 @@ try_unit(Run *run, Unit *unit, MemoryContext context)
 	int			level = GetCurrentTransactionNestLevel();
 	int			last_ran = -1;
 	ErrorData  *volatile error = NULL;
-	bool		locks = may_lock_session(run, unit->next);
-	List	   *held = NIL;
+	List	   *held;
 
 	MemoryContextSwitchTo(context);
-	if (locks)
-		held = mig_session_locks();
+	held = mig_session_locks();
 	PG_TRY();
 	{
 		ResourceOwner owner;
@@ -279,10 +260,9 @@ try_unit(Run *run, Unit *unit, MemoryContext context)
 	{
 		unit->apart = failed_for_transaction(run);
 		error = mig_run_take_error(run, level);
-		if (locks)
-			mig_session_locks_give_back(held);
 	}
 	PG_END_TRY();
+	mig_session_locks_give_back(held);
 	return error;
 }
 

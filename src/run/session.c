@@ -135,14 +135,15 @@ temporary_objects(void)
 }
 
 SessionNote *
-apart_session(const Apart *apart)
+apart_session(Apart *apart)
 {
 	SessionNote *note = palloc0(sizeof(SessionNote));
 	const char *path = behind("search_path");
 	Oid			role = role_behind();
 
 	note->temporary = temporary_objects();
-	/* Whose rights will hold is not to be told then: what was noted is as good. */
+	/* Whose rights will hold is not to be told then, and what is temporary may go. */
+	apart->note_again = behind("session_authorization") || OidIsValid(temporary_schema());
 	if (behind("session_authorization"))
 		return note;
 	note->search_path = effective(path ? path : namespace_search_path, role);
@@ -157,7 +158,7 @@ apart_session(const Apart *apart)
 void
 apart_note_behind(Apart *apart, int done)
 {
-	if (!OidIsValid(temporary_schema()))
+	if (!apart->note_again || done == apart->script->nstatements)
 		return;
 	MIG_FAULT("apart_note_behind");
 	apart_begin(apart);

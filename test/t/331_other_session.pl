@@ -86,6 +86,15 @@ is(code_of(try($apply)), '00000', 'a role that is not needed any more may have g
 ask('ALTER ROLE robert RENAME TO bob; CREATE ROLE owns SUPERUSER LOGIN; CREATE SCHEMA owns');
 $name = stopped("SET ROLE owns;\nSELECT 1;\nVACUUM public.keep;\nSELECT 2", 'SET SESSION AUTHORIZATION owns; SET search_path = public;');
 is(code_of(try($apply, 'SET search_path = public;')), '00000', 'a role that its caller had anyway is no other one');
+$name = sprintf '%04d_m', ++$n;
+define($name, "DO 'BEGIN SET ROLE bob; END';\nSET LOCAL SESSION AUTHORIZATION owns;\nSELECT 1;\nVACUUM public.keep;\nSELECT 2", project => 'p');
+stop_at('apart_step_committed', $apply);
+like(try($apply), qr/MG012: migration "p:$name" was begun as another role.*It was bob then/s, 'a local authorization does not hide the role behind it');
+ask(qq{SELECT migrate.resolve('p:$name', 'applied', 'done')});
+$name = sprintf '%04d_m', ++$n;
+define($name, "SELECT 1;\nVACUUM public.keep;\nSET search_path = one;\nSET LOCAL SESSION AUTHORIZATION owns;\nSELECT 1;\nVACUUM public.keep;\nSELECT 2", project => 'p');
+stop_at('apart_step_committed:exit:2,none', $apply);
+is(ask(q{SELECT done FROM migrate.unfinished}) . code_of(try($apply)), '500000', 'nor the path');
 $name = stopped("SELECT 1;\nVACUUM public.keep;\nSET search_path = 1;\nSELECT 2");
 is(code_of(try($apply, 'SET search_path = one;')), 'MG012', 'a path of numbers is none');
 ask(qq{SELECT migrate.resolve('$name', 'applied', 'done')});

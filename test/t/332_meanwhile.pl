@@ -143,7 +143,30 @@ is((end_client($own))[1] =~ /(\w+)$/ ? $1 : '', 'ShareLock', 'and only as he had
 define('0071_n', 'SELECT pg_advisory_lock(5); VACUUM busy', project => 'p');
 like(try(apply(), q{SET pg_migrations.lock_total = '1s'; SELECT pg_advisory_lock(5);}), qr/SELECT pg_advisory_unlock_all\(\);  then call again/, 'nor is he told to end his own session');
 define('0071_n', 'SELECT 1', project => 'p');
-$n = 71;
+is(code_of(try(apply())), '00000', 'it goes on without');
+ask('CREATE FUNCTION lock_5() RETURNS void LANGUAGE sql AS $$SELECT pg_advisory_lock(5)$$');
+foreach my $case (['SELECT pg_advisory_lock(5)'], ['SELECT lock_5(); SELECT 1/0'], ['SELECT U&"pg\\005Fadvisory_lock"(5); SELECT 1/0'], ['SELECT 1', verify => 'SELECT pg_advisory_lock_shared(5); SELECT false'],
+	['SELECT pg_advisory_lock(5), pg_advisory_lock(5), pg_advisory_lock_shared(5)'])
+{
+	my ($up, @more) = @$case;
+
+	define('0072_l', $up, project => 'locks', @more);
+	$own = start_client($node, 'postgres', qq{\\set ON_ERROR_STOP 0\nCALL migrate.apply(project => 'locks');\n$lock_5;});
+	is((end_client($own))[1] =~ /(\d+)$/ ? $1 : '', '0', "what a migration locks ends with it: $up");
+	ask(q{SELECT migrate.mark_pending('locks:0072_l', 'again')});
+}
+define('0073_m', 'VACUUM keep; SELECT pg_advisory_lock(5)', project => 'locks');
+is(code_of(try(q{CALL migrate.apply(project => 'locks');}, q{SET pg_migrations.lock_total = '1s';})), '00000', 'and is not in the way of the next one');
+$n = 73;
+stopped('apart_statement_committed', "SELECT pg_advisory_lock(5);\nSELECT pg_advisory_unlock(5);\nVACUUM keep;\nSELECT 1");
+$holder = open_session($node, 'postgres');
+ask_session($holder, 'SELECT pg_advisory_lock(5);');
+$waits = start_client($node, 'postgres', qq{SET pg_migrations.lock_timeout = '100ms';\n@{[apply()]}});
+wait_until($node, 'postgres', q{SELECT count(*) = 1 FROM migrate.runs WHERE outcome = 'running'});
+sleep 1;
+ask_session($holder, 'SELECT pg_advisory_unlock(5);');
+$holder->quit;
+ok((end_client($waits))[0], 'a lock that it has again is waited for, as at first') or diag $waits->{err};
 stopped('apart_statement_committed', "SELECT pg_advisory_lock(hashtext('x'));\nSELECT pg_advisory_unlock(hashtext('x'));\nVACUUM keep;\nSELECT 1");
 is(code_of(try(apply())), '00000', 'a key that is computed is no hindrance');
 stopped('apart_statement_committed', "SELECT pg_advisory_lock(i) FROM keep;\nVACUUM keep;\nSELECT 1");
