@@ -137,20 +137,26 @@ look_behind(Model *model, PlanNode *node)
 	bool		all = replaces->n > 0;
 
 	check_stack_depth();
-	node->looked_behind = true;
+	node->behind = LOOKING;
 	node->is_there = node->is_applied;
 	for (int i = 0; i < replaces->n; i++)
 	{
 		int			number = nth_replaced(model, node->migration, i);
 		PlanNode   *replaced = number < 0 ? NULL : &model->nodes[number];
 
-		if (replaced && !replaced->looked_behind)
+		if (replaced && replaced->behind == NOT_LOOKED)
 			look_behind(model, replaced);
+		if (replaced && replaced->behind == LOOKING && replaced != node)
+		{
+			node->circle = replaced->migration;
+			replaced->circle = node->migration;
+		}
 		all = all && replaced && replaced->is_there;
 		if (replaced && node->half_done == NULL)
 			node->half_done = replaced->unfinished ? replaced->migration : replaced->is_applied ? NULL : replaced->half_done;
 	}
 	node->is_there |= all;
+	node->behind = LOOKED;
 }
 
 static bool
@@ -220,11 +226,26 @@ mig_hold_meanwhile(const Migration *heir)
 	return psprintf("SELECT migrate.hold(%s, 'until what it replaces is applied');", quote_literal_cstr(mig_full_name(heir)));
 }
 
+/* project: of those that are to be applied meanwhile */
 static char *
-hold_and_apply(const Migration *heir)
+hold_and_apply(const Migration *heir, const char *project)
 {
 	return psprintf("Hold it while the others are applied: %s CALL migrate.apply(project => %s);",
-					mig_hold_meanwhile(heir), quote_literal_cstr(heir->project));
+					mig_hold_meanwhile(heir), quote_literal_cstr(project));
+}
+
+/* The project of the first that is not there. */
+static const char *
+project_missing(const Model *model, const PlanNode *node)
+{
+	for (int i = 0; i < node->migration->replaces.n; i++)
+	{
+		int			replaced = nth_replaced(model, node->migration, i);
+
+		if (replaced >= 0 && !model->nodes[replaced].is_there)
+			return model->nodes[replaced].migration->project;
+	}
+	return node->migration->project;
 }
 
 /* What replaces others while only some of what they do is there. */
@@ -232,18 +253,23 @@ static Problem *
 replaces_in_part(const Model *model, const PlanNode *node, int applied)
 {
 	const char *name = mig_full_name(node->migration);
-	char	   *hint = hold_and_apply(node->migration);
 
+	if (node->circle)
+		return mig_problem(ERRCODE_MIG_CONFLICT, "replaces",
+						   psprintf("migrations \"%s\" and \"%s\" replace each other", name, mig_full_name(node->circle)),
+						   NULL, "Register the older one of them without the other among what it replaces.");
 	if (node->half_done)
 		return mig_problem(ERRCODE_MIG_CONFLICT, "replaces",
 						   psprintf("migration \"%s\" replaces a migration that is half done", name),
-						   psprintf("It is \"%s\".", mig_full_name(node->half_done)), hint);
+						   psprintf("It is \"%s\".", mig_full_name(node->half_done)),
+						   hold_and_apply(node->migration, node->half_done->project));
 	if (applied == 0 || applied == node->migration->replaces.n)
 		return NULL;
 	return mig_problem(ERRCODE_MIG_CONFLICT, "replaces",
 					   psprintf("migration \"%s\" replaces migrations of which only some are applied", name),
 					   psprintf("Applied: %s.  Not applied: %s.",
-								replaced_names(model, node, true), replaced_names(model, node, false)), hint);
+								replaced_names(model, node, true), replaced_names(model, node, false)),
+					   hold_and_apply(node->migration, project_missing(model, node)));
 }
 
 /*
@@ -256,7 +282,7 @@ mig_states_replaced(Model *model)
 {
 	/* An heir comes before what it replaces: from behind, none is far from what is known. */
 	for (int i = model->n - 1; i >= 0; i--)
-		if (!model->nodes[i].looked_behind)
+		if (model->nodes[i].behind == NOT_LOOKED)
 			look_behind(model, &model->nodes[i]);
 	for (int i = 0; i < model->n; i++)
 	{
@@ -444,17 +470,23 @@ refuse_rival(Model *model, int heir, int *taken_by)
 	int			contested = claim(model, heir, heir, taken_by, MOST_GENERATIONS);
 	const PlanNode *other;
 	const char *name;
+	char	   *hint;
 
 	if (contested < 0)
 		return;
 	other = &model->nodes[taken_by[contested]];
 	name = mig_full_name(node->migration);
+	/* What replaces a baseline does not replace what that covers. */
+	if (other->migration->kind == KIND_BASELINE)
+		hint = hold_and_apply(other->migration, node->migration->project);
+	else
+		hint = psprintf("%s  Or write what the other does into the text of one, and register that with the other among what it replaces.",
+						hold_and_apply(node->migration, other->migration->project));
 	node->problem = mig_problem(ERRCODE_MIG_CONFLICT, "replaces",
 								psprintf("migrations \"%s\" and \"%s\" would both run in the place of another one",
 										 mig_full_name(other->migration), name),
 								psprintf("It is \"%s\".", mig_full_name(model->nodes[contested].migration)),
-								psprintf("Register the one that is to run with the other among what it replaces.  %s",
-										 hold_and_apply(other->migration->kind == KIND_BASELINE ? other->migration : node->migration)));
+								hint);
 	if (other->migration->kind != KIND_BASELINE)
 		supersede(model, taken_by[contested]);
 }

@@ -29,9 +29,13 @@ typedef struct PlanNode
 	bool		is_applied;		/* what requires it may run */
 	bool		is_pending;		/* the next apply runs it */
 	bool		mark_only;		/* all it replaces is applied */
-	bool		looked_behind;	/* and found: */
+	enum
+	{
+		NOT_LOOKED, LOOKING, LOOKED
+	}			behind;			/* what it replaces, and found: */
 	bool		is_there;		/* it, or all whose place it would take */
 	const Migration *half_done; /* the first of those, or of theirs, that is; or NULL */
+	const Migration *circle;	/* another one that replaces it, and is replaced by it; or NULL */
 	const Migration *heir_in_way;	/* what would run in its place, while it is half done; or NULL */
 	bool		late;			/* pending, while a later one is applied */
 	bool		covered;		/* by a baseline migration, and stands and falls with it */

@@ -377,6 +377,21 @@ SELECT matches(e.hint, 'it''''s 1', t.call)
 SELECT matches(e.hint, 'it''''s 2', 'apply of one that is held') FROM pg_temp.error_of($$CALL migrate.apply('it''s 2', 'quotes')$$) e;
 SELECT matches(string_agg(c::text, ''), 'it''''s 2', 'check') FROM migrate.check('quotes') c;
 
+-- Those that replace each other, and of projects apart.
+
+SELECT register_empty('circle', '0001_a'),
+       migrate.register('0002_x', '', '', replaces => '{0003_y,0001_a}', project => 'circle'),
+       migrate.register('0003_y', '', '', replaces => '{0002_x}', project => 'circle') \g /dev/null
+SELECT matches(e.code || ' ' || e.message, 'MG005 migrations "circle:000._." and "circle:000._." replace each other', 'a circle is refused')
+    FROM pg_temp.error_of($$CALL migrate.apply(project => 'circle')$$) e;
+SELECT migrate.register('0002_x', '', '', replaces => '{0001_a}', project => 'circle') \g /dev/null
+SELECT is(planned('circle'), '0003_y', 'until the older one does not');
+SELECT register_empty('its', '0001_a') \g /dev/null
+CALL migrate.apply(project => 'its') \g /dev/null
+SELECT register_empty('its', '0002_b'), migrate.register('s', '', '', replaces => '{its:0001_a,its:0002_b}', project => 'heirs') \g /dev/null
+SELECT matches(e.hint, $$migrate\.hold\('heirs:s', '.*'\); CALL migrate\.apply\(project => 'its'\);$$, 'what is to be applied meanwhile is in its own project')
+    FROM pg_temp.error_of($$CALL migrate.apply(project => 'heirs')$$) e;
+
 -- Squashes that all name all before them are looked at once each: without that, forty would take for ever.
 
 CREATE FUNCTION register_squashes(project text) RETURNS bigint LANGUAGE sql AS $$
