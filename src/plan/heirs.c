@@ -339,22 +339,25 @@ put_aside(PlanNode *node, int instead, char *detail)
 
 /* Is all that a migration replaces put aside for a baseline, or what that replaces itself? */
 static bool
-is_heir_of_covered(const Model *model, const PlanNode *node, int b, int generations)
+is_heir_of_covered(Model *model, PlanNode *node, int b)
 {
 	const Migration *migration = node->migration;
+	bool		all = migration->replaces.n > 0 && !node->is_applied && node->unfinished == NULL;
 
-	if (migration->replaces.n == 0 || node->is_applied || node->unfinished)
-		return false;
-	for (int i = 0; i < migration->replaces.n; i++)
+	check_stack_depth();
+	if (node->asked_of == b + 1)
+		return node->heir_of_covered;
+	node->asked_of = b + 1;
+	node->heir_of_covered = false;
+	for (int i = 0; i < migration->replaces.n && all; i++)
 	{
 		int			number = nth_replaced(model, migration, i);
-		const PlanNode *replaced = number < 0 ? NULL : &model->nodes[number];
+		PlanNode   *replaced = number < 0 ? NULL : &model->nodes[number];
 
-		if (replaced == NULL || !((replaced->stands_for == b && replaced->state == STATE_SUPERSEDED) ||
-								  (generations > 0 && is_heir_of_covered(model, replaced, b, generations - 1))))
-			return false;
+		all = replaced && ((replaced->stands_for == b && replaced->state == STATE_SUPERSEDED) ||
+						   is_heir_of_covered(model, replaced, b));
 	}
-	return true;
+	return node->heir_of_covered = all;
 }
 
 /* Take out of the line all that a baseline is about to run instead of, and what would only be recorded then. */
@@ -374,7 +377,7 @@ put_aside_covered(Model *model, int b)
 			put_aside(node, b, detail);
 	}
 	for (int i = model->n - 1; i >= 0; i--)
-		if (i != b && model->nodes[i].state != STATE_SUPERSEDED && is_heir_of_covered(model, &model->nodes[i], b, MOST_GENERATIONS))
+		if (i != b && model->nodes[i].state != STATE_SUPERSEDED && is_heir_of_covered(model, &model->nodes[i], b))
 			put_aside(&model->nodes[i], b, detail);
 }
 
@@ -397,10 +400,8 @@ mig_states_baselined(Model *model, const char *limit_project, const char *limit)
 			continue;
 		if (node->unfinished)
 			put_aside_covered(model, b);
-		if (mig_node_is_held(model, node))
+		else if (mig_node_is_held(model, node))
 			node->state = STATE_HELD;
-		else if (node->unfinished)
-			continue;
 		else if (has_history(model, project))
 		{
 			instead = baseline_setter(model, mig_baseline_of(model->baselines, project));
@@ -449,7 +450,7 @@ claim(const Model *model, int heir, int number, int *taken_by, int generations)
 	return contested;
 }
 
-/* What a baseline runs instead of is taken as well. */
+/* What a baseline runs instead of is taken as well, and what that would replace. */
 static void
 claim_covered(const Model *model, int *taken_by)
 {
@@ -460,6 +461,9 @@ claim_covered(const Model *model, int *taken_by)
 		taken_by[i] = instead >= 0 && model->nodes[i].state == STATE_SUPERSEDED &&
 			model->nodes[instead].migration->kind == KIND_BASELINE && is_to_run(model, &model->nodes[instead]) ? instead : -1;
 	}
+	for (int i = 0; i < model->n; i++)
+		if (taken_by[i] >= 0)
+			(void) claim(model, taken_by[i], i, taken_by, MOST_GENERATIONS);
 }
 
 /* Where two would run in the place of one migration, one of them must wait, and is only recorded then. */

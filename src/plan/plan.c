@@ -191,15 +191,15 @@ static Problem *
 held_target(const Model *model, int t)
 {
 	const PlanNode *node = &model->nodes[t];
+	bool		held = t >= 0 && node->left_out && strcmp(node->left_out, "held") == 0;
 	Problem    *problem;
 
-	if (t < 0 || node->left_out == NULL ||
-		(node->state != STATE_HELD && strncmp(node->left_out, "blocked by", 10) != 0))
+	if (t < 0 || node->left_out == NULL || (!held && strncmp(node->left_out, "blocked by", 10) != 0))
 		return NULL;
 	problem = mig_problem(ERRCODE_MIG_REFUSED, "held",
 						  psprintf("migration \"%s\" is %s", mig_full_name(node->migration), node->left_out),
-						  node->state == STATE_HELD ? psprintf("It is %s.", node->detail) : NULL,
-						  node->state == STATE_HELD ?
+						  held ? psprintf("It is %s.", node->detail) : NULL,
+						  held ?
 						  psprintf("SELECT migrate.release(%s, '<why>');", quote_literal_cstr(mig_full_name(node->migration))) :
 						  psprintf("SELECT * FROM migrate.check('%s');", node->migration->project));
 	problem->rule = "held";
@@ -211,6 +211,8 @@ step_reason(const Model *model, int i)
 {
 	const PlanNode *node = &model->nodes[i];
 
+	if (node->state == STATE_INTERRUPTED)
+		return "goes on where it stopped";
 	if (node->mark_only)
 		return "all it replaces is applied";
 	if (node->migration->kind == KIND_BASELINE)
@@ -221,8 +223,6 @@ step_reason(const Model *model, int i)
 		return "text changed";
 	if (node->state == STATE_FAILED)
 		return "failed before";
-	if (node->state == STATE_INTERRUPTED)
-		return "goes on where it stopped";
 	return NULL;
 }
 

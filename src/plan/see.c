@@ -138,7 +138,7 @@ action_name(StepAction action)
 }
 
 static const char *
-mode_of(const Script *script, const StoredText *text)
+mode_of(const Script *script, const StoredText *text, bool half_done)
 {
 	MigrationOptions options;
 	bool		every;
@@ -146,7 +146,7 @@ mode_of(const Script *script, const StoredText *text)
 
 	mig_migration_options_read(text->options, &options);
 	every = strcmp(options.transaction, "off") == 0;
-	if (!every && script->top_level == NULL)
+	if (!every && !half_done && script->top_level == NULL)
 		return "transaction";
 	for (int next = 1; next <= script->nstatements; steps++)
 		next = mig_script_step(script, next, every).last + 1;
@@ -155,8 +155,9 @@ mode_of(const Script *script, const StoredText *text)
 
 /* How a step would run, told from its text. */
 static void
-add_script_columns(MigRow *row, const Migration *migration, StepAction action)
+add_script_columns(MigRow *row, const PlanNode *node, StepAction action)
 {
+	const Migration *migration = node->migration;
 	ScriptPart	part = action == STEP_REVERT ? PART_DOWN : PART_UP;
 	StoredText *text = action == STEP_MARK ? NULL : ledger_read_text(migration->project, migration->name, part, NULL);
 	Script	   *script;
@@ -169,7 +170,7 @@ add_script_columns(MigRow *row, const Migration *migration, StepAction action)
 		return;
 	}
 	script = mig_script_read(text->body, part, text->path, text->line);
-	mig_row_text(row, mode_of(script, text));
+	mig_row_text(row, mode_of(script, text, node->unfinished != NULL));
 	mig_row_int4(row, script->nstatements);
 	mig_row_text(row, mig_strongest_lock(script));
 }
@@ -189,7 +190,7 @@ put_plan_row(ReturnSetInfo *result, int step, const PlanNode *node, StepAction a
 	mig_row_text(&row, node->migration->name);
 	mig_row_text(&row, action_name(action));
 	if (read_script)
-		add_script_columns(&row, node->migration, action);
+		add_script_columns(&row, node, action);
 	else
 		for (int i = 0; i < 3; i++)
 			mig_row_null(&row);

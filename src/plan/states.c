@@ -219,8 +219,12 @@ judge_alone(const Model *model, PlanNode *node, const char *out_of_order)
 	}
 	if (mig_node_is_held(model, node))
 	{
-		node->state = STATE_HELD;
-		node->detail = psprintf("held by %s: \"%s\"", node->migration->held_by, node->migration->hold_reason);
+		const char *held = psprintf("held by %s: \"%s\"", node->migration->held_by, node->migration->hold_reason);
+
+		/* What is half done is so all the same. */
+		node->detail = node->unfinished && node->detail ? psprintf("%s; %s", node->detail, held) : pstrdup(held);
+		if (node->unfinished == NULL)
+			node->state = STATE_HELD;
 		node->left_out = pstrdup("held");
 		node->problem = NULL;
 	}

@@ -49,7 +49,7 @@ mig_execution_context(void *arg)
 		errcontext("migration \"%s\", statement %d of %d, line %d", execution->full_name,
 				   stmt->number, execution->script->nstatements, stmt->line);
 	if (stmt && execution->in_transaction && geterrcode() == ERRCODE_UNSAFE_NEW_ENUM_VALUE_USAGE)
-		errhint("Let the run commit in between, outside of a transaction block and without \"atomic\".");
+		errhint("Let the run commit in between, outside of a transaction block, without \"atomic\", and with option \"transaction\" at \"auto\".");
 	else if (stmt && execution->in_transaction && mig_script_wants_top_level(stmt, geterrcode()))
 		errhint("It commits while it works: let the run commit, outside of a transaction block, without \"atomic\", and with option \"transaction\" at \"auto\".");
 }

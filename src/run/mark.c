@@ -92,6 +92,19 @@ mark_settle(Mark *mark, const char *state, const char *said)
 	MIG_FAULT("mark_settled");
 }
 
+/* Whoever decides about one that is half done need not know that. */
+static void
+tell_half_done(const Mark *mark)
+{
+	const Unfinished *unfinished = mark->node->unfinished;
+
+	if (unfinished)
+		ereport(NOTICE,
+				(errmsg("migration \"%s\" was half %s", mig_full_name(mark->node->migration),
+						unfinished->part == PART_DOWN ? "reverted" : "applied"),
+				 errdetail("It stopped behind statement %d.  What of it stands does so still.", unfinished->done)));
+}
+
 MIG_FUNCTION(mig_mark_applied);
 
 /* migrate.mark_applied(name, reason, project) */
@@ -107,6 +120,7 @@ mig_mark_applied_body(PG_FUNCTION_ARGS)
 				(errmsg("migration \"%s\" is %s already", mig_full_name(mark.node->migration), mark.node->state)));
 		PG_RETURN_VOID();
 	}
+	tell_half_done(&mark);
 	mark_settle(&mark, "marked", "marked");
 	decide("marked", mark.full, mark.node->migration->up, mark.reason);
 	PG_RETURN_VOID();
@@ -127,6 +141,7 @@ mig_mark_pending_body(PG_FUNCTION_ARGS)
 				(errmsg("migration \"%s\" is %s already", mig_full_name(mark.node->migration), mark.node->state)));
 		PG_RETURN_VOID();
 	}
+	tell_half_done(&mark);
 	mark_settle(&mark, "pending", "marked pending");
 	decide("marked", mark.full, mark.node->migration->up, mark.reason);
 	PG_RETURN_VOID();

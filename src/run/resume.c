@@ -118,7 +118,8 @@ raise_set_once(const Apart *apart, const ScriptStatement *stmt)
 			 errmsg("migration \"%s\" cannot go on: statement %d of it, which stands, has set something for those behind it and cannot be run again for that",
 					mig_full_name(apart->migration), stmt->number),
 			 errdetail("%s  It does more than call set_config(), or reads a table for it.", mig_place(apart->text->path, stmt->line)),
-			 errhint("%s", apart_ways_by_hand(apart))));
+			 errhint("%s  If it is to go on without: SELECT migrate.resolve(%s, 'continue', '<why>');",
+					 apart_ways_by_hand(apart), quote_literal_cstr(mig_full_name(apart->migration)))));
 }
 
 /*
@@ -134,8 +135,8 @@ set_again(Apart *apart)
 		ScriptStatement *stmt = apart_statement(apart, number);
 		SessionSetting sets = mig_script_sets_session(stmt);
 
-		/* With nothing behind it there is nothing that it holds for. */
-		if (sets == SETS_ONCE && apart->done < apart->script->nstatements)
+		/* With nothing behind it there is nothing that it holds for; what is noted people have taken out. */
+		if (sets == SETS_ONCE && apart->done < apart->script->nstatements && apart->before->session.temporary)
 			raise_set_once(apart, stmt);
 		if (sets != SETS_AGAIN)
 			continue;

@@ -147,7 +147,7 @@ apart_session(Apart *apart)
 	if (behind("session_authorization"))
 		return note;
 	note->search_path = effective(path ? path : namespace_search_path, role);
-	note->role = role == apart->role ? "" : GetUserNameFromId(role, true);
+	note->role = role == apart->role && apart->options.run_as == NULL ? "" : GetUserNameFromId(role, true);
 	return note;
 }
 

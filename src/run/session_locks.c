@@ -11,11 +11,15 @@
 #include "storage/lock.h"
 #include "storage/proc.h"
 
-/* One that this session holds. */
+/* What those functions take. */
+static const LOCKMODE modes[] = {ShareLock, ExclusiveLock};
+
+/* One that this session holds, and how often in each mode. */
 typedef struct OwnLock
 {
 	LOCKTAG		tag;
-	LOCKMASK	modes;
+	LOCKMASK	held;
+	int			times[lengthof(modes)];
 } OwnLock;
 
 /* What pg_advisory_lock() and its like take: with one number, or with two. */
@@ -25,11 +29,19 @@ is_of_user(const LOCKTAG *tag)
 	return tag->locktag_type == LOCKTAG_ADVISORY && (tag->locktag_field4 == 1 || tag->locktag_field4 == 2);
 }
 
+static void
+count(OwnLock *lock)
+{
+	for (int i = 0; i < lengthof(modes); i++)
+		lock->times[i] = lock->held & LOCKBIT_ON(modes[i]) ? mig_session_holds(&lock->tag, modes[i]) : 0;
+}
+
 /* Nobody but this backend adds such a lock to its own, or takes one away. */
 List *
 mig_session_locks(void)
 {
 	List	   *result = NIL;
+	ListCell   *cell;
 
 	for (int i = 0; i < NUM_LOCK_PARTITIONS; i++)
 	{
@@ -42,17 +54,19 @@ mig_session_locks(void)
 				OwnLock    *own = palloc(sizeof(OwnLock));
 
 				own->tag = lock->tag.myLock->tag;
-				own->modes = lock->holdMask;
+				own->held = lock->holdMask;
 				result = lappend(result, own);
 			}
 		LWLockRelease(LockHashPartitionLockByIndex(i));
 	}
+	foreach(cell, result)
+		count(lfirst(cell));
 	return result;
 }
 
-/* Was it held so before?  How often, nobody says. */
-static bool
-was_held(const List *before, const LOCKTAG *tag, LOCKMODE mode)
+/* How often was it held in the i-th mode? */
+static int
+times_before(const List *before, const LOCKTAG *tag, int i)
 {
 	ListCell   *cell;
 
@@ -61,23 +75,22 @@ was_held(const List *before, const LOCKTAG *tag, LOCKMODE mode)
 		const OwnLock *own = lfirst(cell);
 
 		if (memcmp(&own->tag, tag, sizeof(LOCKTAG)) == 0)
-			return (own->modes & LOCKBIT_ON(mode)) != 0;
+			return own->times[i];
 	}
-	return false;
+	return 0;
 }
 
 void
 mig_session_locks_give_back(const List *before)
 {
-	static const LOCKMODE modes[] = {ShareLock, ExclusiveLock};
 	ListCell   *cell;
 
 	foreach(cell, mig_session_locks())
 	{
-		const LOCKTAG *tag = &((const OwnLock *) lfirst(cell))->tag;
+		const OwnLock *own = lfirst(cell);
 
 		for (int i = 0; i < lengthof(modes); i++)
-			while (!was_held(before, tag, modes[i]) && mig_lock_held_by_me(tag, modes[i]) && LockRelease(tag, modes[i], true))
-				;
+			for (int times = times_before(before, &own->tag, i); times < own->times[i]; times++)
+				LockRelease(&own->tag, modes[i], true);
 	}
 }

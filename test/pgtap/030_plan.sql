@@ -377,6 +377,22 @@ SELECT matches(e.hint, 'it''''s 1', t.call)
 SELECT matches(e.hint, 'it''''s 2', 'apply of one that is held') FROM pg_temp.error_of($$CALL migrate.apply('it''s 2', 'quotes')$$) e;
 SELECT matches(string_agg(c::text, ''), 'it''''s 2', 'check') FROM migrate.check('quotes') c;
 
+-- What a baseline covers may replace others, too; and layers of squashes are looked at once.
+
+SELECT register_empty('behind', 'old'), migrate.register('0001', '', '', replaces => '{behind:old}', project => 'covers'),
+       migrate.register('base', '', '', kind => 'baseline', version => '0003', project => 'covers'),
+       migrate.register('h', '', '', replaces => '{old}', project => 'behind') \g /dev/null
+SELECT matches(e.code || ' ' || e.detail, '^MG005 It is "behind:old"', 'a rival of what a baseline covers is refused')
+    FROM pg_temp.error_of($$CALL migrate.apply()$$) e;
+SELECT migrate.hold('h', 'no more', 'behind') \g /dev/null
+SELECT register_empty('layers', '0001'), migrate.register('base', '', '', kind => 'baseline', version => '0003', project => 'layers') \g /dev/null
+SELECT count(migrate.register(format('s%s_%s', l, w), '', '', version => format('%s', 1000 + l * 10 + w), project => 'layers',
+                              replaces => CASE l WHEN 1 THEN '{0001}' ELSE array(SELECT format('s%s_%s', l - 1, k) FROM generate_series(1, 4) k) END))
+    FROM generate_series(1, 16) l, generate_series(1, 4) w \g /dev/null
+SET LOCAL statement_timeout = '60s';
+SELECT matches(planned('layers'), 'base', 'sixteen layers of four');
+SET LOCAL statement_timeout = 0;
+
 -- Those that replace each other, and of projects apart.
 
 SELECT register_empty('circle', '0001_a'),
