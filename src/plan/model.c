@@ -47,7 +47,7 @@ mig_node_undecided(const PlanNode *node)
 {
 	if (node->state != STATE_INTERRUPTED || node->unfinished == NULL || node->detail == NULL)
 		return false;
-	return strncmp(node->detail, "MG012", 5) == 0 || strstr(node->detail, "some of statement");
+	return strncmp(node->detail, "MG012", 5) == 0 || strstr(node->detail, ", and some of statement ");
 }
 
 char *

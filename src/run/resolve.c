@@ -160,6 +160,16 @@ give_back(const Mark *mark)
 	return now->state ? now->state : "pending";
 }
 
+/* What the last attempt said is settled. */
+static void
+describe_decided(const Mark *mark)
+{
+	const Unfinished *now = ledger_unfinished(mark->full->project, mark->full->name);
+
+	ledger_set_detail(mark->full->project, mark->full->name,
+					  psprintf("resolved: \"%s\"; it goes on behind statement %d", mark->reason, now->done));
+}
+
 /* Do what was decided; returns the state that follows. */
 static const char *
 resolve(Mark *mark, const char *decision)
@@ -184,7 +194,10 @@ resolve(Mark *mark, const char *decision)
 				 errmsg("decision \"%s\" is not known", decision),
 				 errhint("Decisions are \"continue\", \"skip_statement\", \"restart\", \"applied\" and \"reverted\".")));
 	if (state == NULL)
+	{
+		describe_decided(mark);
 		return "interrupted";
+	}
 	tell_left(mark, &result);
 	if (strcmp(state, "pending") == 0 && (unfinished->part == PART_DOWN || mark->node->migration->kind == KIND_REPEATABLE))
 		return give_back(mark);

@@ -122,7 +122,8 @@ my %makers = (
 	},
 	session => sub {
 		my ($t) = @_;
-		return ([ { kind => 'session', sql => "SET work_mem = '5MB'" }, table_of($t), top_level("VACUUM $t", ''),
+		return ([ { kind => 'session', sql => "SET work_mem = '5MB'" }, table_of($t),
+				transactional("DO 'BEGIN CREATE TEMP TABLE ${t}_temporary (); DROP TABLE ${t}_temporary; END'", ''), top_level("VACUUM $t", ''),
 				transactional("CREATE TABLE ${t}_w AS SELECT current_setting('work_mem') AS work_mem", is_there("${t}_w")) ],
 			[ transactional("DROP TABLE $t, ${t}_w", is_gone($t)) ]);
 	},
