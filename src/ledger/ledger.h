@@ -386,7 +386,7 @@ extern bool ledger_is_deployer(int pid);
 
 /* ---- what is half done (unfinished.c) ---- */
 
-/* What the session of a migration has that commits in between; each of them NULL: not known; all: people say that it does not matter. */
+/* What the session of a migration has that commits in between; each of them NULL: not known, or people say that it does not matter. */
 typedef struct SessionNote
 {
 	char	   *search_path;	/* the schemas that it finds, as SET takes them */

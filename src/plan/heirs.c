@@ -125,6 +125,20 @@ nth_replaced(const Model *model, const Migration *heir, int i)
 	return mig_model_find_reference(model, heir->project, heir->replaces.names[i]);
 }
 
+/* Each one on the way from a migration back to it, which it replaces itself. */
+static void
+note_circle(PlanNode *last, PlanNode *first)
+{
+	char	   *way = pstrdup(mig_full_name(first->migration));
+
+	for (const PlanNode *node = last; node != first; node = node->from)
+		way = psprintf("%s -> %s", mig_full_name(node->migration), way);
+	way = psprintf("%s -> %s", mig_full_name(first->migration), way);
+	for (PlanNode *node = last; node != first; node = node->from)
+		node->circle = way;
+	first->circle = way;
+}
+
 /*
  * Find what is there of what a migration replaces, and of what that replaces,
  * each looked at once: squashes may all name all before them.  One that comes to
@@ -138,19 +152,19 @@ look_behind(Model *model, PlanNode *node)
 
 	check_stack_depth();
 	node->behind = LOOKING;
-	node->is_there = node->is_applied;
+	node->is_there = node->is_applied || node->place_taken;
 	for (int i = 0; i < replaces->n; i++)
 	{
 		int			number = nth_replaced(model, node->migration, i);
 		PlanNode   *replaced = number < 0 ? NULL : &model->nodes[number];
 
 		if (replaced && replaced->behind == NOT_LOOKED)
-			look_behind(model, replaced);
-		if (replaced && replaced->behind == LOOKING && replaced != node)
 		{
-			node->circle = replaced->migration;
-			replaced->circle = node->migration;
+			replaced->from = node;
+			look_behind(model, replaced);
 		}
+		if (replaced && replaced->behind == LOOKING && replaced != node)
+			note_circle(node, replaced);
 		all = all && replaced && replaced->is_there;
 		if (replaced && node->half_done == NULL)
 			node->half_done = replaced->unfinished ? replaced->migration : replaced->is_applied ? NULL : replaced->half_done;
@@ -211,6 +225,9 @@ supersede(Model *model, int heir)
 
 		if (replaced < 0 || replaced == heir)
 			continue;
+		/* Who requires it does not wait for one that is held where another one has its place. */
+		if (model->nodes[replaced].stands_for >= 0 && mig_node_is_held(model, node))
+			continue;
 		model->nodes[replaced].stands_for = heir;
 		if (!model->nodes[replaced].is_applied)
 		{
@@ -256,12 +273,14 @@ replaces_in_part(const Model *model, const PlanNode *node, int applied)
 
 	if (node->circle)
 		return mig_problem(ERRCODE_MIG_CONFLICT, "replaces",
-						   psprintf("migrations \"%s\" and \"%s\" replace each other", name, mig_full_name(node->circle)),
-						   NULL, "Register the older one of them without the other among what it replaces.");
+						   psprintf("migration \"%s\" replaces itself: %s", name, node->circle), NULL,
+						   "Register one of them without the next among what it replaces; if it was so before, with the option \"force\".");
 	if (node->half_done)
 		return mig_problem(ERRCODE_MIG_CONFLICT, "replaces",
 						   psprintf("migration \"%s\" replaces a migration that is half done", name),
 						   psprintf("It is \"%s\".", mig_full_name(node->half_done)),
+						   model->nodes[node->half_done->node].unfinished->part == PART_DOWN ?
+						   mig_call_to_go_on(&model->nodes[node->half_done->node]) :
 						   hold_and_apply(node->migration, node->half_done->project));
 	if (applied == 0 || applied == node->migration->replaces.n)
 		return NULL;
@@ -280,6 +299,14 @@ replaces_in_part(const Model *model, const PlanNode *node, int applied)
 void
 mig_states_replaced(Model *model)
 {
+	for (int i = 0; i < model->n; i++)
+		for (int k = 0; model->nodes[i].covered && k < model->nodes[i].migration->replaces.n; k++)
+		{
+			int			replaced = nth_replaced(model, model->nodes[i].migration, k);
+
+			if (replaced >= 0)
+				model->nodes[replaced].place_taken = true;
+		}
 	/* An heir comes before what it replaces: from behind, none is far from what is known. */
 	for (int i = model->n - 1; i >= 0; i--)
 		if (model->nodes[i].behind == NOT_LOOKED)
@@ -472,7 +499,8 @@ refuse_rival(Model *model, int heir, int *taken_by)
 {
 	PlanNode   *node = &model->nodes[heir];
 	int			contested = claim(model, heir, heir, taken_by, MOST_GENERATIONS);
-	const PlanNode *other;
+	PlanNode   *other;
+	PlanNode   *refused;
 	const char *name;
 	char	   *hint;
 
@@ -486,11 +514,13 @@ refuse_rival(Model *model, int heir, int *taken_by)
 	else
 		hint = psprintf("%s  Or write what the other does into the text of one, and register that with the other among what it replaces.",
 						hold_and_apply(node->migration, other->migration->project));
-	node->problem = mig_problem(ERRCODE_MIG_CONFLICT, "replaces",
-								psprintf("migrations \"%s\" and \"%s\" would both run in the place of another one",
-										 mig_full_name(other->migration), name),
-								psprintf("It is \"%s\".", mig_full_name(model->nodes[contested].migration)),
-								hint);
+	/* What is half done has its place already. */
+	refused = node->unfinished && other->unfinished == NULL ? other : node;
+	refused->problem = mig_problem(ERRCODE_MIG_CONFLICT, "replaces",
+								   psprintf("migrations \"%s\" and \"%s\" would both run in the place of another one",
+											mig_full_name(other->migration), name),
+								   psprintf("It is \"%s\".", mig_full_name(model->nodes[contested].migration)),
+								   hint);
 	if (other->migration->kind != KIND_BASELINE)
 		supersede(model, taken_by[contested]);
 }

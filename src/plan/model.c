@@ -47,7 +47,8 @@ mig_node_undecided(const PlanNode *node)
 {
 	if (node->state != STATE_INTERRUPTED || node->unfinished == NULL || node->detail == NULL)
 		return false;
-	return strncmp(node->detail, "MG012", 5) == 0 || strstr(node->detail, ", and some of statement ");
+	return strncmp(node->detail, "MG012", 5) == 0 ||
+		(node->unfinished->under_way > 0 && strstr(node->detail, ", and some of statement "));
 }
 
 char *
@@ -55,7 +56,8 @@ mig_ways_out(const PlanNode *node)
 {
 	if (node->unfinished->under_way > 0)
 		return mig_resolve_calls(node->migration);
-	return psprintf("SELECT * FROM migrate.history WHERE id = " INT64_FORMAT ";", node->migration->history_id);
+	return psprintf("SELECT * FROM migrate.history WHERE id = " INT64_FORMAT ";  says what it needs to go on with: %s",
+					node->migration->history_id, mig_call_to_go_on(node));
 }
 
 char *
@@ -401,7 +403,7 @@ mig_half_done_problem(const PlanNode *node)
 {
 	bool		back = node->unfinished->part == PART_DOWN;
 	const char *name = mig_full_name(node->migration);
-	const char *way = mig_node_undecided(node) ? psprintf("How it goes on: %s", mig_ways_out(node)) : psprintf("%s  goes on.", mig_call_to_go_on(node));
+	const char *way = mig_node_undecided(node) ? mig_ways_out(node) : psprintf("%s  goes on.", mig_call_to_go_on(node));
 
 	return mig_problem(ERRCODE_MIG_INTERRUPTED, "half_done",
 					   psprintf("migration \"%s\" is half %s", name, back ? "reverted" : "applied"),

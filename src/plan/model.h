@@ -33,11 +33,13 @@ typedef struct PlanNode
 	{
 		NOT_LOOKED, LOOKING, LOOKED
 	}			behind;			/* what it replaces, and found: */
+	bool		place_taken;	/* by one that a baseline covers */
 	bool		is_there;		/* it, or all whose place it would take */
 	const Migration *half_done; /* the first of those, or of theirs, that is; or NULL */
 	int			asked_of;		/* number of the baseline of which is known, and one: */
 	bool		heir_of_covered;	/* all that it replaces is covered by that */
-	const Migration *circle;	/* another one that replaces it, and is replaced by it; or NULL */
+	struct PlanNode *from;	/* the heir from which it was looked at */
+	const char *circle;			/* the way by which it replaces itself, or NULL */
 	const Migration *heir_in_way;	/* what would run in its place, while it is half done; or NULL */
 	bool		late;			/* pending, while a later one is applied */
 	bool		covered;		/* by a baseline migration, and stands and falls with it */

@@ -198,7 +198,7 @@ held_target(const Model *model, int t)
 		return NULL;
 	problem = mig_problem(ERRCODE_MIG_REFUSED, "held",
 						  psprintf("migration \"%s\" is %s", mig_full_name(node->migration), node->left_out),
-						  held ? psprintf("It is %s.", node->detail) : NULL,
+						  held ? psprintf("It is held by %s: \"%s\".", node->migration->held_by, node->migration->hold_reason) : NULL,
 						  held ?
 						  psprintf("SELECT migrate.release(%s, '<why>');", quote_literal_cstr(mig_full_name(node->migration))) :
 						  psprintf("SELECT * FROM migrate.check('%s');", node->migration->project));

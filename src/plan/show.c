@@ -262,6 +262,20 @@ show_project(Show *show)
 		put_call(show, psprintf("CALL migrate.apply(project => %s);", quote_literal_cstr(show->project)));
 }
 
+/* Projects come one behind the other, but for their repeatables. */
+static bool
+is_among(const List *projects, const char *project, MigrationKind kind)
+{
+	ListCell   *cell;
+
+	if (projects && strcmp(llast(projects), project) == 0)
+		return true;
+	foreach(cell, kind == KIND_REPEATABLE ? projects : NIL)
+		if (strcmp(lfirst(cell), project) == 0)
+			return true;
+	return false;
+}
+
 MIG_FUNCTION(mig_show);
 
 /* migrate.show(project) */
@@ -270,7 +284,6 @@ mig_show_body(PG_FUNCTION_ARGS)
 {
 	char	   *project = mig_optional_text(fcinfo, 0);
 	Model	   *model;
-	const char *previous = NULL;
 	ReturnSetInfo *result;
 	List	   *projects = NIL;
 	ListCell   *cell;
@@ -280,15 +293,13 @@ mig_show_body(PG_FUNCTION_ARGS)
 	model = mig_model_look();
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	result = (ReturnSetInfo *) fcinfo->resultinfo;
+	/* Repeatables come behind the others of all projects. */
 	for (int i = 0; i < model->n; i++)
 	{
 		const PlanNode *node = &model->nodes[i];
 
-		if (mig_node_in(node, project) && node->migration->kind != KIND_REPEATABLE &&
-			(previous == NULL || strcmp(previous, node->migration->project) != 0))
+		if (mig_node_in(node, project) && !is_among(projects, node->migration->project, node->migration->kind))
 			projects = lappend(projects, node->migration->project);
-		if (node->migration->kind != KIND_REPEATABLE)
-			previous = node->migration->project;
 	}
 	foreach(cell, projects)
 	{

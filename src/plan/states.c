@@ -252,7 +252,10 @@ judge_by_requirements(const Model *model, int i)
 		if (before->is_applied || before->left_out == NULL || before == node)
 			continue;
 		node->left_out = psprintf("blocked by %s", mig_full_name(before->migration));
-		if (node->state != STATE_HELD)
+		/* What is half done is so all the same. */
+		if (node->unfinished && node->detail)
+			node->detail = psprintf("%s; %s", node->detail, node->left_out);
+		else if (node->state != STATE_HELD)
 		{
 			node->state = STATE_BLOCKED;
 			node->detail = node->left_out;

@@ -263,7 +263,7 @@ check_caller(ApartJob *job)
 {
 	if (pg_atomic_read_u32(&job->worker.caller_gone))
 		ereport(ERROR,
-				(errcode(ERRCODE_MIG_INTERRUPTED),
+				(errcode(ERRCODE_CONNECTION_DOES_NOT_EXIST),
 				 errmsg("whoever waited for migration \"%s:%s\" has gone", job->project, job->name),
 				 errhint("To go on where it stopped: %s", mig_call_again(job->revert, job->project, NULL))));
 }
@@ -347,8 +347,9 @@ mig_apart_main(ApartJob *job)
 		error = CopyErrorData();
 		FlushErrorState();
 		HOLD_CANCEL_INTERRUPTS();
-		if (apart->run.execution.current && apart->before && apart->before->under_way == apart->run.execution.current->number)
-			mig_reconcile_explain(apart->run.execution.current, error);
+		if (apart->run.execution.current)
+			mig_reconcile_explain(apart->run.execution.current, error,
+								  apart->before && apart->before->under_way == apart->run.execution.current->number);
 		write_failure(apart, error);
 		RESUME_CANCEL_INTERRUPTS();
 		ReThrowError(error);

@@ -100,7 +100,7 @@ extern bool mig_reconcile_left(const ScriptStatement *stmt, const Unfinished *un
 /* What drops an index, as it is called now; NULL: it is valid by now, or has gone. */
 extern char *mig_reconcile_drop(Oid index);
 
-/* Add a hint to the error of a statement that has also to do with another server, and was begun before. */
-extern void mig_reconcile_explain(const ScriptStatement *stmt, ErrorData *error);
+/* Add a hint to the error of a statement that has also to do with files, or, begun before, with another server. */
+extern void mig_reconcile_explain(const ScriptStatement *stmt, ErrorData *error, bool begun_before);
 
 #endif							/* MIG_APART_H */

@@ -10,6 +10,7 @@
 #include "executor/instrument.h"
 #include "run/activity.h"
 #include "run/apart_private.h"
+#include "run/call.h"
 #include "run/deployer.h"
 #include "schema/expected.h"
 #include "storage/proc.h"
@@ -181,6 +182,7 @@ try_step(Apart *apart, ScriptStep step)
 	Execution  *execution = &apart->run.execution;
 	int64		rows = execution->rows;
 	int64		wal_bytes = execution->wal_bytes;
+	List	   *held = mig_session_locks();
 	ErrorData  *volatile error = NULL;
 
 	PG_TRY();
@@ -196,6 +198,7 @@ try_step(Apart *apart, ScriptStep step)
 		error = CopyErrorData();
 		FlushErrorState();
 		apart_abort(apart);
+		mig_session_locks_give_back(held);
 		execution->rows = rows;
 		execution->wal_bytes = wal_bytes;
 	}

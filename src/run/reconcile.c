@@ -366,15 +366,20 @@ slot_of(const CreateSubscriptionStmt *stmt)
 
 /*
  * The slot on the publisher is made before the subscription is committed, and
- * dropped before it has gone: whoever is killed in between finds it there, or not.
+ * dropped before it has gone: whoever is killed in between finds it there, or
+ * not.  The directory of a tablespace is made before that is committed, too.
  */
 void
-mig_reconcile_explain(const ScriptStatement *stmt, ErrorData *error)
+mig_reconcile_explain(const ScriptStatement *stmt, ErrorData *error, bool begun_before)
 {
 	const Node *node = stmt->raw->stmt;
 	const char *name;
 
 	if (error->hint)
+		return;
+	if (IsA(node, CreateTableSpaceStmt) && error->sqlerrcode == ERRCODE_OBJECT_IN_USE)
+		error->hint = "If it is no tablespace's, an attempt that was interrupted may have left it: remove it, on the server, and call again.";
+	if (!begun_before)
 		return;
 	if (IsA(node, CreateSubscriptionStmt) && error->sqlerrcode == ERRCODE_PROTOCOL_VIOLATION)
 		error->hint = psprintf("If an earlier attempt has left it, on the publisher:  SELECT pg_drop_replication_slot(%s);",

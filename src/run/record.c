@@ -111,7 +111,7 @@ mig_record_failure(Run *run, const ErrorData *error)
 		attempt->id = ledger_next_attempt();
 		if (has_left_something(attempt, &run->job.statements))
 		{
-			attempt->statements = run->job.statements;
+			run->step.execution.done = run->job.statements;
 			mig_step_interrupted(&run->step, error, "interrupted", run->job.statements, run->job.total, 0);
 		}
 		else

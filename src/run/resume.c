@@ -15,6 +15,7 @@
 #include "common/lines.h"
 #include "miscadmin.h"
 #include "run/apart_private.h"
+#include "run/call.h"
 #include "run/deployer.h"
 #include "schema/expected.h"
 #include "storage/ipc.h"
@@ -66,6 +67,7 @@ set_one_again(Apart *apart, ScriptStatement *stmt, bool may_fail)
 {
 	ErrorContextCallback callback = {error_context_stack, setting_again, stmt};
 	volatile bool waits = false;
+	List	   *held = mig_session_locks();
 
 	error_context_stack = &callback;
 	mig_locks_at(apart->locks, stmt);
@@ -90,6 +92,7 @@ set_one_again(Apart *apart, ScriptStatement *stmt, bool may_fail)
 			ReThrowError(error);
 		}
 		apart_abort(apart);
+		mig_session_locks_give_back(held);
 	}
 	PG_END_TRY();
 	error_context_stack = callback.previous;
@@ -118,8 +121,7 @@ raise_set_once(const Apart *apart, const ScriptStatement *stmt)
 			 errmsg("migration \"%s\" cannot go on: statement %d of it, which stands, has set something for those behind it and cannot be run again for that",
 					mig_full_name(apart->migration), stmt->number),
 			 errdetail("%s  It does more than call set_config(), or reads a table for it.", mig_place(apart->text->path, stmt->line)),
-			 errhint("%s  If it is to go on without: SELECT migrate.resolve(%s, 'continue', '<why>');",
-					 apart_ways_by_hand(apart), quote_literal_cstr(mig_full_name(apart->migration)))));
+			 errhint("%s", apart_ways_by_hand(apart))));
 }
 
 /*
@@ -135,8 +137,8 @@ set_again(Apart *apart)
 		ScriptStatement *stmt = apart_statement(apart, number);
 		SessionSetting sets = mig_script_sets_session(stmt);
 
-		/* With nothing behind it there is nothing that it holds for; what is noted people have taken out. */
-		if (sets == SETS_ONCE && apart->done < apart->script->nstatements && apart->before->session.temporary)
+		/* With nothing behind it there is nothing that it holds for. */
+		if (sets == SETS_ONCE && apart->done < apart->script->nstatements)
 			raise_set_once(apart, stmt);
 		if (sets != SETS_AGAIN)
 			continue;

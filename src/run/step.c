@@ -50,6 +50,11 @@ mig_step_verify(StepRun *run, const Migration *migration)
 {
 	StoredText *text;
 
+	if (migration->verify_problem)
+		ereport(WARNING,
+				(errmsg("the verify of migration \"%s\" cannot be run, and says nothing", mig_full_name(migration)),
+				 errdetail_internal("%s.", migration->verify_problem),
+				 errhint("Register it again with one that can.")));
 	if (migration->verify == NULL || migration->verify_problem)
 		return;
 	text = mig_step_text(migration, PART_VERIFY);
@@ -195,8 +200,8 @@ failure_place(const StepRun *run, const ErrorData *error)
 {
 	if (run->attempt.error_statement_no == 0)
 		return pstrdup(unpack_sql_state(error->sqlerrcode));
-	return psprintf("%s at statement %d, line %d", unpack_sql_state(error->sqlerrcode),
-					run->attempt.error_statement_no, run->attempt.error_line);
+	return psprintf("%s at statement %d, line %d%s", unpack_sql_state(error->sqlerrcode),
+					run->attempt.error_statement_no, run->attempt.error_line, run->verify.current ? " of its verify" : "");
 }
 
 /* Does some of it stand, from an attempt before this one? */

@@ -84,7 +84,7 @@ mig_verify_body(PG_FUNCTION_ARGS)
 			continue;
 		if (migration->verify && migration->verify_problem == NULL)
 			put_row(result, migration, mig_attempt(verify_one, unconstify(Migration *, migration), false));
-		else if (full)
+		else if (full || migration->verify_problem)
 			ereport(NOTICE, (errmsg("migration \"%s\" has no verify that can be run", mig_full_name(migration))));
 	}
 	if (timed && StatementTimeout > 0)	/* the scripts have used the timer */

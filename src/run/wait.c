@@ -18,6 +18,7 @@
 #include "run/wait.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/timeout.h"
 #include "utils/timestamp.h"
 
 #define FIRST_PAUSE_MS 100
@@ -158,8 +159,12 @@ mig_wait_body(PG_FUNCTION_ARGS)
 	RunSeen    *run;
 	Datum		outcome;
 	bool		isnull = false;
+	bool		timed = may_commit && get_timeout_active(STATEMENT_TIMEOUT);
 
 	mig_deployer_refuse_inside("migrate.wait");
+	/* It has a timeout of its own, and the run is not the statement. */
+	if (timed)
+		disable_timeout(STATEMENT_TIMEOUT, false);
 	SPI_connect_ext(may_commit ? SPI_OPT_NONATOMIC : 0);
 	ledger_require("monitor", mig_need_run(run_id)->project);
 	run = wait_for(run_id, until, may_commit);
@@ -169,5 +174,7 @@ mig_wait_body(PG_FUNCTION_ARGS)
 	outcome = CStringGetTextDatum(run->outcome);
 	SPI_finish();
 	MemoryContextSwitchTo(outer);
+	if (timed && StatementTimeout > 0)
+		enable_timeout_after(STATEMENT_TIMEOUT, StatementTimeout);
 	return mig_call_row(fcinfo, &outcome, &isnull);
 }

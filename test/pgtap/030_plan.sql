@@ -393,13 +393,31 @@ SET LOCAL statement_timeout = '60s';
 SELECT matches(planned('layers'), 'base', 'sixteen layers of four');
 SET LOCAL statement_timeout = 0;
 
+-- Two of which one is held, and who requires what they replace.
+
+SELECT register_empty('requires', '0001_a'), migrate.register('0002_r', '', '', replaces => '{0001_a}', project => 'requires'),
+       migrate.register('0003_q', '', '', replaces => '{0001_a}', project => 'requires'), migrate.register('z', '', '', requires => '{0001_a}', project => 'requires'),
+       migrate.hold('0003_q', 'until', 'requires') \g /dev/null
+CALL migrate.apply(project => 'requires') \g /dev/null
+SELECT is(state_in('requires', '0002_r') || ' ' || state_in('requires', 'z'), 'applied applied', 'who requires it does not wait for the one that is held');
+
+-- A project of repeatables only is shown, beside others and alone.
+
+SELECT migrate.register('r1', 'SELECT 1', '', kind => 'repeatable', project => 'views') \g /dev/null
+SELECT isnt_empty($$SELECT FROM migrate.show('views')$$, 'by its name');
+SELECT isnt_empty($$SELECT FROM migrate.show() s WHERE s LIKE '%views%'$$, 'and among all');
+
 -- Those that replace each other, and of projects apart.
 
 SELECT register_empty('circle', '0001_a'),
        migrate.register('0002_x', '', '', replaces => '{0003_y,0001_a}', project => 'circle'),
        migrate.register('0003_y', '', '', replaces => '{0002_x}', project => 'circle') \g /dev/null
-SELECT matches(e.code || ' ' || e.message, 'MG005 migrations "circle:000._." and "circle:000._." replace each other', 'a circle is refused')
+SELECT matches(e.code || ' ' || e.message, 'MG005 migration "circle:000._." replaces itself: circle:000(2_x -> circle:0003_y -> circle:0002_x|3_y -> circle:0002_x -> circle:0003_y)', 'a circle is refused')
     FROM pg_temp.error_of($$CALL migrate.apply(project => 'circle')$$) e;
+SELECT migrate.register('0001_r', '', '', replaces => '{0003_r}', project => 'ring'), migrate.register('0002_r', '', '', replaces => '{0001_r}', project => 'ring'),
+       migrate.register('0003_r', '', '', replaces => '{0002_r}', project => 'ring') \g /dev/null
+SELECT is(string_agg(e.code, ' '), 'MG005 MG005 MG005', 'and all that are in it') FROM generate_series(1, 3) i, pg_temp.error_of(format('CALL migrate.apply(''ring:000%s_r'')', i)) e;
+SELECT migrate.hold('ring:000' || i || '_r', 'no more') FROM generate_series(1, 3) i \g /dev/null
 SELECT migrate.register('0002_x', '', '', replaces => '{0001_a}', project => 'circle') \g /dev/null
 SELECT is(planned('circle'), '0003_y', 'until the older one does not');
 SELECT register_empty('its', '0001_a') \g /dev/null

@@ -157,7 +157,20 @@ foreach my $case (['SELECT pg_advisory_lock(5)'], ['SELECT lock_5(); SELECT 1/0'
 }
 define('0073_m', 'VACUUM keep; SELECT pg_advisory_lock(5)', project => 'locks');
 is(code_of(try(q{CALL migrate.apply(project => 'locks');}, q{SET pg_migrations.lock_total = '1s';})), '00000', 'and is not in the way of the next one');
-$n = 73;
+ask('DROP TABLE busy; CREATE TABLE busy (i int)');
+define('0074_m', "SELECT pg_advisory_lock(5);\nALTER TABLE busy ADD b int;\nSELECT pg_advisory_unlock(5);\nVACUUM keep;\nINSERT INTO did SELECT 'locks ' || count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 5 AND objsubid = 1",
+	project => 'locks', options => '{"lock_timeout": 100}');
+$holder = open_session($node, 'postgres');
+ask_session($holder, 'BEGIN; SELECT * FROM busy;');
+$waits = start_client($node, 'postgres', q{CALL migrate.apply(project => 'locks')});
+wait_until($node, 'postgres', q{SELECT count(*) = 1 FROM migrate.runs WHERE outcome = 'running'});
+sleep 1;
+is(ask($lock_5), '0', 'who waits in a worker holds nothing');
+ask_session($holder, 'COMMIT;');
+$holder->quit;
+ok((end_client($waits))[0], 'and gets it') or diag $waits->{err};
+is(ask(q{SELECT s FROM did WHERE s LIKE 'locks %'}), 'locks 0', 'locks of tries do not add up');
+$n = 74;
 stopped('apart_statement_committed', "SELECT pg_advisory_lock(5);\nSELECT pg_advisory_unlock(5);\nVACUUM keep;\nSELECT 1");
 $holder = open_session($node, 'postgres');
 ask_session($holder, 'SELECT pg_advisory_lock(5);');
