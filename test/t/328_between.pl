@@ -272,6 +272,32 @@ define('0003_half', "CREATE TABLE half_of_it ();\nSELECT 1 / count(*) FROM pg_cl
 is(ask(q{SELECT mode FROM migrate.plan('once:0003_half') WHERE name = '0003_half'}), '1 step', 'what goes on does so in steps');
 ask(qq{SELECT migrate.mark_pending('$_:0001_half', 'seen'); SELECT migrate.hold('$_:0001_half', 'done with')}) foreach 'doubt', 'gone';
 
+# ---- nothing is to be decided where only whoever waited has gone
+
+sub end_of { return q{SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND } . $_[0] }
+my $no_worker = q{SELECT count(*) = 0 FROM pg_stat_activity WHERE backend_type LIKE 'pg_migrations%'};
+my $asleep = q{SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'};
+
+ask('CREATE TABLE slept (i int)');
+define('0001_left', 'SELECT 1', down => "INSERT INTO slept VALUES (1);\nVACUUM half;\nSELECT pg_sleep(1) FROM slept;\nVACUUM half;\nTRUNCATE slept", project => 'left');
+ask(q{CALL migrate.apply(project => 'left')});
+my $leaves = start_client($node, 'postgres', q{CALL migrate.revert(project => 'left')});
+wait_until($node, 'postgres', $asleep);
+ask(end_of(q{backend_type = 'client backend' AND query LIKE 'CALL migrate.revert%'}));
+end_client($leaves);
+wait_until($node, 'postgres', $no_worker);
+is(ask(q{SELECT detail FROM migrate.status('left')}) . ' ' . hint_of('left'), q{08003; 3 of 5 statements stand CALL migrate.revert(project => 'left');}, 'a revert goes on as it was called');
+is(code_of(try(hint_of('left'))) . ask('SELECT count(*) FROM slept'), '000000', 'which it does');
+
+# Whose worker is ended: what stood is counted in its history.
+define('0001_ends', "INSERT INTO slept VALUES (1);\nVACUUM half;\nSELECT pg_sleep(30)", project => 'ends');
+$leaves = start_client($node, 'postgres', q{CALL migrate.apply(project => 'ends')});
+wait_until($node, 'postgres', $asleep);
+ask(end_of(q{backend_type = 'pg_migrations worker'}));
+end_client($leaves);
+is(ask(q{SELECT outcome || ' ' || statements FROM migrate.history WHERE project = 'ends' AND outcome <> 'started'}), 'interrupted 2', 'what stands is counted');
+ask(q{SELECT migrate.mark_pending('ends:0001_ends', 'seen'); SELECT migrate.hold('ends:0001_ends', 'done with')});
+
 # ---- one that has lost what keeps others out
 
 ask('CREATE TABLE pause (s int); INSERT INTO pause VALUES (4); CREATE TABLE steps (i int)');

@@ -87,13 +87,14 @@ like(ask(q{SELECT query FROM pg_stat_activity WHERE backend_type = 'pg_migration
 	qr{^/\* statement 2 of 3 of migration first:0001_a \*/ DO 'BEGIN}, 'by pg_stat_activity, too');
 my ($same) = start_client($node, 'postgres', q{CALL migrate.apply(project => 'first', background => true)});
 wait_until($node, 'postgres', q{SELECT count(*) = 2 FROM pg_stat_activity WHERE backend_type = 'pg_migrations worker'});
-my $waiter = start_client($node, 'postgres', 'CALL migrate.wait(1)');
+my $waiter = start_client($node, 'postgres', "SET statement_timeout = '200ms';\nCALL migrate.wait(1)");
 wait_until($node, 'postgres', q{SELECT count(*) = 1 FROM pg_stat_activity WHERE query LIKE 'CALL migrate.wait%' AND wait_event = 'Extension' AND backend_xmin IS NULL});
 pass('whoever waits has no snapshot');
 is(ask(q{CALL migrate.wait(1, '10 ms')}), 'running', 'or waits for so long only');
 raises($node, 'postgres', 'BEGIN; CALL migrate.wait(1);', 'MG008', qr/migrate\.wait cannot wait inside a transaction block/, 'and not in a block');
+ask('SELECT pg_sleep(0.3)');
 open_gate(1);
-is_deeply([ end_client($waiter) ], [ 1, 'succeeded' ], 'it ends, and whoever waited is told');
+is_deeply([ end_client($waiter) ], [ 1, 'succeeded' ], 'it ends, and whoever waited is told, for longer than a statement may take');
 is_deeply([ end_client($same) ], [ 1, '|0' ], 'who asked for the same meanwhile waited for it, and had nothing to do');
 is(ask('SELECT outcome, migrations FROM migrate.runs'), 'succeeded|2', 'it is on record');
 is(ask(q{SELECT indisvalid FROM pg_index WHERE indexrelid = 'a_i'::regclass}), 't', 'with what cannot run in a transaction');
