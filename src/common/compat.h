@@ -270,23 +270,18 @@ mig_lock_held_by_me(const LOCKTAG *tag, LOCKMODE mode)
 #endif
 }
 
-/* How often does the session itself, and no transaction of it, hold what this backend has locked? (18: more arguments) */
-static inline int
-mig_session_holds(const LOCKTAG *tag, LOCKMODE mode)
+/* Lock for the session once more what this backend has locked. (18: more arguments) */
+static inline LOCALLOCK *
+mig_lock_again(const LOCKTAG *tag, LOCKMODE mode)
 {
 	LOCALLOCK  *local;
-	int			times = 0;
 
 #if PG_VERSION_NUM >= 180000
 	(void) LockAcquireExtended(tag, mode, true, true, true, &local, false);
 #else
 	(void) LockAcquireExtended(tag, mode, true, true, true, &local);
 #endif
-	for (int i = 0; i < local->numLockOwners; i++)
-		if (local->lockOwners[i].owner == NULL)
-			times = local->lockOwners[i].nLocks - 1;
-	LockRelease(tag, mode, true);
-	return times;
+	return local;
 }
 
 /* Of the locks of this backend in a partition, the one behind another, which is NULL for the first. (16: another list) */

@@ -108,7 +108,7 @@ cure_of_block(const Model *model, const PlanNode *node)
 	{
 		const PlanNode *before = &model->nodes[graph->edges[i][e]];
 
-		if (before->left_out && strcmp(before->left_out, "held") == 0)
+		if (mig_node_left_held(before))
 			return psprintf("SELECT migrate.release(%s, '<why>');", quote_literal_cstr(mig_full_name(before->migration)));
 	}
 	return NULL;

@@ -29,24 +29,26 @@ typedef struct PlanNode
 	bool		is_applied;		/* what requires it may run */
 	bool		is_pending;		/* the next apply runs it */
 	bool		mark_only;		/* all it replaces is applied */
-	enum
-	{
-		NOT_LOOKED, LOOKING, LOOKED
-	}			behind;			/* what it replaces, and found: */
-	bool		place_taken;	/* by one that a baseline covers */
-	bool		is_there;		/* it, or all whose place it would take */
-	const Migration *half_done; /* the first of those, or of theirs, that is; or NULL */
-	int			asked_of;		/* number of the baseline of which is known, and one: */
-	bool		heir_of_covered;	/* all that it replaces is covered by that */
-	struct PlanNode *from;	/* the heir from which it was looked at */
-	const char *circle;			/* the way by which it replaces itself, or NULL */
-	const Migration *heir_in_way;	/* what would run in its place, while it is half done; or NULL */
 	bool		late;			/* pending, while a later one is applied */
 	bool		covered;		/* by a baseline migration, and stands and falls with it */
 	int			stands_for;		/* node that runs instead of it, or -1 */
 	Problem    *problem;		/* of its own, or NULL */
 	char	   *left_out;		/* why apply leaves it out, or NULL */
 	const Unfinished *unfinished;	/* how far it is, if it stopped half-way */
+
+	/* what was found of those that it replaces (heirs.c) */
+	enum
+	{
+		NOT_LOOKED, LOOKING, LOOKED
+	}			behind;
+	struct PlanNode *from;		/* the heir from which it was looked at */
+	bool		place_taken;	/* by one that a baseline covers */
+	bool		is_there;		/* it, or all whose place it would take */
+	const Migration *half_done; /* the first of those, or of theirs, that is; or NULL */
+	const char *circle;			/* the way by which it replaces itself, or NULL */
+	const Migration *heir_in_way;	/* what would run in its place, while it is half done; or NULL */
+	int			asked_of;		/* number of the baseline, and one, of which is known: */
+	bool		heir_of_covered;	/* all that it replaces is covered by that */
 } PlanNode;
 
 typedef struct Model
@@ -88,6 +90,8 @@ extern char *mig_join_name(const char *project, const char *name);
 extern char *mig_full_name(const Migration *migration);
 /* Of this project?  NULL is every one. */
 extern bool mig_node_in(const PlanNode *node, const char *project);
+/* Does apply leave it out since it is held? */
+extern bool mig_node_left_held(const PlanNode *node);
 /* Would it not go on by itself, as the last attempt at it has said? */
 extern bool mig_node_undecided(const PlanNode *node);
 /* What tells how it goes on then. */

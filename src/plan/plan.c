@@ -191,7 +191,7 @@ static Problem *
 held_target(const Model *model, int t)
 {
 	const PlanNode *node = &model->nodes[t];
-	bool		held = t >= 0 && node->left_out && strcmp(node->left_out, "held") == 0;
+	bool		held = t >= 0 && mig_node_left_held(node);
 	Problem    *problem;
 
 	if (t < 0 || node->left_out == NULL || (!held && strncmp(node->left_out, "blocked by", 10) != 0))

@@ -95,6 +95,12 @@ mig_node_is_held(const Model *model, const PlanNode *node)
 	return node->migration->hold_reason && !mig_model_overrides(model, "held");
 }
 
+bool
+mig_node_left_held(const PlanNode *node)
+{
+	return node->left_out && strcmp(node->left_out, "held") == 0;
+}
+
 /* The way round that begins and ends with a node, whose nodes are put into cycle. */
 Problem *
 mig_cycle_problem(const Model *model, const int *component, int node, int *cycle, int *length)

@@ -29,11 +29,25 @@ is_of_user(const LOCKTAG *tag)
 	return tag->locktag_type == LOCKTAG_ADVISORY && (tag->locktag_field4 == 1 || tag->locktag_field4 == 2);
 }
 
+/* How often the session itself, and no transaction of it, holds what this backend has locked. */
+static int
+times_held(const LOCKTAG *tag, LOCKMODE mode)
+{
+	const LOCALLOCK *local = mig_lock_again(tag, mode);
+	int			times = 0;
+
+	for (int i = 0; i < local->numLockOwners; i++)
+		if (local->lockOwners[i].owner == NULL)
+			times = local->lockOwners[i].nLocks - 1;
+	LockRelease(tag, mode, true);
+	return times;
+}
+
 static void
 count(OwnLock *lock)
 {
 	for (int i = 0; i < lengthof(modes); i++)
-		lock->times[i] = lock->held & LOCKBIT_ON(modes[i]) ? mig_session_holds(&lock->tag, modes[i]) : 0;
+		lock->times[i] = lock->held & LOCKBIT_ON(modes[i]) ? times_held(&lock->tag, modes[i]) : 0;
 }
 
 /* Nobody but this backend adds such a lock to its own, or takes one away. */

@@ -164,7 +164,7 @@ mig_wait_body(PG_FUNCTION_ARGS)
 	mig_deployer_refuse_inside("migrate.wait");
 	/* It has a timeout of its own, and the run is not the statement. */
 	if (timed)
-		disable_timeout(STATEMENT_TIMEOUT, false);
+		mig_disarm_statement_timeout();
 	SPI_connect_ext(may_commit ? SPI_OPT_NONATOMIC : 0);
 	ledger_require("monitor", mig_need_run(run_id)->project);
 	run = wait_for(run_id, until, may_commit);
