@@ -129,14 +129,19 @@ nth_replaced(const Model *model, const Migration *heir, int i)
 static void
 note_circle(PlanNode *last, PlanNode *first)
 {
-	char	   *way = pstrdup(mig_full_name(first->migration));
+	List	   *names = list_make1(mig_full_name(first->migration));
+	StringInfoData way;
+	ListCell   *cell;
 
 	for (const PlanNode *node = last; node != first; node = node->from)
-		way = psprintf("%s -> %s", mig_full_name(node->migration), way);
-	way = psprintf("%s -> %s", mig_full_name(first->migration), way);
+		names = lcons(mig_full_name(node->migration), names);
+	initStringInfo(&way);
+	appendStringInfoString(&way, mig_full_name(first->migration));
+	foreach(cell, names)
+		appendStringInfo(&way, " -> %s", (char *) lfirst(cell));
 	for (PlanNode *node = last; node != first; node = node->from)
-		node->circle = way;
-	first->circle = way;
+		node->circle = way.data;
+	first->circle = way.data;
 }
 
 /*
@@ -163,7 +168,7 @@ look_behind(Model *model, PlanNode *node)
 			replaced->from = node;
 			look_behind(model, replaced);
 		}
-		if (replaced && replaced->behind == LOOKING && replaced != node)
+		if (replaced && replaced->behind == LOOKING && replaced != node && node->circle == NULL)
 			note_circle(node, replaced);
 		all = all && replaced && replaced->is_there;
 		if (replaced && node->half_done == NULL)

@@ -58,8 +58,8 @@ mig_execution_context(void *arg)
  * The server arms statement_timeout once for what the client sent; here it
  * counts for each statement of a migration.
  */
-static void
-arm_statement_timeout(void)
+void
+mig_arm_statement_timeout(void)
 {
 	if (StatementTimeout > 0)
 		enable_timeout_after(STATEMENT_TIMEOUT, StatementTimeout);
@@ -207,7 +207,7 @@ run_statement(Execution *execution, const ScriptStatement *stmt)
 	if (execution->locks)
 		mig_locks_before(execution->locks, stmt);
 	start = GetCurrentTimestamp();
-	arm_statement_timeout();
+	mig_arm_statement_timeout();
 	if (IsA(stmt->raw->stmt, PrepareStmt))
 		mig_prepare_before((const PrepareStmt *) stmt->raw->stmt);
 	rows = stmt->copy_data ? mig_copy_data(stmt) : run_sql(stmt);
@@ -309,7 +309,7 @@ run_verify_statements(Execution *execution)
 
 		execution->current = stmt;
 		CHECK_FOR_INTERRUPTS();
-		arm_statement_timeout();
+		mig_arm_statement_timeout();
 		push_fresh_snapshot();
 		if (stmt->copy_data)
 			mig_copy_data(stmt);

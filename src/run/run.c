@@ -442,6 +442,6 @@ mig_run(Run *run)
 		}
 		PG_END_TRY();
 	}
-	if (timed && StatementTimeout > 0)
-		enable_timeout_after(STATEMENT_TIMEOUT, StatementTimeout);
+	if (timed)
+		mig_arm_statement_timeout();
 }

@@ -52,7 +52,8 @@ extern void mig_prepare_before(const PrepareStmt *stmt);
 extern void mig_prepare_after(const PrepareStmt *stmt);
 extern void mig_execute_verify(Execution *execution);
 
-/* Forget a statement timer that an error has left running. */
+/* Start the statement timer anew; forget one that is running. */
+extern void mig_arm_statement_timeout(void);
 extern void mig_disarm_statement_timeout(void);
 
 /* mig_attempt() of a function that runs statements, each with a timer of its own. */

@@ -87,7 +87,7 @@ mig_verify_body(PG_FUNCTION_ARGS)
 		else if (full || migration->verify_problem)
 			ereport(NOTICE, (errmsg("migration \"%s\" has no verify that can be run", mig_full_name(migration))));
 	}
-	if (timed && StatementTimeout > 0)	/* the scripts have used the timer */
-		enable_timeout_after(STATEMENT_TIMEOUT, StatementTimeout);
+	if (timed)	/* the scripts have used the timer */
+		mig_arm_statement_timeout();
 	return (Datum) 0;
 }

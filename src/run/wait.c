@@ -174,7 +174,7 @@ mig_wait_body(PG_FUNCTION_ARGS)
 	outcome = CStringGetTextDatum(run->outcome);
 	SPI_finish();
 	MemoryContextSwitchTo(outer);
-	if (timed && StatementTimeout > 0)
-		enable_timeout_after(STATEMENT_TIMEOUT, StatementTimeout);
+	if (timed)
+		mig_arm_statement_timeout();
 	return mig_call_row(fcinfo, &outcome, &isnull);
 }

@@ -426,6 +426,14 @@ SELECT register_empty('its', '0002_b'), migrate.register('s', '', '', replaces =
 SELECT matches(e.hint, $$migrate\.hold\('heirs:s', '.*'\); CALL migrate\.apply\(project => 'its'\);$$, 'what is to be applied meanwhile is in its own project')
     FROM pg_temp.error_of($$CALL migrate.apply(project => 'heirs')$$) e;
 
+-- Many that all replace each other: each is told one way round, however many there are.
+
+SELECT migrate.register(format('m%s', i), '', '', replaces => (SELECT array_agg(format('m%s', k)) FROM generate_series(1, 400) k WHERE k <> i), project => 'clique')
+    FROM generate_series(1, 400) i \g /dev/null
+SELECT is(count(DISTINCT c.code), 1::bigint, 'all of them have a way round') FROM migrate.check('clique') c;
+SELECT is(count(*), 400::bigint, 'each its own error') FROM migrate.check('clique') c WHERE c.code = 'replaces' AND c.message LIKE '% replaces itself: %';
+SELECT migrate.unregister(format('m%s', i), project => 'clique') FROM generate_series(1, 400) i \g /dev/null
+
 -- Squashes that all name all before them are looked at once each: without that, forty would take for ever.
 
 CREATE FUNCTION register_squashes(project text) RETURNS bigint LANGUAGE sql AS $$
