@@ -188,7 +188,10 @@ ledger_read_definition(const char *project, const char *name)
 	return definition;
 }
 
-/* Another up counts as the one that was applied; hash is that of the definition with it. */
+/*
+ * Another up counts as the one that was applied, also once a way back is given
+ * up, or what has taken its place; hash is that of the definition with it.
+ */
 void
 ledger_replace_up(const char *project, const char *name, bytea *checksum, bytea *hash)
 {
@@ -197,7 +200,11 @@ ledger_replace_up(const char *project, const char *name, bytea *checksum, bytea 
 		" WHERE project OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2"
 	};
 	static LedgerQuery state = {
-		"UPDATE migrate.state SET checksum = $3"
+		"UPDATE migrate.state s SET checksum = CASE WHEN s.checksum IS NOT NULL THEN $3 END, own ="
+		" (SELECT CASE WHEN o.own OPERATOR(pg_catalog.#>>) '{own,checksum}' IS NULL THEN o.own"
+		" ELSE pg_catalog.jsonb_set(o.own, '{own,checksum}', pg_catalog.to_jsonb($3)) END"
+		" FROM (SELECT CASE WHEN s.own OPERATOR(pg_catalog.#>>) '{checksum}' IS NULL THEN s.own"
+		" ELSE pg_catalog.jsonb_set(s.own, '{checksum}', pg_catalog.to_jsonb($3)) END) o(own))"
 		" WHERE project OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2"
 	};
 	LedgerArgs	args = {0};

@@ -135,7 +135,8 @@ static LedgerQuery queries[] = {
 	" ORDER BY l.id DESC LIMIT 1) o"},
 	/* What commits on its way and fails leaves this behind. */
 	{"SELECT 'warning', 'invalid_index', x.name, 'index ' || x.name || ' is invalid: building it failed',"
-		" 'DROP INDEX CONCURRENTLY ' || x.name || ';'"
+		" CASE WHEN x.name OPERATOR(pg_catalog.~) '_cc(new|old)[0-9]*\"?$' THEN '' ELSE 'REINDEX INDEX CONCURRENTLY ' || x.name || ';  or, if nothing needs it: ' END"
+		" || 'DROP INDEX CONCURRENTLY ' || x.name || ';'"
 		" FROM (SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) AS name, c.oid FROM pg_catalog.pg_index i"
 		" JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) i.indexrelid"
 		" JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace"

@@ -15,7 +15,6 @@
 #include "lib/stringinfo.h"
 #include "plan/plan.h"
 #include "plan/see.h"
-#include "script/checksum.h"
 #include "utils/builtins.h"
 
 /* One thing that is wrong. */
@@ -81,12 +80,10 @@ check_text(Check *check, const PlanNode *node)
 {
 	const Migration *migration = node->migration;
 	const char *name = mig_full_name(migration);
+	const Problem *changed = mig_changed_problem(node);
 
-	if (node->is_applied && migration->kind != KIND_REPEATABLE && migration->applied &&
-		!mig_same_checksum(migration->applied, migration->up))
-		report_node(check, node, "error", "text_changed",
-					psprintf("the registered up of \"%s\" is not the one that was applied", name),
-					psprintf("SELECT migrate.accept_text(%s, migrate.sql(%s), '<why>');  if both do the same; if not, put the difference into a new migration", quote_literal_cstr(name), quote_literal_cstr(name)));
+	if (changed)
+		report_node(check, node, "error", changed->code, changed->message, changed->hint);
 	if (migration->down_problem)
 		report_node(check, node, "error", "broken_down",
 					psprintf("the down of \"%s\" cannot be run: %s", name, migration->down_problem),

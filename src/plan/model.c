@@ -11,6 +11,7 @@
 #include "miscadmin.h"
 #include "plan/model.h"
 #include "plan/model_private.h"
+#include "script/checksum.h"
 #include "script/version.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -410,6 +411,23 @@ mig_half_done_problem(const PlanNode *node)
 					   psprintf("It stopped behind statement %d.", node->unfinished->done),
 					   psprintf("%s  Or say what it is, 'applied' or 'reverted': SELECT migrate.resolve(%s, '%s', '<why>');",
 								way, quote_literal_cstr(name), back ? "reverted" : "applied"));
+}
+
+Problem *
+mig_changed_problem(const PlanNode *node)
+{
+	const Migration *migration = node->migration;
+	const char *name;
+	const char *literal;
+
+	if (!node->is_applied || migration->kind == KIND_REPEATABLE || migration->applied == NULL ||
+		mig_same_checksum(migration->applied, migration->up))
+		return NULL;
+	name = mig_full_name(migration);
+	literal = quote_literal_cstr(name);
+	return mig_problem(ERRCODE_MIG_TEXT_CHANGED, "text_changed",
+					   psprintf("the registered up of \"%s\" is not the one that was applied", name), NULL,
+					   psprintf("SELECT migrate.accept_text(%s, migrate.sql(%s), '<why>');  if both do the same; if not, register the one that was applied again, and put the difference into a new migration", literal, literal));
 }
 
 void

@@ -90,6 +90,8 @@ extern char *mig_join_name(const char *project, const char *name);
 extern char *mig_full_name(const Migration *migration);
 /* Of this project?  NULL is every one. */
 extern bool mig_node_in(const PlanNode *node, const char *project);
+/* Its up was registered anew while the one before ran, as an error; NULL: it was not. */
+extern Problem *mig_changed_problem(const PlanNode *node);
 /* Does apply leave it out since it is held? */
 extern bool mig_node_left_held(const PlanNode *node);
 /* Would it not go on by itself, as the last attempt at it has said? */

@@ -186,6 +186,34 @@ first_problem(const Model *model, const bool *chosen)
 	return problem ? problem : several_heads(model, chosen);
 }
 
+/* Is it, or its project, asked for? */
+static bool
+is_asked_for(const PlanNode *node, const PlanRequest *request, const FullName *target)
+{
+	ListCell   *cell;
+
+	if (request->names == NIL)
+		return mig_node_in(node, target ? target->project : request->project);
+	foreach(cell, request->names)
+		if (mig_node_in(node, mig_resolve(lfirst(cell), request->project)->project))
+			return true;
+	return false;
+}
+
+/* The first whose text was registered too late to run: whoever sent that is not to think that it has. */
+static Problem *
+changed_text(const Model *model, const PlanRequest *request, const FullName *target)
+{
+	for (int i = 0; i < model->n; i++)
+	{
+		Problem    *problem = mig_changed_problem(&model->nodes[i]);
+
+		if (problem && is_asked_for(&model->nodes[i], request, target))
+			return problem;
+	}
+	return NULL;
+}
+
 /* A target that was asked for by name and is held, or waits for one that is. */
 static Problem *
 held_target(const Model *model, int t)
@@ -252,6 +280,8 @@ plan_apply(RunPlan *plan, const PlanRequest *request, const FullName *target)
 	else
 		choose_all(plan, request, chosen);
 	plan->problem = first_problem(model, chosen);
+	if (plan->problem == NULL)
+		plan->problem = changed_text(model, request, target);
 	if (plan->problem == NULL && target)
 		plan->problem = held_target(model, mig_model_need(model, target));
 	for (int i = 0; i < model->n; i++)

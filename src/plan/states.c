@@ -234,9 +234,10 @@ judge_alone(const Model *model, PlanNode *node, const char *out_of_order)
 		node->left_out = pstrdup("held");
 		node->problem = NULL;
 	}
-	else if (node->late && node->left_out == NULL)
+	/* What has begun is to come to its end. */
+	else if (node->late && node->left_out == NULL && node->unfinished == NULL)
 	{
-		if (node->state != STATE_FAILED && node->state != STATE_INTERRUPTED)
+		if (node->state != STATE_FAILED)
 			node->state = STATE_OUT_OF_ORDER;
 		if (strcmp(out_of_order, "skip") == 0)
 			node->left_out = pstrdup("skipped: out_of_order");

@@ -45,21 +45,40 @@ same_meaning(const char *a, const char *b)
 	return memcmp(left, right, MIG_CHECKSUM_LENGTH) == 0;
 }
 
+/* The up that a frozen migration keeps: what ran, while another one was registered, is not that. */
+static bytea *
+frozen_up(const Registered *existing)
+{
+	return existing->applied ? existing->applied : existing->up;
+}
+
+/* Does the registered text not go with what stands, since it came while that ran? */
+static bool
+is_astray(const Definition *definition, const Registered *existing, const Unfinished *unfinished)
+{
+	const StoredText *text;
+
+	if (unfinished == NULL)
+		return is_frozen(existing, NULL) && !mig_same_checksum(existing->up, frozen_up(existing));
+	text = ledger_read_text(definition->project, definition->name, unfinished->part, NULL);
+	return mig_apart_first_change(unfinished, text ? text->body : "") > 0;
+}
+
 /*
  * An applied up never changes.  One that says the same in other blanks is
  * taken for the one there is; any other is an error.
  */
 static void
-keep_frozen_up(Definition *definition, const Registered *existing)
+keep_frozen_up(Definition *definition, bytea *up)
 {
-	char	   *body = ledger_text_by_checksum(definition->project, existing->up, PART_UP);
+	char	   *body = ledger_text_by_checksum(definition->project, up, PART_UP);
 
 	if (body && same_meaning(body, definition->up.body))
 	{
 		ereport(NOTICE,
 				(errmsg("migration \"%s\" differs from the applied text in white space or comments only; the applied text is kept",
 						definition->name)));
-		definition->up_checksum = existing->up;
+		definition->up_checksum = up;
 		definition->up.body = body;
 		definition->hash = mig_definition_hash(definition);
 		return;
@@ -238,6 +257,7 @@ const char *
 mig_register(Definition *definition, const Registered *existing)
 {
 	Unfinished *unfinished;
+	bool		astray;
 
 	if (existing == NULL)
 	{
@@ -245,14 +265,15 @@ mig_register(Definition *definition, const Registered *existing)
 		write_registration(definition, false);
 		return "registered";
 	}
-	if (mig_same_checksum(existing->hash, definition->hash))
-		return "unchanged";
-	if (!definition->force && ledger_knows_definition(definition))
-		return "stale";
 	unfinished = half_done(definition, existing);
-	if (is_frozen(existing, unfinished) && !mig_same_checksum(existing->up, definition->up_checksum))
+	astray = is_astray(definition, existing, unfinished);
+	if (!astray && mig_same_checksum(existing->hash, definition->hash))
+		return "unchanged";
+	if (!astray && !definition->force && ledger_knows_definition(definition))
+		return "stale";
+	if (is_frozen(existing, unfinished) && !mig_same_checksum(frozen_up(existing), definition->up_checksum))
 	{
-		keep_frozen_up(definition, existing);
+		keep_frozen_up(definition, frozen_up(existing));
 		if (mig_same_checksum(existing->hash, definition->hash))
 			return "unchanged";
 	}

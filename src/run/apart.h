@@ -48,7 +48,8 @@ extern void mig_apart_take_over(const ApartJob *job, StepRun *run);
 
 extern void mig_apart_main(ApartJob *job);
 
-/* MG012 unless what stands of a migration is the same in another text of it. */
+/* The first statement of what stands that another text of it has not, or 0; MG012 where there is one. */
+extern int	mig_apart_first_change(const Unfinished *unfinished, const char *body);
 extern void mig_apart_check_text(const Unfinished *unfinished, const char *body);
 
 /* ---- what a statement that was under way has done (reconcile.c) ---- */

@@ -119,6 +119,7 @@ run_top_level(Apart *apart, int number)
 	if (!apart->job->half_done)
 		apart_note_half_done(apart);
 	apart_require_own(apart);
+	mig_refuse_invalid_index(stmt);
 	table = mig_reconcile_note(apart->migration, apart->text->checksum, stmt, apart_session(apart));
 	mig_expected_begin();
 	MIG_FAULT("apart_intent_written");

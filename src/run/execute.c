@@ -206,6 +206,7 @@ run_statement(Execution *execution, const ScriptStatement *stmt)
 	mig_activity_statement(execution->full_name, stmt->number, execution->script->nstatements, stmt->sql);
 	if (execution->locks)
 		mig_locks_before(execution->locks, stmt);
+	mig_refuse_invalid_index(stmt);
 	start = GetCurrentTimestamp();
 	mig_arm_statement_timeout();
 	if (IsA(stmt->raw->stmt, PrepareStmt))

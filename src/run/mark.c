@@ -103,6 +103,8 @@ tell_half_done(const Mark *mark)
 				(errmsg("migration \"%s\" was half %s", mig_full_name(mark->node->migration),
 						unfinished->part == PART_DOWN ? "reverted" : "applied"),
 				 errdetail("It stopped behind statement %d.  What of it stands does so still.", unfinished->done)));
+	if (unfinished)
+		mark_tell_left(mark);
 }
 
 MIG_FUNCTION(mig_mark_applied);

@@ -29,4 +29,7 @@ extern void mark_write(Attempt *attempt, const FullName *full, const char *actio
 /* Give a migration a state that people know it has; whatever was half done of it is settled with that. */
 extern void mark_settle(Mark *mark, const char *state, const char *said);
 
+/* NOTICE of what a statement that was under way has left, if it has (resolve.c). */
+extern void mark_tell_left(const Mark *mark);
+
 #endif							/* MIG_MARK_PRIVATE_H */

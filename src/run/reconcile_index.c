@@ -137,6 +137,28 @@ mig_reconcile_drop(Oid index)
 	return index_is_valid(index, &exists) || !exists ? NULL : psprintf("DROP INDEX CONCURRENTLY %s", reconcile_name(index));
 }
 
+void
+mig_refuse_invalid_index(const ScriptStatement *stmt)
+{
+	const IndexStmt *makes = (const IndexStmt *) stmt->raw->stmt;
+	Oid			table;
+	Oid			index;
+	char	   *drop;
+
+	if (!IsA(makes, IndexStmt) || !makes->if_not_exists || makes->idxname == NULL)
+		return;
+	table = RangeVarGetRelid(makes->relation, NoLock, true);
+	index = OidIsValid(table) ? get_relname_relid(makes->idxname, get_rel_namespace(table)) : InvalidOid;
+	/* That of a partitioned table is valid once each partition has one. */
+	if (!OidIsValid(index) || get_rel_relkind(index) != RELKIND_INDEX || (drop = mig_reconcile_drop(index)) == NULL)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("index \"%s\" is there, but is not valid", makes->idxname),
+			 errdetail("Somebody builds it at present, or a build of it has failed; IF NOT EXISTS would leave it so."),
+			 errhint("%s;  then call again.", drop)));
+}
+
 /* REINDEX rebuilds the index of what is stored out of line as well, in a schema that is closed to most. */
 static void
 drop_first(Reconciliation *result, Oid index)
@@ -191,8 +213,11 @@ reconcile_gone(Reconciliation *result, const ScriptStatement *stmt, const Unfini
 		Oid			index = lfirst_oid(cell);
 		const char *index_name = get_rel_name(index);
 
-		if (index_name && (name ? strcmp(index_name, name) == 0 : index > gone && is_like(index, makes)))
-			reconcile_unknown(result, psprintf("Its index has gone, and %s is there, perhaps made out of it.", reconcile_name(index)));
+		if (index_name == NULL || !(name ? strcmp(index_name, name) == 0 : index > gone && is_like(index, makes)))
+			continue;
+		result->left = mig_reconcile_drop(index);
+		reconcile_unknown(result, psprintf(result->left ? "Its index has gone, and %s is there and is not valid." :
+										   "Its index has gone, and %s is there, perhaps made out of it.", reconcile_name(index)));
 	}
 }
 

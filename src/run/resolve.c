@@ -59,6 +59,14 @@ tell_left(const Mark *mark, const Reconciliation *result)
 				(say_left(mark), errhint("If it is not needed: %s", result->left)));
 }
 
+void
+mark_tell_left(const Mark *mark)
+{
+	Reconciliation result = judge_under_way(mark);
+
+	tell_left(mark, &result);
+}
+
 /* What is decided is about what was under way, not about what the text has instead of it now. */
 static void
 refuse_changed(const Mark *mark, const char *hint)

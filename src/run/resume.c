@@ -25,16 +25,23 @@
 #include "utils/inval.h"
 #include "utils/timestamp.h"
 
+int
+mig_apart_first_change(const Unfinished *unfinished, const char *body)
+{
+	char	   *before = ledger_text_by_checksum(unfinished->project, unfinished->checksum, unfinished->part);
+
+	if (before == NULL || strcmp(before, body) == 0)
+		return 0;
+	return mig_script_first_change(mig_script_read(before, unfinished->part, NULL, 1),
+								   mig_script_read(body, unfinished->part, NULL, 1), unfinished->done);
+}
+
 void
 mig_apart_check_text(const Unfinished *unfinished, const char *body)
 {
-	char	   *before = ledger_text_by_checksum(unfinished->project, unfinished->checksum, unfinished->part);
 	const char *name = psprintf("%s:%s", unfinished->project, unfinished->name);
-	int			changed = 0;
+	int			changed = mig_apart_first_change(unfinished, body);
 
-	if (before && strcmp(before, body) != 0)
-		changed = mig_script_first_change(mig_script_read(before, unfinished->part, NULL, 1),
-										  mig_script_read(body, unfinished->part, NULL, 1), unfinished->done);
 	if (changed > 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_MIG_INTERRUPTED),

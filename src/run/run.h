@@ -50,6 +50,8 @@ extern void mig_execute(Execution *execution);
 /* Around a PREPARE: what an earlier try, or migration, has prepared under this name goes (prepared.c). */
 extern void mig_prepare_before(const PrepareStmt *stmt);
 extern void mig_prepare_after(const PrepareStmt *stmt);
+/* Raise where CREATE INDEX IF NOT EXISTS would take for its index one that is not valid (reconcile_index.c). */
+extern void mig_refuse_invalid_index(const ScriptStatement *stmt);
 extern void mig_execute_verify(Execution *execution);
 
 /* Start the statement timer anew; forget one that is running. */

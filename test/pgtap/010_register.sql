@@ -166,6 +166,17 @@ SELECT is(migrate.register('0002_b', 'CREATE TABLE b AS SELECT 1 AS i', 'DROP TA
           'stale', 'a text that was accepted before is what an old instance sends, too');
 SELECT is(up_of('0002_b'), 'CREATE TABLE b AS SELECT 1::int AS i', 'which changes nothing');
 
+-- Nor is it forgotten with what had taken its place.
+
+SELECT migrate.register('0001_a', 'SELECT 1', down => '', project => 'accepted') \g /dev/null
+CALL migrate.apply(project => 'accepted') \g /dev/null
+SELECT migrate.register('0002_s', 'SELECT 1', replaces => '{0001_a}', down => '', project => 'accepted') \g /dev/null
+CALL migrate.apply(project => 'accepted') \g /dev/null
+SELECT migrate.accept_text('0001_a', 'SELECT 2', 'the same', 'accepted'), migrate.mark_pending('0002_s', 'a mistake', 'accepted') \g /dev/null
+SELECT is(s.state || ' ' || (s.checksum = sha256('SELECT 2'))::text, 'applied true', 'an accepted text counts for what it was before') FROM migrate.state s WHERE (project, name) = ('accepted', '0001_a');
+SELECT is_empty($$SELECT FROM migrate.check('accepted') WHERE code = 'text_changed'$$, 'so that nothing has changed');
+SELECT migrate.hold('0002_s', 'no more', 'accepted') \g /dev/null
+
 -- Arguments.
 
 SELECT throws_ok(t.call, '22004', NULL, '22004: ' || t.call) FROM (VALUES

@@ -55,6 +55,51 @@ ask(q{SELECT migrate.register('R__w', 'SELECT 1', down => E'SELECT 1;\nVACUUM wa
 like(try(q{CALL migrate.revert(project => 'ways');}), qr/ways:R__w  reverted/, 'which goes on first as well');
 ask(q{SELECT migrate.hold(name, 'done with', project) FROM migrate.migrations WHERE project = 'ways'});
 
+# ---- what is late, and half done
+
+ask('CREATE TABLE early (i int); INSERT INTO early VALUES (1), (1)');
+foreach my $policy (qw(skip refuse))
+{
+	ask(qq{SELECT migrate.configure('out_of_order', '$policy', 'test', project => '$policy')});
+	define('0001_a', "CREATE TABLE early_$policy ();\nCREATE UNIQUE INDEX CONCURRENTLY i_early ON early (i)", project => $policy);
+	define('0002_b', 'SELECT 1', project => $policy, requires => '{}');
+	try("CALL migrate.apply('0001_a', '$policy')");
+	ask("CALL migrate.apply('0002_b', '$policy'); DELETE FROM early");
+	is(code_of(try("CALL migrate.apply(project => '$policy')")) . states($policy), '000000001_a applied, 0002_b applied', "what has begun comes to its end, with out_of_order = $policy");
+	ask('DROP INDEX i_early; INSERT INTO early VALUES (1), (1)');
+}
+
+# ---- an index that is there, and is not valid
+
+my $valid = q{SELECT string_agg(indisvalid::text, ' ') FROM pg_index WHERE indexrelid = to_regclass('broken_i')};
+ask('CREATE TABLE broken (i int); INSERT INTO broken VALUES (1), (1)');
+define('0001_i', "SELECT 1;\nCREATE UNIQUE INDEX CONCURRENTLY broken_i ON broken (i);\nSELECT 2", project => 'broken');
+try(q{CALL migrate.apply(project => 'broken')});
+try($_) foreach 'DROP INDEX broken_i', 'CREATE UNIQUE INDEX CONCURRENTLY broken_i ON broken (i)';
+like(try(q{CALL migrate.apply(project => 'broken')}), qr/MG012.*Its index has gone, and public\.broken_i is there and is not valid\./s, 'somebody else has failed to make it');
+foreach my $decision (qw(skip_statement continue))
+{
+	like(try("SELECT migrate.resolve('broken:0001_i', '$decision', 'it is there')"), qr/55000.*DETAIL:  To be run: DROP INDEX CONCURRENTLY public\.broken_i\nHINT:  Run that, then say it again\./s, "which is no reason to $decision");
+}
+is(ask($valid), 'false', 'and is not dropped');
+ask('DROP INDEX broken_i; DELETE FROM broken');
+ask(q{SELECT migrate.resolve('broken:0001_i', 'continue', 'it has gone')});
+is(code_of(try(q{CALL migrate.apply(project => 'broken')})) . ask($valid), '00000true', 'where it has gone it is made');
+
+ask('DROP INDEX broken_i; INSERT INTO broken VALUES (1), (1)');
+define('0002_e', 'CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS broken_i ON broken (i)', project => 'broken');
+try(q{CALL migrate.apply(project => 'broken')});
+like(try(q{SELECT migrate.mark_pending('broken:0002_e', 'anew')}), qr/NOTICE:  00000: statement 1 of migration "broken:0002_e" was stopped in the middle, and has left something\nHINT:  If it is not needed: DROP INDEX CONCURRENTLY public\.broken_i/, 'whoever begins anew hears what is left');
+ask('DELETE FROM broken');
+like(try(q{CALL migrate.apply(project => 'broken')}), qr/55000.*index "broken_i" is there, but is not valid.*HINT:  DROP INDEX CONCURRENTLY public\.broken_i;  then call again\./s, 'IF NOT EXISTS does not take it for done');
+define('0002_e', 'CREATE UNIQUE INDEX IF NOT EXISTS broken_i ON broken (i)', project => 'broken');
+like(try(q{CALL migrate.apply(project => 'broken')}), qr/55000.*index "broken_i" is there, but is not valid/s, 'also inside a transaction');
+ask('REINDEX INDEX broken_i');
+is(code_of(try(q{CALL migrate.apply(project => 'broken')})) . ask($valid), '00000true', 'once it is valid it is');
+ask('CREATE TABLE by_part (i int) PARTITION BY RANGE (i); CREATE TABLE by_part_1 PARTITION OF by_part DEFAULT; CREATE INDEX by_part_i ON ONLY by_part (i)');
+define('0003_w', 'CREATE INDEX IF NOT EXISTS by_part_i ON ONLY by_part (i)', project => 'broken');
+is(code_of(try(q{CALL migrate.apply(project => 'broken')})), '00000', 'that of a partitioned table waits for its partitions');
+
 # ---- an index that is made anew
 
 my $made = q{SELECT count(*) FROM pg_index WHERE indrelid = 'indexed'::regclass AND indisvalid};

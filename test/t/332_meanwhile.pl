@@ -204,6 +204,34 @@ end_client($caller);
 ok((end_client($new))[0], 'what is dropped and made anew during a run is the next one\'s') or diag $new->{err};
 is(ask('SELECT string_agg(outcome, $$ $$ ORDER BY run_id) FROM migrate.runs', 'gone') . ask('SELECT string_agg(outcome || run_id, $$ $$ ORDER BY id) FROM migrate.history', 'gone'), 'succeededstarted1 applied1', 'and has nothing of the old run');
 
+# ---- a text that comes while the one before runs
+
+my $one = q{INSERT INTO did SELECT 'one' FROM pg_sleep(2)};
+my $both = "$one;\nINSERT INTO did VALUES ('two')";
+define('0001_l', $one, project => 'late');
+my $late = start_client($node, 'postgres', q{CALL migrate.apply(project => 'late')});
+wait_until($node, 'postgres', q{SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'});
+is(ask(qq{SELECT migrate.register('0001_l', \$x\$$both\$x\$, project => 'late')}), 'updated', 'a text is registered while another one runs');
+like(try(q{CALL migrate.apply(project => 'late')}), qr/MG001.*the registered up of "late:0001_l" is not the one that was applied.*HINT:  SELECT migrate\.accept_text\('late:0001_l',/s, 'whoever sent it does not hear that it was applied');
+ok((end_client($late))[0], 'as the one before was');
+like(try(q{CALL migrate.apply('0001_l', project => 'late')}), qr/MG001/, "nor by its $_") foreach 'name';
+like(try(q{CALL migrate.apply(options => '{"names": ["late:0001_l"]}')}), qr/MG001/, 'nor among names');
+like(try(qq{SELECT migrate.register('0001_l', \$x\$$both\$x\$, project => 'late')}), qr/MG001.*The first difference is in line 1\./s, 'nor when it is sent again');
+is(ask(qq{SELECT migrate.register('0001_l', \$x\$$one\$x\$, project => 'late')}), 'updated', 'the one that was applied is welcome');
+is(code_of(try(q{CALL migrate.apply(project => 'late')})) . ask(q{SELECT count(*) FROM migrate.check('late')}) . ask(q{SELECT string_agg(s, ' ') FROM did WHERE s IN ('one', 'two')}), '000000one', 'and all is as it was');
+
+my $halves = "INSERT INTO did SELECT 'half' FROM pg_sleep(1);\nVACUUM keep;\nSELECT pg_sleep(30) WHERE NOT EXISTS (SELECT FROM keep WHERE i = 99)";
+define('0002_h', $halves, project => 'late');
+$late = start_client($node, 'postgres', q{CALL migrate.apply(project => 'late')});
+wait_until($node, 'postgres', q{SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'});
+define('0002_h', $halves =~ s/half/other/r, project => 'late');
+wait_until($node, 'postgres', q{SELECT count(*) = 1 FROM migrate.unfinished, pg_stat_activity WHERE name = '0002_h' AND done = 2 AND wait_event = 'PgSleep'});
+ask(q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type ~ 'pg_migrations' AND wait_event = 'PgSleep'; INSERT INTO keep VALUES (99)});
+end_client($late);
+like(try(q{CALL migrate.apply(project => 'late')}), qr/MG012.*statement 1 of it, which stands, was changed.*HINT:  Leave those as they were/s, 'what stands is not what is registered');
+is(ask(qq{SELECT migrate.register('0002_h', \$x\$$halves\$x\$, project => 'late')}), 'updated', 'that is as it was again');
+is(code_of(try(q{CALL migrate.apply(project => 'late')})) . ask(q{SELECT string_agg(s, ' ') FROM did WHERE s IN ('half', 'other')}), '00000half', 'and goes on');
+
 # ---- what is said meanwhile
 
 define('0001_r', 'CREATE TABLE r (i int); VACUUM r; SELECT pg_sleep(3); VACUUM r; SELECT 1', project => 'running');
