@@ -200,18 +200,20 @@ is_asked_for(const PlanNode *node, const PlanRequest *request, const FullName *t
 	return false;
 }
 
-/* The first whose text was registered too late to run: whoever sent that is not to think that it has. */
-static Problem *
-changed_text(const Model *model, const PlanRequest *request, const FullName *target)
+/* Refuse the run for the first whose text was registered too late to run: whoever sent that is not to think that it has. */
+static void
+refuse_changed(RunPlan *plan, const PlanRequest *request, const FullName *target)
 {
-	for (int i = 0; i < model->n; i++)
+	for (int i = 0; i < plan->model->n && plan->problem == NULL; i++)
 	{
-		Problem    *problem = mig_changed_problem(&model->nodes[i]);
+		const PlanNode *node = &plan->model->nodes[i];
+		Problem    *problem = mig_changed_problem(node);
 
-		if (problem && is_asked_for(&model->nodes[i], request, target))
-			return problem;
+		if (problem == NULL || !is_asked_for(node, request, target))
+			continue;
+		plan->problem = problem;
+		plan->left_out = list_make1_int(i);
 	}
-	return NULL;
 }
 
 /* A target that was asked for by name and is held, or waits for one that is. */
@@ -280,8 +282,7 @@ plan_apply(RunPlan *plan, const PlanRequest *request, const FullName *target)
 	else
 		choose_all(plan, request, chosen);
 	plan->problem = first_problem(model, chosen);
-	if (plan->problem == NULL)
-		plan->problem = changed_text(model, request, target);
+	refuse_changed(plan, request, target);
 	if (plan->problem == NULL && target)
 		plan->problem = held_target(model, mig_model_need(model, target));
 	for (int i = 0; i < model->n; i++)
