@@ -423,6 +423,9 @@ mig_changed_problem(const PlanNode *node)
 	if (!node->is_applied || migration->kind == KIND_REPEATABLE || migration->applied == NULL ||
 		mig_same_checksum(migration->applied, migration->up))
 		return NULL;
+	if (mig_same_meaning(ledger_text_by_checksum(migration->project, migration->applied, PART_UP),
+						 ledger_text_by_checksum(migration->project, migration->up, PART_UP)))
+		return NULL;
 	name = mig_full_name(migration);
 	literal = quote_literal_cstr(name);
 	return mig_problem(ERRCODE_MIG_TEXT_CHANGED, "text_changed",

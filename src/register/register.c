@@ -34,17 +34,6 @@ is_frozen(const Registered *existing, const Unfinished *unfinished)
 		strcmp(existing->state, "pending") != 0;
 }
 
-static bool
-same_meaning(const char *a, const char *b)
-{
-	uint8		left[MIG_CHECKSUM_LENGTH];
-	uint8		right[MIG_CHECKSUM_LENGTH];
-
-	mig_checksum_normal(a, left);
-	mig_checksum_normal(b, right);
-	return memcmp(left, right, MIG_CHECKSUM_LENGTH) == 0;
-}
-
 /* The up that a frozen migration keeps: what ran, while another one was registered, is not that. */
 static bytea *
 frozen_up(const Registered *existing)
@@ -73,7 +62,7 @@ keep_frozen_up(Definition *definition, bytea *up)
 {
 	char	   *body = ledger_text_by_checksum(definition->project, up, PART_UP);
 
-	if (body && same_meaning(body, definition->up.body))
+	if (mig_same_meaning(body, definition->up.body))
 	{
 		ereport(NOTICE,
 				(errmsg("migration \"%s\" differs from the applied text in white space or comments only; the applied text is kept",

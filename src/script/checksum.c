@@ -129,6 +129,19 @@ mig_checksum_normal(const char *text, uint8 *result)
 	hash_end(hash, result);
 }
 
+bool
+mig_same_meaning(const char *a, const char *b)
+{
+	uint8		left[MIG_CHECKSUM_LENGTH];
+	uint8		right[MIG_CHECKSUM_LENGTH];
+
+	if (a == NULL || b == NULL)
+		return false;
+	mig_checksum_normal(a, left);
+	mig_checksum_normal(b, right);
+	return memcmp(left, right, MIG_CHECKSUM_LENGTH) == 0;
+}
+
 struct varlena *
 mig_checksum_bytea(const uint8 *checksum)
 {

@@ -19,6 +19,9 @@ extern void mig_checksum_bytes(const void *data, size_t length, uint8 *result);
  */
 extern void mig_checksum_normal(const char *text, uint8 *result);
 
+/* Do two texts differ in white space, comments and line ends only?  NULL is like no other. */
+extern bool mig_same_meaning(const char *a, const char *b);
+
 /* As a bytea, palloc'd. */
 extern struct varlena *mig_checksum_bytea(const uint8 *checksum);
 

@@ -221,16 +221,23 @@ like(try(qq{SELECT migrate.register('0001_l', \$x\$$both\$x\$, project => 'late'
 is(ask(qq{SELECT migrate.register('0001_l', \$x\$$one\$x\$, project => 'late')}), 'updated', 'the one that was applied is welcome');
 is(code_of(try(q{CALL migrate.apply(project => 'late')})) . ask(q{SELECT count(*) FROM migrate.check('late')}) . ask(q{SELECT string_agg(s, ' ') FROM did WHERE s IN ('one', 'two')}), '000000one', 'and all is as it was');
 
-my $halves = "INSERT INTO did SELECT 'half' FROM pg_sleep(1);\nVACUUM keep;\nSELECT pg_sleep(30) WHERE NOT EXISTS (SELECT FROM keep WHERE i = 99)";
-define('0002_h', $halves, project => 'late');
+define('0003_w', "SELECT pg_sleep(2)", project => 'late');
 $late = start_client($node, 'postgres', q{CALL migrate.apply(project => 'late')});
 wait_until($node, 'postgres', q{SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'});
-define('0002_h', $halves =~ s/half/other/r, project => 'late');
-wait_until($node, 'postgres', q{SELECT count(*) = 1 FROM migrate.unfinished, pg_stat_activity WHERE name = '0002_h' AND done = 2 AND wait_event = 'PgSleep'});
+define('0003_w', "SELECT  pg_sleep(2) -- a while", project => 'late');
+is(code_of(try(q{CALL migrate.apply(project => 'late')})) . ask(q{SELECT count(*) FROM migrate.check('late')}), '000000', 'white space and comments do not count');
+end_client($late);
+
+my $halves = "INSERT INTO did SELECT 'half' FROM pg_sleep(1);\nVACUUM keep;\nSELECT pg_sleep(30) WHERE NOT EXISTS (SELECT FROM keep WHERE i = 99)";
+define('0004_h', $halves, project => 'late');
+$late = start_client($node, 'postgres', q{CALL migrate.apply(project => 'late')});
+wait_until($node, 'postgres', q{SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'});
+define('0004_h', $halves =~ s/half/other/r, project => 'late');
+wait_until($node, 'postgres', q{SELECT count(*) = 1 FROM migrate.unfinished, pg_stat_activity WHERE name = '0004_h' AND done = 2 AND wait_event = 'PgSleep'});
 ask(q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type ~ 'pg_migrations' AND wait_event = 'PgSleep'; INSERT INTO keep VALUES (99)});
 end_client($late);
 like(try(q{CALL migrate.apply(project => 'late')}), qr/MG012.*statement 1 of it, which stands, was changed.*HINT:  Leave those as they were/s, 'what stands is not what is registered');
-is(ask(qq{SELECT migrate.register('0002_h', \$x\$$halves\$x\$, project => 'late')}), 'updated', 'that is as it was again');
+is(ask(qq{SELECT migrate.register('0004_h', \$x\$$halves\$x\$, project => 'late')}), 'updated', 'that is as it was again');
 is(code_of(try(q{CALL migrate.apply(project => 'late')})) . ask(q{SELECT string_agg(s, ' ') FROM did WHERE s IN ('half', 'other')}), '00000half', 'and goes on');
 
 # ---- what is said meanwhile
