@@ -133,7 +133,7 @@ static LedgerQuery queries[] = {
 		" FROM migrate.log_ddl l WHERE l.origin OPERATOR(pg_catalog.=) 'direct'"
 		" AND NOT EXISTS (SELECT FROM migrate.log_decisions d WHERE d.ddl_id OPERATOR(pg_catalog.=) l.id)"
 	" ORDER BY l.id DESC LIMIT 1) o"},
-	/* What commits on its way and fails leaves this behind. */
+	/* What commits on its way and fails leaves this behind; that of a migration its next attempt clears up. */
 	{"SELECT 'warning', 'invalid_index', x.name, 'index ' || x.name || ' is invalid: building it failed',"
 		" CASE WHEN x.name OPERATOR(pg_catalog.~) '_cc(new|old)[0-9]*\"?$' THEN '' ELSE 'REINDEX INDEX CONCURRENTLY ' || x.name || ';  or, if nothing needs it: ' END"
 		" || 'DROP INDEX CONCURRENTLY ' || x.name || ';'"
@@ -141,7 +141,8 @@ static LedgerQuery queries[] = {
 		" JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) i.indexrelid"
 		" JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace"
 		" WHERE NOT i.indisvalid AND c.relkind OPERATOR(pg_catalog.=) 'i' AND c.relpersistence OPERATOR(pg_catalog.<>) 't') x"
-		" WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_stat_progress_create_index p"
+		" WHERE NOT EXISTS (SELECT FROM migrate.unfinished_objects u WHERE u.object_id OPERATOR(pg_catalog.=) x.oid)"
+		" AND NOT EXISTS (SELECT FROM pg_catalog.pg_stat_progress_create_index p"
 	" WHERE p.index_relid OPERATOR(pg_catalog.=) x.oid AND p.datname OPERATOR(pg_catalog.=) pg_catalog.current_database())"}
 };
 

@@ -41,7 +41,7 @@ typedef struct Show
 } Show;
 
 static void
-put_line(Show *show, const char *line)
+put_line(Show *show, const char *line, bool clip)
 {
 	MigRow		row;
 	int			length = strlen(line);
@@ -54,7 +54,7 @@ put_line(Show *show, const char *line)
 	line = copy;
 	while (length > 0 && line[length - 1] == ' ')
 		length--;
-	if (pg_mbstrlen_with_len(line, length) > MAX_COLUMNS)
+	if (clip && pg_mbstrlen_with_len(line, length) > MAX_COLUMNS)
 		line = psprintf("%.*s...", pg_mbcharcliplen(line, length, MAX_COLUMNS - 3), line);
 	else
 		line = pnstrdup(line, length);
@@ -133,8 +133,13 @@ describe(const PlanNode *node)
 static const char *
 remedy(const char *detail)
 {
+	static const char *const outside[] = {"28", "53400", "55000"};
 	static const char *const passing[] = {"57", "55P", "53", "40", "28", "2D", "25001", "08"};
 
+	/* Its first statement was not reached. */
+	for (int i = 0; i < lengthof(outside) && strstr(detail, " at statement ") == NULL; i++)
+		if (strncmp(detail, outside[i], strlen(outside[i])) == 0)
+			return "do what its error_hint says";
 	for (int i = 0; i < lengthof(passing); i++)
 		if (strncmp(detail, passing[i], strlen(passing[i])) == 0)
 			return "try again";
@@ -202,7 +207,7 @@ put_sums(Show *show)
 			appendStringInfo(&line, "; %d %s", show->counted[s], *counted_states[s]);
 	if (show->coverage)
 		appendStringInfo(&line, "; capture %s", strcmp(show->coverage, "none") == 0 ? "off" : "on");
-	put_line(show, line.data);
+	put_line(show, line.data, true);
 }
 
 /* The widest name among those shown, up to half a line. */
@@ -226,7 +231,8 @@ put_node(Show *show, const PlanNode *node, int width)
 {
 	char	   *call = cure(node);
 
-	put_line(show, psprintf("[%s]  %-*s  %s", sign(node), width, node->migration->name, describe(node)));
+	/* What is half done may have to be decided upon by what stands at its end. */
+	put_line(show, psprintf("[%s]  %-*s  %s", sign(node), width, node->migration->name, describe(node)), node->state != STATE_INTERRUPTED);
 	if (call)
 		put_call(show, call);
 }
@@ -244,7 +250,7 @@ show_project(Show *show)
 	left = skipped = Max(show->applied - SHOWN_APPLIED, 0);
 	width = name_width(show, skipped);
 	if (skipped > 0)
-		put_line(show, psprintf("     (%d applied before these)", skipped));
+		put_line(show, psprintf("     (%d applied before these)", skipped), true);
 	for (int i = 0; i < show->model->n; i++)
 	{
 		const PlanNode *node = &show->model->nodes[i];
@@ -257,7 +263,7 @@ show_project(Show *show)
 		put_node(show, node, width);
 	}
 	if (waiting > SHOWN_PENDING)
-		put_line(show, psprintf("     (%d more pending)", waiting - SHOWN_PENDING));
+		put_line(show, psprintf("     (%d more pending)", waiting - SHOWN_PENDING), true);
 	if (show->pending && !show->refused)
 		put_call(show, psprintf("CALL migrate.apply(project => %s);", quote_literal_cstr(show->project)));
 }

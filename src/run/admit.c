@@ -45,22 +45,11 @@ why_apart(const PlanNode *node, const StoredText *text, ScriptPart part)
 	if (mig_may_need_top_level(text->body))
 		script = mig_script_read(text->body, part, text->path, text->line);
 	if (script && script->top_level)
-		return psprintf("%s  %s.", mig_place(text->path, script->top_level->line), script->top_level->mode_reason);
+		return psprintf("%s  %s: %s.", mig_place(text->path, script->top_level->line),
+						GetCommandTagName(script->top_level->tag), script->top_level->mode_reason);
 	if (node->unfinished)
 		return "It goes on where it stopped, and commits in between.";
 	return strcmp(options.transaction, "off") == 0 ? "Its option \"transaction\" is \"off\"." : NULL;
-}
-
-/* Without what kept it from committing. */
-static const char *
-same_call(const Run *run)
-{
-	const PlanRequest *request = &run->request;
-
-	if (!request->revert || request->target)
-		return mig_call_again(request->revert, request->project, request->target);
-	return psprintf("CALL migrate.revert(steps => %d%s%s);", Max(request->steps, 1), request->project ? ", project => " : "",
-					request->project ? quote_literal_cstr(request->project) : "");
 }
 
 /* Does a step commit in between?  Then it cannot be part of a transaction. */
@@ -74,7 +63,7 @@ runs_apart(const Run *run, const PlanNode *node, const StoredText *text, ScriptP
 				(errcode(ERRCODE_MIG_NEEDS_TOP_LEVEL),
 				 errmsg("migration \"%s\" cannot run inside a transaction", mig_full_name(node->migration)),
 				 errdetail_internal("%s", why),
-				 errhint("%s  on its own, outside of a transaction block and without \"atomic\".", same_call(run))));
+				 errhint("%s  on its own, outside of a transaction block and without \"atomic\".", mig_call_typed(run, false, false))));
 	return why != NULL;
 }
 

@@ -231,6 +231,7 @@ write_failure(Apart *apart, ErrorData *error)
 	begin_outcome(apart);
 	(void) mig_locks_explain(apart->locks, error);
 	apart->job->cancelled = mig_was_cancelled(error);
+	mig_cancel_explain(apart->job->run_id, error);
 	now = take_own(apart);
 	if (now == NULL)
 	{
@@ -283,7 +284,7 @@ warn_of_held(const Apart *apart)
 		if (held)
 			ereport(WARNING,
 					(errmsg("statement %d of migration \"%s\", %s, holds to the end of its transaction only, which is behind statement %d",
-							held->number, mig_full_name(apart->migration), GetCommandTagName(held->tag), step.last),
+							held->number, mig_full_name(apart->migration), apart_held_name(held), step.last),
 					 IsA(held->raw->stmt, VariableSetStmt) ? errhint("SET without LOCAL holds to the end of the migration, and no longer.") : 0));
 	}
 }

@@ -62,6 +62,9 @@ extern void apart_set_lock_timeout(int ms);
  */
 extern void apart_run_step(Apart *apart, ScriptStep step);
 
+/* What ends with its transaction, for people. */
+extern const char *apart_held_name(const ScriptStatement *held);
+
 /* Some lock was not to be had: wait until it may be, with nothing held. */
 extern void apart_wait_for_locks(Apart *apart);
 

@@ -264,6 +264,12 @@ can_run_again(Apart *apart, ScriptStep step, const ErrorData *error)
 	return known;
 }
 
+const char *
+apart_held_name(const ScriptStatement *held)
+{
+	return IsA(held->raw->stmt, VariableSetStmt) ? "SET LOCAL" : GetCommandTagName(held->tag);
+}
+
 /* The step could be divided, but for something that ends with its transaction. */
 static void
 explain_held(const Apart *apart, const ScriptStatement *held, ErrorData *error)
@@ -273,7 +279,7 @@ explain_held(const Apart *apart, const ScriptStatement *held, ErrorData *error)
 
 	error->detail = psprintf("%s, but statement %d, %s, holds to the end of its transaction only.",
 							 is_value ? "The value would be committed before it is used" : "It would run behind the end of a transaction",
-							 held->number, GetCommandTagName(held->tag));
+							 held->number, apart_held_name(held));
 	error->hint = is_value ? "Put what adds the value into a migration of its own, before this one." :
 		"SET without LOCAL holds to the end of the migration, and no longer.  What else is to hold cannot.";
 	MemoryContextSwitchTo(before);

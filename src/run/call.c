@@ -48,6 +48,39 @@ check_overrides(const Run *run)
 				 errhint("CALL migrate.apply(reason => '<why>', options => '...');")));
 }
 
+static void
+add_argument(StringInfo call, const char *name, const char *value)
+{
+	if (value)
+		appendStringInfo(call, "%s%s => %s", call->data[call->len - 1] == '(' ? "" : ", ", name, value);
+}
+
+static const char *
+literal(const char *value)
+{
+	return value ? quote_literal_cstr(value) : NULL;
+}
+
+char *
+mig_call_typed(const Run *run, bool atomic, bool background)
+{
+	Jsonb	   *options = run->options.all;
+	StringInfoData call;
+
+	initStringInfo(&call);
+	appendStringInfo(&call, "CALL migrate.%s(%s", run->request.revert ? "revert" : "apply",
+					 run->request.target ? literal(run->request.target) : "");
+	add_argument(&call, "project", literal(run->request.project));
+	add_argument(&call, "steps", run->request.steps > 0 ? psprintf("%d", run->request.steps) : NULL);
+	add_argument(&call, "atomic", atomic ? "true" : NULL);
+	add_argument(&call, "background", background ? "true" : NULL);
+	add_argument(&call, "reason", literal(run->reason));
+	if (JB_ROOT_COUNT(options) > 0)
+		add_argument(&call, "options", literal(JsonbToCString(NULL, &options->root, VARSIZE(options))));
+	appendStringInfoString(&call, ");");
+	return call.data;
+}
+
 /* Nothing is to be committed behind the caller's back. */
 static void
 refuse_background_in_block(const Run *run)
@@ -58,35 +91,7 @@ refuse_background_in_block(const Run *run)
 			(errcode(ERRCODE_MIG_NEEDS_TOP_LEVEL),
 			 errmsg("a run in the background cannot be started inside a transaction block"),
 			 errdetail("It would stand whatever becomes of the transaction."),
-			 errhint("CALL migrate.%s(background => true);  on its own, outside of a transaction block.",
-					 run->request.revert ? "revert" : "apply")));
-}
-
-static void
-add_argument(StringInfo call, const char *name, const char *value)
-{
-	if (value)
-		appendStringInfo(call, "%s%s => %s", call->data[call->len - 1] == '(' ? "" : ", ", name, quote_literal_cstr(value));
-}
-
-/* The same call, for a worker. */
-static char *
-background_call(const Run *run)
-{
-	StringInfoData call;
-
-	initStringInfo(&call);
-	appendStringInfo(&call, "CALL migrate.%s(", run->request.revert ? "revert" : "apply");
-	add_argument(&call, "target", run->request.target);
-	add_argument(&call, "project", run->request.project);
-	if (run->request.steps > 0)
-		add_argument(&call, "steps", psprintf("%d", run->request.steps));
-	if (run->atomic)
-		add_argument(&call, "atomic", "true");
-	add_argument(&call, "reason", run->reason);
-	add_argument(&call, "options", JsonbToCString(NULL, &run->options.all->root, VARSIZE(run->options.all)));
-	appendStringInfoString(&call, ");");
-	return call.data;
+			 errhint("%s  on its own, outside of a transaction block.", mig_call_typed(run, run->atomic, true))));
 }
 
 static Jsonb *
@@ -153,7 +158,7 @@ run_procedure(FunctionCallInfo fcinfo, Run *run, int atomic_arg)
 	if (bool_arg(fcinfo, atomic_arg + 1))
 	{
 		refuse_background_in_block(run);
-		run->call = background_call(run);
+		run->call = mig_call_typed(run, run->atomic, false);
 	}
 	mig_run(run);
 	SPI_finish();

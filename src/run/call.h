@@ -109,6 +109,9 @@ extern int	mig_run_planned(const Run *run);
  */
 extern const char *mig_for_client(const char *name);
 
+/* The call of a run as it would be typed (call.c). */
+extern char *mig_call_typed(const Run *run, bool atomic, bool background);
+
 /* The call with which a run that was interrupted goes on, for hints; project and target may be NULL. */
 extern const char *mig_call_again(bool revert, const char *project, const char *target);
 

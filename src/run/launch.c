@@ -233,8 +233,8 @@ start_worker(Launch *launch)
 				 errmsg("no worker is free for %s", launch->what),
 				 errdetail("max_worker_processes is %s, and parallel queries take of them as well.",
 						   GetConfigOption("max_worker_processes", false, false)),
-				 errhint("Try again, or ALTER SYSTEM SET max_worker_processes = %d; and restart the server.",
-						 max_worker_processes + 4)));
+				 errhint("%sALTER SYSTEM SET max_worker_processes = %d; and restart the server, on standbys before.",
+						 max_worker_processes > 0 ? "Try again, or " : "", max_worker_processes + 4)));
 	shm_mq_set_handle(launch->queue, launch->handle);
 	MIG_FAULT("launch_registered");
 	if (WaitForBackgroundWorkerStartup(launch->handle, &pid) != BGWH_STARTED &&

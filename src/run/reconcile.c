@@ -378,7 +378,7 @@ mig_reconcile_explain(const ScriptStatement *stmt, ErrorData *error, bool begun_
 	if (error->hint)
 		return;
 	if (IsA(node, CreateTableSpaceStmt) && error->sqlerrcode == ERRCODE_OBJECT_IN_USE)
-		error->hint = "If it is no tablespace's, an attempt that was interrupted may have left it: remove it, on the server, and call again.";
+		error->hint = pstrdup("If it is no tablespace's, of any server, an attempt that was interrupted may have left it: remove it and call again.");
 	if (!begun_before)
 		return;
 	if (IsA(node, CreateSubscriptionStmt) && error->sqlerrcode == ERRCODE_PROTOCOL_VIOLATION)

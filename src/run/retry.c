@@ -5,6 +5,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_authid.h"
 #include "common/faults.h"
 #include "common/pg_prng.h"
 #include "miscadmin.h"
@@ -15,6 +16,7 @@
 #include "run/locks.h"
 #include "run/locks_private.h"
 #include "storage/proc.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
@@ -173,8 +175,8 @@ evict(LockWait *wait)
 			ereport(WARNING,
 					(errmsg("policy \"blockers\" cannot be followed: role \"%s\" may not end pid %d",
 							GetUserNameFromId(wait->role, false), blocker->pid),
-					 errhint("GRANT pg_signal_backend TO %s;  ends others' sessions, but not a superuser's.",
-							 quote_identifier(GetUserNameFromId(wait->role, false)))));
+					 superuser_arg(blocker->role) ? errhint("It is a superuser's, and only a superuser ends it.") :
+					 errhint("GRANT pg_signal_backend TO %s;", quote_identifier(GetUserNameFromId(wait->role, false)))));
 		}
 		if (kept)
 			kept->action = blocker->action;
@@ -341,6 +343,24 @@ longer(const LockWait *wait, const ErrorData *error)
 	return wait->total_is_its_own ? "Longer: its option \"lock_total\"." : "Longer: SET pg_migrations.lock_total = '1h';";
 }
 
+static bool
+is_idle(const Blocker *blocker)
+{
+	return blocker->state && strncmp(blocker->state, "idle", strlen("idle")) == 0;
+}
+
+/* Who can, where the run's role cannot. */
+static const char *
+ended_by(const LockWait *wait, const Blocker *blocker)
+{
+	if (superuser_arg(wait->role))
+		return "";
+	if (superuser_arg(blocker->role))
+		return ", called by a superuser";
+	return has_privs_of_role(wait->role, blocker->role) || has_privs_of_role(wait->role, ROLE_PG_SIGNAL_BACKEND) ? "" :
+		", called by a role that has pg_signal_backend";
+}
+
 static char *
 hint(const LockWait *wait, const ErrorData *error)
 {
@@ -358,7 +378,8 @@ hint(const LockWait *wait, const ErrorData *error)
 		default:
 			if (MyBgworkerEntry && blocker->pid == MyBgworkerEntry->bgw_notify_pid)
 				return pstrdup("It is the session of this run, of before:  SELECT pg_advisory_unlock_all();  then call again.");
-			return psprintf("SELECT pg_terminate_backend(%d);  ends it.  %s", blocker->pid, again);
+			return psprintf("SELECT pg_terminate_backend(%d);  ends it%s.  %s%s", blocker->pid, ended_by(wait, blocker),
+							wait->policy.cancel && is_idle(blocker) ? "Policy \"blockers\" is cancel, which ends no idle session.  " : "", again);
 	}
 }
 

@@ -255,13 +255,13 @@ static void
 require_role(const Apart *apart, const char *then)
 {
 	const char *now = GetUserNameFromId(GetUserId(), false);
-	const char *way = apart->options.run_as ?
-		psprintf("Register it with the option \"run_as\" of then, %s.", then) :
-		psprintf("SET ROLE %s;  before the call, for which it needs the capability \"deployer\".", then ? quote_identifier(then) : "");
 
 	/* Whoever goes on with what began as its caller may be another one. */
 	if (then && then[0] != '\0' && strcmp(then, now) != 0)
-		raise_missing(apart, "as another role", psprintf("It was %s then, and is %s now.", then, now), way);
+		raise_missing(apart, "as another role", psprintf("It was %s then, and is %s now.", then, now),
+					  apart->options.run_as ?
+					  psprintf("Register it with the option \"run_as\" of then, %s.", then) :
+					  psprintf("SET ROLE %s;  before the call, for which it needs the capability \"deployer\".", quote_identifier(then)));
 }
 
 static void

@@ -98,13 +98,13 @@ has_ended(int64 run_id, const RunSeen *run, const Holder *holder)
 }
 
 static void
-refuse_block(void)
+refuse_block(int64 run_id)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_MIG_NEEDS_TOP_LEVEL),
 			 errmsg("migrate.wait cannot wait inside a transaction block"),
 			 errdetail("The transaction would hold a snapshot, for which the run may be waiting."),
-			 errhint("CALL migrate.wait(...);  on its own, outside of a transaction block.")));
+			 errhint("CALL migrate.wait(" INT64_FORMAT ");  on its own, outside of a transaction block.", run_id)));
 }
 
 /* Until it ends, or the time is up: then it is "running". */
@@ -128,7 +128,7 @@ wait_for(int64 run_id, TimestampTz until, bool may_commit)
 			return run;
 		}
 		if (!may_commit)
-			refuse_block();
+			refuse_block(run_id);
 		SPI_commit();
 		mig_pause(Min(pause, TimestampDifferenceMilliseconds(GetCurrentTimestamp(), until)));
 		pause = Min(pause * 2, LONGEST_PAUSE_MS);

@@ -138,9 +138,9 @@ static const char *
 reindex_reason(const ReindexStmt *reindex)
 {
 	if (option_is_on(reindex->params, "concurrently", false))
-		return "REINDEX CONCURRENTLY commits while it works";
+		return "CONCURRENTLY commits while it works";
 	if (reindex->relation == NULL)
-		return "REINDEX of a schema or database commits after each index";
+		return "of a schema or a database it commits after each index";
 	return NULL;
 }
 
@@ -205,10 +205,10 @@ top_level_reason(const Node *node)
 	{
 		case T_IndexStmt:
 			return ((const IndexStmt *) node)->concurrent ?
-				"CREATE INDEX CONCURRENTLY commits while it works" : NULL;
+				"CONCURRENTLY commits while it works" : NULL;
 		case T_DropStmt:
 			return ((const DropStmt *) node)->concurrent ?
-				"DROP INDEX CONCURRENTLY commits while it works" : NULL;
+				"CONCURRENTLY commits while it works" : NULL;
 		case T_AlterTableStmt:
 			return detaches_concurrently((const AlterTableStmt *) node) ?
 				"DETACH PARTITION CONCURRENTLY commits while it works" : NULL;
@@ -216,30 +216,30 @@ top_level_reason(const Node *node)
 			return reindex_reason((const ReindexStmt *) node);
 		case T_VacuumStmt:
 			return ((const VacuumStmt *) node)->is_vacuumcmd ?
-				"VACUUM commits while it works" : NULL;
+				"it commits while it works" : NULL;
 		case T_ClusterStmt:
 			return ((const ClusterStmt *) node)->relation == NULL ?
-				"CLUSTER of all tables commits after each" : NULL;
+				"of all tables it commits after each" : NULL;
 		case T_CreatedbStmt:
 		case T_DropdbStmt:
 			return "a database is made or removed outside of transactions";
 		case T_AlterDatabaseStmt:
 			return has_option(((const AlterDatabaseStmt *) node)->options, "tablespace") ?
-				"moving a database cannot be rolled back" : NULL;
+				"a database is moved outside of transactions" : NULL;
 		case T_CreateTableSpaceStmt:
 		case T_DropTableSpaceStmt:
 			return "a tablespace is made or removed outside of transactions";
 		case T_AlterSystemStmt:
-			return "ALTER SYSTEM cannot be rolled back";
+			return "it cannot be rolled back";
 		case T_CreateSubscriptionStmt:
 		case T_AlterSubscriptionStmt:
 		case T_DropSubscriptionStmt:
 			return subscription_reason(node);
 		case T_DiscardStmt:
 			return ((const DiscardStmt *) node)->target == DISCARD_ALL ?
-				"DISCARD ALL resets the whole session" : NULL;
+				"it resets the whole session" : NULL;
 		case T_TransactionStmt:
-			return "it ends a prepared transaction";
+			return "it cannot be rolled back";
 		default:
 			return NULL;
 	}

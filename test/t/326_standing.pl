@@ -58,6 +58,7 @@ is(code_of(try(q{CALL migrate.apply(project => 'made');})) . ask(q{SELECT to_reg
 define('0001_do', "DO 'BEGIN INSERT INTO made VALUES (7); COMMIT; PERFORM 1 / 0; END';\nSELECT 1", project => 'doubt');
 like(try(q{CALL migrate.apply(project => 'doubt');}), qr/0 of 2 statements of 0001_do stand, and some of statement 1 may; 0 not started/, 'what a block has committed is not told as nothing');
 is(state_of('0001_do'), 'interrupted: 22012 at statement 1, line 1; 0 of 2 statements stand, and some of statement 1 may', 'nor in its state');
+like(ask(q{SELECT string_agg(s, ' ') FROM migrate.show('doubt') s}), qr/0 of 2 statements stand, and some of statement 1 may/, 'nor where a line has its end');
 
 # Whoever skips looks at the text as it is now.
 ask('CREATE TABLE skipped (i int)');
@@ -173,10 +174,10 @@ is(code_of(try(q{CALL migrate.apply(project => 'path');}, 'SET search_path = ob;
 
 ask('CREATE TABLE oa.x (t text); CREATE TABLE x (t text)');
 define('0001_l', "BEGIN; SET LOCAL search_path = oa; DO 'BEGIN INSERT INTO x VALUES (''a''); COMMIT; END'; INSERT INTO x VALUES ('b'); COMMIT;", project => 'local');
-like(try(q{CALL migrate.apply(project => 'local');}), qr/2D000.*DETAIL:  It would run behind the end of a transaction, but statement 1, SET, holds to the end of its transaction only\..*HINT:  SET without LOCAL/s, 'what SET LOCAL says is not lost when its transaction is divided');
+like(try(q{CALL migrate.apply(project => 'local');}), qr/2D000.*DETAIL:  It would run behind the end of a transaction, but statement 1, SET LOCAL, holds to the end of its transaction only\..*HINT:  SET without LOCAL/s, 'what SET LOCAL says is not lost when its transaction is divided');
 is(ask('SELECT count(*) FROM x') . ask('SELECT count(*) FROM oa.x'), '00', 'nothing is done elsewhere');
 define('0001_l', "SET LOCAL search_path = oa; INSERT INTO x VALUES ('a'); VACUUM oa.x", project => 'local');
-like(try(q{CALL migrate.apply(project => 'local');}), qr/WARNING:  \w+: statement 1 of migration "local:0001_l", SET, holds to the end of its transaction only, which is behind statement 2/, 'where it ends before others is said');
+like(try(q{CALL migrate.apply(project => 'local');}), qr/WARNING:  \w+: statement 1 of migration "local:0001_l", SET LOCAL, holds to the end of its transaction only, which is behind statement 2/, 'where it ends before others is said');
 
 # ---- for whom it stands
 

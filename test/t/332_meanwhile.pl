@@ -267,4 +267,7 @@ like(try(q{CALL migrate.apply(project => 'keys');}), qr/23503.*migration "keys:0
 like(try(q{SELECT migrate.unregister('keys:0001_k')}), qr/HINT:  .*migrate\.resolve\('keys:0001_k', 'restart'/, 'a hint has the whole name');
 like(try(q{BEGIN; CALL migrate.apply('0001_k', project => 'keys'); ROLLBACK;}), qr/MG008.*HINT:  CALL migrate\.apply\('0001_k', project => 'keys'\);  on its own/s, 'and the whole call');
 
+like(try(q{BEGIN; CALL migrate.apply(project => 'keys', reason => 'why', options => '{"names": ["0001_k"]}'); ROLLBACK;}),
+	qr/MG008.*HINT:  CALL migrate\.apply\(project => 'keys', reason => 'why', options => '\{"names": \["0001_k"\]\}'\);  on its own/s, 'with all that it was asked for');
+
 done_testing();

@@ -91,7 +91,7 @@ my $waiter = start_client($node, 'postgres', "SET statement_timeout = '200ms';\n
 wait_until($node, 'postgres', q{SELECT count(*) = 1 FROM pg_stat_activity WHERE query LIKE 'CALL migrate.wait%' AND wait_event = 'Extension' AND backend_xmin IS NULL});
 pass('whoever waits has no snapshot');
 is(ask(q{CALL migrate.wait(1, '10 ms')}), 'running', 'or waits for so long only');
-raises($node, 'postgres', 'BEGIN; CALL migrate.wait(1);', 'MG008', qr/migrate\.wait cannot wait inside a transaction block/, 'and not in a block');
+raises($node, 'postgres', 'BEGIN; CALL migrate.wait(1);', 'MG008', qr/migrate\.wait cannot wait inside a transaction block.*HINT:  CALL migrate\.wait\(1\);/s, 'and not in a block');
 ask('SELECT pg_sleep(0.3)');
 open_gate(1);
 is_deeply([ end_client($waiter) ], [ 1, 'succeeded' ], 'it ends, and whoever waited is told, for longer than a statement may take');
@@ -108,7 +108,9 @@ is(ask(q{SELECT to_regclass('a_i') IS NULL}), 't', 'as it says');
 # ---- what is wrong is said at once
 
 raises($node, 'postgres', q{CALL migrate.apply('no_such', background => true)}, 'MG002', qr/no_such/, 'an error before the start is the caller\'s');
-raises($node, 'postgres', q{BEGIN; CALL migrate.apply(background => true);}, 'MG008', qr/cannot be started inside a transaction block/, 'in a block');
+raises($node, 'postgres', q{BEGIN; CALL migrate.apply('0001', project => 'p', background => true, atomic => true, reason => 'it''s', options => '{"lock_wait": 9}');}, 'MG008',
+	qr/cannot be started inside a transaction block.*HINT:  CALL migrate\.apply\('0001', project => 'p', atomic => true, background => true, reason => 'it''s', options => '\{"lock_wait": 9\}'\);  on its own/s, 'in a block');
+raises($node, 'postgres', q{BEGIN; CALL migrate.revert(steps => 2, background => true);}, 'MG008', qr/HINT:  CALL migrate\.revert\(steps => 2, background => true\);  on its own/, 'nor a way back');
 raises($node, 'postgres', 'CALL migrate.wait(99)', '42704', qr/run 99 does not exist.*SELECT run_id/s, 'a run that is none');
 raises($node, 'postgres', q{SELECT migrate.cancel_run(99, 'why')}, '42704', qr/run 99 does not exist/, 'nor can it be cancelled');
 raises($node, 'postgres', q{SELECT migrate.cancel_run(1, '')}, '22023', qr/reason/, 'without a reason');
@@ -196,6 +198,8 @@ pass('what a concurrent build waits for can be seen');
 ask("SELECT migrate.cancel_run($run, 'not now')");
 raises($node, 'postgres', "CALL migrate.wait($run)", '57014', qr/not now.*migration "concurrent:0001_d", statement 2 of 2/s, 'in its worker');
 is(ask(q{SELECT state FROM migrate.status('concurrent')}), 'interrupted', 'what stands is known');
+like(ask(q{SELECT error_message FROM migrate.history WHERE name = '0001_d' AND outcome = 'interrupted'}), qr/^run $run was cancelled by "\w+": not now$/, 'and why it stopped');
+is(ask(q{SELECT string_agg(code, ' ') FROM migrate.check() WHERE code IN ('interrupted', 'invalid_index') AND coalesce(name, '0001_d') = '0001_d'}), 'interrupted', 'its index is not another finding');
 ask_session($reader, 'COMMIT');
 $reader->quit;
 is(ask('CALL migrate.wait(' . start_run(q{project => 'concurrent'}) . ')'), 'succeeded', 'and the next run goes on');
