@@ -249,7 +249,7 @@ sub held
 	return;
 }
 
-held('v1', 'SET LOCAL search_path = app, public', 'SET');
+held('v1', 'SET LOCAL search_path = app, public', 'SET LOCAL');
 held('v2', q{SELECT set_config('search_path', 'app, public', true)}, 'SELECT');
 held('v3', 'CREATE TEMP TABLE held ON COMMIT DELETE ROWS AS SELECT 1', 'CREATE TABLE AS');
 held('v4', 'CREATE TEMP TABLE held () ON COMMIT DROP', 'CREATE TABLE');
