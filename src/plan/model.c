@@ -419,8 +419,10 @@ mig_changed_problem(const PlanNode *node)
 	const Migration *migration = node->migration;
 	const char *name;
 	const char *literal;
+	bool		ran = strcmp(node->state, "marked") != 0 && strcmp(node->state, "baseline") != 0;
 
-	if (!node->is_applied || migration->kind == KIND_REPEATABLE || migration->applied == NULL ||
+	/* What stands for another one counts for it. */
+	if (!node->is_applied || strcmp(node->state, STATE_SUPERSEDED) == 0 || migration->kind == KIND_REPEATABLE || migration->applied == NULL ||
 		mig_same_checksum(migration->applied, migration->up))
 		return NULL;
 	if (mig_same_meaning(ledger_text_by_checksum(migration->project, migration->applied, PART_UP),
@@ -429,8 +431,10 @@ mig_changed_problem(const PlanNode *node)
 	name = mig_full_name(migration);
 	literal = quote_literal_cstr(name);
 	return mig_problem(ERRCODE_MIG_TEXT_CHANGED, "text_changed",
-					   psprintf("the registered up of \"%s\" is not the one that was applied", name), NULL,
-					   psprintf("SELECT migrate.accept_text(%s, migrate.sql(%s), '<why>');  if both do the same; if not, register the one that was applied again, and put the difference into a new migration", literal, literal));
+					   psprintf("the registered up of \"%s\" is not the one that was %s", name, ran ? "applied" : "marked as applied"), NULL,
+					   ran ?
+					   psprintf("SELECT migrate.accept_text(%s, migrate.sql(%s), '<why>');  if both do the same; if not, register the one that was applied again, and put the difference into a new migration", literal, literal) :
+					   psprintf("SELECT migrate.accept_text(%s, migrate.sql(%s), '<why>');  if that is there as well; if it is to run: SELECT migrate.mark_pending(%s, '<why>');", literal, literal, literal));
 }
 
 void

@@ -23,13 +23,16 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 
-/* Is the up of this migration frozen?  What is half applied can be mended where it does not stand. */
+/*
+ * Is the up of this migration, which is to be of a kind, frozen?  What is half
+ * applied can be mended where it does not stand.
+ */
 static bool
-is_frozen(const Registered *existing, const Unfinished *unfinished)
+is_frozen(const Registered *existing, const Unfinished *unfinished, const char *kind)
 {
 	if (unfinished)
 		return unfinished->part == PART_DOWN;
-	return existing->state && strcmp(existing->kind, "repeatable") != 0 &&
+	return existing->state && (strcmp(existing->kind, "repeatable") != 0 || strcmp(kind, "repeatable") != 0) &&
 		strcmp(existing->state, "failed") != 0 && strcmp(existing->state, "reverted") != 0 &&
 		strcmp(existing->state, "pending") != 0;
 }
@@ -48,7 +51,7 @@ is_astray(const Definition *definition, const Registered *existing, const Unfini
 	const StoredText *text;
 
 	if (unfinished == NULL)
-		return is_frozen(existing, NULL) && !mig_same_checksum(existing->up, frozen_up(existing));
+		return is_frozen(existing, NULL, existing->kind) && !mig_same_checksum(existing->up, frozen_up(existing));
 	text = ledger_read_text(definition->project, definition->name, unfinished->part, NULL);
 	return mig_apart_first_change(unfinished, text ? text->body : "") > 0;
 }
@@ -260,7 +263,7 @@ mig_register(Definition *definition, const Registered *existing)
 		return "unchanged";
 	if (!astray && !definition->force && ledger_knows_definition(definition))
 		return "stale";
-	if (is_frozen(existing, unfinished) && !mig_same_checksum(frozen_up(existing), definition->up_checksum))
+	if (is_frozen(existing, unfinished, definition->kind) && !mig_same_checksum(frozen_up(existing), definition->up_checksum))
 	{
 		keep_frozen_up(definition, frozen_up(existing));
 		if (mig_same_checksum(existing->hash, definition->hash))
@@ -418,7 +421,7 @@ mig_accept_text_body(PG_FUNCTION_ARGS)
 	(void) mig_deployer_enter(false, mig_lock_wait);
 	ledger_lock_project(full->project);
 	registered = ledger_read_registered(full->project, full->name, &n);
-	if (n == 0 || !is_frozen(registered, NULL))
+	if (n == 0 || !is_frozen(registered, NULL, registered->kind))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("migration \"%s\" is not applied, so its text may change", full->name),

@@ -128,6 +128,22 @@ mig_mark_applied_body(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
+/* What another one stands for does not run. */
+static void
+tell_heir(const Mark *mark)
+{
+	const Model *model = mark->plan.model;
+	int			i = mark->node - model->nodes;
+	const char *heir;
+
+	if (mark->node->stands_for < 0 || !model->nodes[mig_model_heir(model, i)].is_applied)
+		return;
+	heir = mig_full_name(model->nodes[mig_model_heir(model, i)].migration);
+	ereport(NOTICE,
+			(errmsg("migration \"%s\" does not run, since \"%s\" stands for it", mig_full_name(mark->node->migration), heir),
+			 errhint("SELECT migrate.mark_pending(%s, '<why>');", quote_literal_cstr(heir))));
+}
+
 MIG_FUNCTION(mig_mark_pending);
 
 /* migrate.mark_pending(name, reason, project) */
@@ -144,6 +160,7 @@ mig_mark_pending_body(PG_FUNCTION_ARGS)
 		PG_RETURN_VOID();
 	}
 	tell_half_done(&mark);
+	tell_heir(&mark);
 	mark_settle(&mark, "pending", "marked pending");
 	decide("marked", mark.full, mark.node->migration->up, mark.reason);
 	PG_RETURN_VOID();

@@ -178,28 +178,27 @@ judge_detach(Reconciliation *result, const AlterTableStmt *alter, Oid partition)
 										 reconcile_name(partition), reconcile_name(whole)));
 }
 
+/* Is what it has made there, whatever it is called now? */
 static bool
-has_made(const Unfinished *unfinished, Oid object)
+has_made(const Unfinished *unfinished, int cache)
 {
 	ListCell   *cell;
 
 	foreach(cell, ledger_noted_objects(unfinished->project, unfinished->name))
-		if (((const ObjectAddress *) lfirst(cell))->objectId == object)
+		if (SearchSysCacheExists1(cache, ObjectIdGetDatum(((const ObjectAddress *) lfirst(cell))->objectId)))
 			return true;
 	return false;
 }
 
 /* What is made at one stroke is there now, or is not; what somebody else has made in its place is another one. */
 static void
-judge_made(Reconciliation *result, const ScriptStatement *stmt, const Unfinished *unfinished)
+judge_made(Reconciliation *result, const ScriptStatement *stmt, int cache, const Unfinished *unfinished)
 {
-	Oid			now = object_of(stmt);
-
-	if (OidIsValid(unfinished->object) || !OidIsValid(now))
+	if (OidIsValid(unfinished->object))
 		return;
-	if (has_made(unfinished, now))
+	if (has_made(unfinished, cache))
 		result->verdict = VERDICT_DONE;
-	else
+	else if (OidIsValid(object_of(stmt)))
 	{
 		reconcile_unknown(result, "There was nothing of that name when it began, and what there is now is not what it has made.");
 		result->is_others = true;
@@ -299,9 +298,13 @@ judge(Reconciliation *result, const ScriptStatement *stmt, const Unfinished *unf
 			judge_detach(result, (const AlterTableStmt *) stmt->raw->stmt, object);
 			break;
 		case T_CreatedbStmt:
+			judge_made(result, stmt, DATABASEOID, unfinished);
+			break;
 		case T_CreateTableSpaceStmt:
+			judge_made(result, stmt, TABLESPACEOID, unfinished);
+			break;
 		case T_CreateSubscriptionStmt:
-			judge_made(result, stmt, unfinished);
+			judge_made(result, stmt, SUBSCRIPTIONOID, unfinished);
 			break;
 		case T_DropStmt:
 			judge_dropped(result, stmt, RELOID, unfinished);

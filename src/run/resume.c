@@ -321,6 +321,35 @@ clear_up(Apart *apart, const Remedy *remedy)
 	mig_capture_session(0);
 }
 
+/* All that a statement has left; who is in the way of that is in the way of it. */
+static void
+clear_up_all(Apart *apart, const ScriptStatement *stmt, const List *remedies)
+{
+	ErrorContextCallback callback = {error_context_stack, mig_execution_context, &apart->run.execution};
+	ListCell   *cell;
+
+	error_context_stack = &callback;
+	mig_locks_at(apart->locks, stmt);
+	PG_TRY();
+	{
+		foreach(cell, remedies)
+			clear_up(apart, lfirst(cell));
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(apart->context);
+		error = CopyErrorData();
+		FlushErrorState();
+		(void) mig_locks_failed(apart->locks, error);
+		ReThrowError(error);
+	}
+	PG_END_TRY();
+	mig_locks_begin(apart->locks);
+	error_context_stack = callback.previous;
+}
+
 /* A statement was under way: find out what became of it, and clear up what it left. */
 void
 apart_reconcile(Apart *apart)
@@ -329,7 +358,6 @@ apart_reconcile(Apart *apart)
 	const ScriptStatement *stmt;
 	StatementRecord record = {0};
 	Reconciliation result;
-	ListCell   *cell;
 
 	record.started_at = GetCurrentTimestamp();
 	apart_begin(apart);
@@ -340,8 +368,7 @@ apart_reconcile(Apart *apart)
 	apart_describe(&record, stmt);
 	if (result.verdict == VERDICT_UNKNOWN)
 		raise_unknown(apart, stmt, &result);
-	foreach(cell, result.before)
-		clear_up(apart, lfirst(cell));
+	clear_up_all(apart, stmt, result.before);
 	if (result.verdict != VERDICT_DONE)
 		return;
 	record.duration = GetCurrentTimestamp() - record.started_at;

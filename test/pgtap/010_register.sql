@@ -166,7 +166,16 @@ SELECT is(migrate.register('0002_b', 'CREATE TABLE b AS SELECT 1 AS i', 'DROP TA
           'stale', 'a text that was accepted before is what an old instance sends, too');
 SELECT is(up_of('0002_b'), 'CREATE TABLE b AS SELECT 1::int AS i', 'which changes nothing');
 
--- Nor is it forgotten with what had taken its place.
+-- Nor does another kind let it change.
+
+SELECT migrate.register('R__k', 'SELECT 1', kind => 'repeatable', project => 'kinds') \g /dev/null
+CALL migrate.apply(project => 'kinds') \g /dev/null
+SELECT is(e.code, 'MG001', 'a repeatable that is no longer one keeps what was applied') FROM pg_temp.error_of($$SELECT migrate.register('R__k', 'SELECT 2', kind => 'versioned', project => 'kinds')$$) e;
+SELECT is(migrate.register('R__k', 'SELECT 1', kind => 'versioned', project => 'kinds'), 'updated', 'which it may');
+CALL migrate.apply(project => 'kinds') \g /dev/null
+SELECT is_empty($$SELECT FROM migrate.check('kinds')$$, 'and nothing is wrong');
+
+-- An accepted text is not forgotten with what had taken its place.
 
 SELECT migrate.register('0001_a', 'SELECT 1', down => '', project => 'accepted') \g /dev/null
 CALL migrate.apply(project => 'accepted') \g /dev/null

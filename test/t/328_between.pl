@@ -450,6 +450,8 @@ ask(qq{SELECT migrate.mark_applied('$_:0009_s', 'it is there')}) foreach qw(heir
 ask(q{SELECT migrate.mark_pending('heir1:0009_s', 'a mistake')});
 is(ask(q{SELECT state, detail FROM migrate.status('shared')}), 'superseded|replaced by heir2:0009_s', 'what two replace has one heir without the other');
 is(code_of(try(q{CALL migrate.revert(project => 'shared');})) . ask(q{SELECT to_regclass('shared') IS NOT NULL}), '00000t', 'and is not taken back for itself');
+like(try(q{BEGIN; SELECT migrate.mark_pending('shared:0001_x', 'it is gone'); ROLLBACK}),
+	qr/NOTICE:  00000: migration "shared:0001_x" does not run, since "heir2:0009_s" stands for it\nHINT:  SELECT migrate\.mark_pending\('heir2:0009_s', '<why>'\);/, 'whoever would run it hears of its heir');
 ask(q{SELECT migrate.mark_pending('heir2:0009_s', 'a mistake')});
 is(states('shared'), '0001_x applied', 'without any it is what it was');
 ask(qq{SELECT migrate.hold('$_:0009_s', 'done with')}) foreach qw(heir1 heir2);

@@ -54,6 +54,16 @@ define('0010_d', "VACUUM keep;\nCREATE DATABASE made;\nSELECT 1", project => 'ra
 is(code_of(try(q{CALL migrate.apply(project => 'race')})) . ask(q{SELECT under_way IS NULL FROM migrate.unfinished WHERE name = '0010_d'}), '42P04t', 'a database that is there is no doubt');
 stopped('apart_statement_ended', "CREATE DATABASE made_too TEMPLATE template0 CONNECTION LIMIT 7;\nCREATE TABLE after_made_too ()");
 is(code_of(try(apply())), '00000', 'its own is known again');
+mkdir $node->basedir . '/space' or die "$!";
+foreach my $made ([ 'DATABASE', 'TEMPLATE template0', 'pg_database', 'datname' ], [ 'TABLESPACE', "LOCATION '@{[$node->basedir]}/space'", 'pg_tablespace', 'spcname' ])
+{
+	my ($kind, $how, $catalog, $column) = @$made;
+
+	stopped('apart_statement_ended', "CREATE $kind named $how;\nCREATE TABLE after_named_$catalog ()");
+	$node->safe_psql('postgres', "ALTER $kind named RENAME TO renamed");
+	is(code_of(try(apply())) . ask("SELECT string_agg($column, ' ') FROM $catalog WHERE $column ~ 'named'"), '00000renamed', "a \L$kind\E of its own is known by whatever name");
+	$node->safe_psql('postgres', "DROP $kind renamed");
+}
 my $subscription = q{CREATE SUBSCRIPTION subscribed CONNECTION 'host=/nowhere dbname=nowhere' PUBLICATION p WITH (connect = false)};
 stopped('apart_intent_committed', "SELECT 1;\nVACUUM keep;\n" . $subscription =~ s/ WITH.*//r . ";\nCREATE TABLE after_subscribed ()");
 is(ask("SELECT done FROM migrate.unfinished WHERE name = '$name'"), '1', 'a subscription is not begun');
@@ -204,6 +214,17 @@ end_client($caller);
 ok((end_client($new))[0], 'what is dropped and made anew during a run is the next one\'s') or diag $new->{err};
 is(ask('SELECT string_agg(outcome, $$ $$ ORDER BY run_id) FROM migrate.runs', 'gone') . ask('SELECT string_agg(outcome || run_id, $$ $$ ORDER BY id) FROM migrate.history', 'gone'), 'succeededstarted1 applied1', 'and has nothing of the old run');
 
+# ---- locks of what is cleared up
+
+ask('CREATE TABLE left_over (i int)');
+define('0001_c', "CREATE INDEX CONCURRENTLY left_over_i ON left_over (i);\nSELECT 2", project => 'left', options => '{"lock_timeout": "300ms"}');
+my $writer = open_session($node, 'postgres');
+ask_session($writer, 'BEGIN; INSERT INTO left_over VALUES (1);');
+$err = try(q{CALL migrate.apply(project => 'left')}) foreach 1, 2;
+like($err, qr/an earlier attempt has left something.*55P03.*DETAIL:  Waited .*In the way: pid \d+.*HINT:  SELECT pg_terminate_backend.*statement 1 of 2/s, 'who is in the way of what clears up is said, too');
+ask_session($writer, 'COMMIT;');
+is(code_of(try(q{CALL migrate.apply(project => 'left')})), '00000', 'and it goes on without him');
+
 # ---- a text that comes while the one before runs
 
 my $one = q{INSERT INTO did SELECT 'one' FROM pg_sleep(2)};
@@ -227,6 +248,15 @@ wait_until($node, 'postgres', q{SELECT count(*) = 1 FROM pg_stat_activity WHERE 
 define('0003_w', "SELECT  pg_sleep(2) -- a while", project => 'late');
 is(code_of(try(q{CALL migrate.apply(project => 'late')})) . ask(q{SELECT count(*) FROM migrate.check('late')}), '000000', 'white space and comments do not count');
 end_client($late);
+
+define('0001_b', 'SELECT 1', project => 'base');
+ask_session($writer, q{BEGIN; SELECT migrate.register('0001_b', 'CREATE TABLE based ()', requires => '{}', project => 'base');});
+ask(q{SELECT migrate.baseline('0001_b', 'it is there', 'base')});
+ask_session($writer, 'COMMIT;');
+$writer->quit;
+like(try(q{CALL migrate.apply(project => 'base')}), qr/MG001.*is not the one that was marked as applied.*if it is to run: SELECT migrate\.mark_pending\('base:0001_b', '<why>'\);/s, 'nor is one that nobody has run');
+ask(q{SELECT migrate.mark_pending('base:0001_b', 'it is to run')});
+is(code_of(try(q{CALL migrate.apply(project => 'base')})) . ask(q{SELECT to_regclass('based') IS NOT NULL}), '00000t', 'which has its way');
 
 my $halves = "INSERT INTO did SELECT 'half' FROM pg_sleep(1);\nVACUUM keep;\nSELECT pg_sleep(30) WHERE NOT EXISTS (SELECT FROM keep WHERE i = 99)";
 define('0004_h', $halves, project => 'late');
