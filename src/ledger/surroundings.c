@@ -141,7 +141,8 @@ static LedgerQuery queries[] = {
 		" JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) i.indexrelid"
 		" JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace"
 		" WHERE NOT i.indisvalid AND c.relkind OPERATOR(pg_catalog.=) 'i' AND c.relpersistence OPERATOR(pg_catalog.<>) 't') x"
-		" WHERE NOT EXISTS (SELECT FROM migrate.unfinished_objects u WHERE u.object_id OPERATOR(pg_catalog.=) x.oid)"
+		" WHERE NOT EXISTS (SELECT FROM migrate.unfinished_objects u WHERE u.class_id OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass"
+		" AND u.object_id OPERATOR(pg_catalog.=) x.oid)"
 		" AND NOT EXISTS (SELECT FROM pg_catalog.pg_stat_progress_create_index p"
 	" WHERE p.index_relid OPERATOR(pg_catalog.=) x.oid AND p.datname OPERATOR(pg_catalog.=) pg_catalog.current_database())"}
 };

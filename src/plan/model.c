@@ -419,15 +419,18 @@ mig_changed_problem(const PlanNode *node)
 	const Migration *migration = node->migration;
 	const char *name;
 	const char *literal;
-	bool		ran = strcmp(node->state, "marked") != 0 && strcmp(node->state, "baseline") != 0;
+	bool		ran;
 
-	/* What stands for another one counts for it. */
-	if (!node->is_applied || strcmp(node->state, STATE_SUPERSEDED) == 0 || migration->kind == KIND_REPEATABLE || migration->applied == NULL ||
+	/* Asked of each migration for each plan: what is cheap and tells most apart comes first. */
+	if (!node->is_applied || migration->kind == KIND_REPEATABLE || migration->applied == NULL ||
 		mig_same_checksum(migration->applied, migration->up))
 		return NULL;
-	if (mig_same_meaning(ledger_text_by_checksum(migration->project, migration->applied, PART_UP),
+	/* What stands for another one counts for it. */
+	if (strcmp(node->state, STATE_SUPERSEDED) == 0 ||
+		mig_same_meaning(ledger_text_by_checksum(migration->project, migration->applied, PART_UP),
 						 ledger_text_by_checksum(migration->project, migration->up, PART_UP)))
 		return NULL;
+	ran = strcmp(node->state, "marked") != 0 && strcmp(node->state, "baseline") != 0;
 	name = mig_full_name(migration);
 	literal = quote_literal_cstr(name);
 	return mig_problem(ERRCODE_MIG_TEXT_CHANGED, "text_changed",

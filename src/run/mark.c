@@ -98,13 +98,13 @@ tell_half_done(const Mark *mark)
 {
 	const Unfinished *unfinished = mark->node->unfinished;
 
-	if (unfinished)
-		ereport(NOTICE,
-				(errmsg("migration \"%s\" was half %s", mig_full_name(mark->node->migration),
-						unfinished->part == PART_DOWN ? "reverted" : "applied"),
-				 errdetail("It stopped behind statement %d.  What of it stands does so still.", unfinished->done)));
-	if (unfinished)
-		mark_tell_left(mark);
+	if (unfinished == NULL)
+		return;
+	ereport(NOTICE,
+			(errmsg("migration \"%s\" was half %s", mig_full_name(mark->node->migration),
+					unfinished->part == PART_DOWN ? "reverted" : "applied"),
+			 errdetail("It stopped behind statement %d.  What of it stands does so still.", unfinished->done)));
+	mark_tell_left(mark);
 }
 
 MIG_FUNCTION(mig_mark_applied);
@@ -133,15 +133,15 @@ static void
 tell_heir(const Mark *mark)
 {
 	const Model *model = mark->plan.model;
-	int			i = mark->node - model->nodes;
-	const char *heir;
+	int			heir = mig_model_heir(model, mark->node - model->nodes);
+	const char *name;
 
-	if (mark->node->stands_for < 0 || !model->nodes[mig_model_heir(model, i)].is_applied)
+	if (heir < 0 || !model->nodes[heir].is_applied)
 		return;
-	heir = mig_full_name(model->nodes[mig_model_heir(model, i)].migration);
+	name = mig_full_name(model->nodes[heir].migration);
 	ereport(NOTICE,
-			(errmsg("migration \"%s\" does not run, since \"%s\" stands for it", mig_full_name(mark->node->migration), heir),
-			 errhint("SELECT migrate.mark_pending(%s, '<why>');", quote_literal_cstr(heir))));
+			(errmsg("migration \"%s\" does not run, since \"%s\" stands for it", mig_full_name(mark->node->migration), name),
+			 errhint("SELECT migrate.mark_pending(%s, '<why>');", quote_literal_cstr(name))));
 }
 
 MIG_FUNCTION(mig_mark_pending);
